@@ -1,0 +1,124 @@
+//! Rows about installed software and what its vendor offers.
+
+use crate::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One installed package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Package {
+    /// Binary package name.
+    pub name: String,
+    /// Installed version.
+    pub version: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Source package name.
+    pub source: String,
+    /// Source version.
+    pub source_version: String,
+    /// Whether the administrator holds it back.
+    pub held: bool,
+    /// Where the installed version is found: `Origin/Suite` of each index that lists it.
+    pub origins: Vec<String>,
+    /// Which package manager knows it: `dpkg`, `apk`.
+    pub manager: String,
+}
+
+/// What happened to an index file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum IndexState {
+    /// It is there and as long as its release file says.
+    Whole,
+    /// It is there, but no release file says how long it must be.
+    Unchecked,
+    /// The sources name it, but it is not there.
+    Missing,
+    /// It is shorter or longer than its release file says.
+    Truncated {
+        /// Bytes found, uncompressed.
+        found_bytes: u64,
+        /// Bytes promised, uncompressed.
+        promised_bytes: u64,
+    },
+    /// It could not be read.
+    Unreadable {
+        /// Why.
+        because: String,
+    },
+}
+
+/// One index of the package manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IndexSource {
+    /// The index file.
+    pub path: String,
+    /// File and line of the sources list that names it.
+    pub named_by: String,
+    /// `Origin` of the release file.
+    pub origin: String,
+    /// `Label` of the release file.
+    pub label: String,
+    /// `Suite` of the release file.
+    pub suite: String,
+    /// `Codename` of the release file.
+    pub codename: String,
+    /// `Date` of the release file.
+    pub date: Option<Timestamp>,
+    /// `Valid-Until` of the release file.
+    pub valid_until: Option<Timestamp>,
+    /// Whether the index file can be relied on.
+    pub state: IndexState,
+    /// Whether it belongs to the vendor's security archive.
+    pub security: bool,
+}
+
+/// What an update closes, by the vendor's own changelog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fix {
+    /// CVE identifiers named since the installed version.
+    pub cves: Vec<String>,
+    /// When the first version after the installed one was uploaded.
+    pub since: Timestamp,
+}
+
+/// An installed package for which a newer version may be installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidate {
+    /// Binary package name.
+    pub name: String,
+    /// Architecture of the installed package.
+    pub architecture: String,
+    /// Source package name.
+    pub source: String,
+    /// Installed version.
+    pub installed: String,
+    /// Version the package manager would install.
+    pub candidate: String,
+    /// `Origin/Suite` of each index that offers it.
+    pub offered_by: Vec<String>,
+    /// Whether the vendor's security archive offers it.
+    pub security: bool,
+    /// Whether the administrator holds the package back.
+    pub held: bool,
+    /// Bytes to download.
+    pub download_bytes: u64,
+    /// What it closes and since when, where a changelog is at hand.
+    pub fix: Option<Fix>,
+    /// It was on offer no later than this: the date of the index that offers it.
+    pub offered_no_later_than: Option<Timestamp>,
+}
+
+/// One past upgrade.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Upgrade {
+    /// When.
+    pub when: Timestamp,
+    /// Binary package name.
+    pub name: String,
+    /// Version before.
+    pub from: String,
+    /// Version after.
+    pub to: String,
+}

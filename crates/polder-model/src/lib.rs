@@ -1,0 +1,26 @@
+//! The words of Polder: facts, coverage, findings, graph, treatments and decisions.
+//!
+//! Nothing here reads, runs, prints or asks for the time. Every other crate speaks these words.
+
+mod about;
+mod coverage;
+mod decision;
+mod estimate;
+pub mod facts;
+mod finding;
+mod graph;
+mod model;
+mod text;
+mod time;
+mod treatment;
+
+pub use about::{About, FindingKind, Lever};
+pub use coverage::{Coverage, Problem, Table};
+pub use decision::{Decision, DecisionKind};
+pub use estimate::{Basis, Estimate, Probability, Range};
+pub use finding::{Evidence, Finding, FindingId, Origin};
+pub use graph::{Edge, EdgeId, Graph, Join, Node, NodeId, NodeKind, Variable, VariableId};
+pub use model::{Model, Unknown};
+pub use text::{printable, printable_str};
+pub use time::Timestamp;
+pub use treatment::{Effort, Op, Risk, Step, Treatment, TreatmentId};

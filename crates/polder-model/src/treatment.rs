@@ -1,0 +1,200 @@
+//! What can be done about a finding: exact steps, their undo, their check, their effect.
+
+use crate::{EdgeId, Range, VariableId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Identity of a treatment; equal for equal work, whichever finding proposes it.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct TreatmentId(pub String);
+
+impl fmt::Display for TreatmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Step {
+    /// Run a command in a root shell.
+    Run {
+        /// The command line.
+        command: String,
+    },
+    /// Write a file that does not exist yet.
+    Write {
+        /// Its path.
+        path: String,
+        /// Its whole content.
+        content: String,
+    },
+    /// Change lines of a file that exists.
+    Edit {
+        /// Its path.
+        path: String,
+        /// What to change, in words and lines.
+        change: String,
+    },
+    /// Something only a person can decide or do.
+    Decide {
+        /// What to decide.
+        what: String,
+    },
+}
+
+/// How likely a treatment is to break something that works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Risk {
+    /// One word: `none`, `low`, `some`, `high`.
+    pub level: String,
+    /// What could break.
+    pub what: String,
+}
+
+/// Hours of a person's work.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Effort {
+    /// Hours, as low, likely and high.
+    pub hours: Range,
+}
+
+/// A counterfactual edit of the graph; the treated world is always a subset of the base world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "op")]
+pub enum Op {
+    /// The step is gone.
+    Remove {
+        /// Which step.
+        edge: EdgeId,
+    },
+    /// The variable never comes true, so every step that needs it is gone.
+    Close {
+        /// Which variable.
+        variable: VariableId,
+    },
+    /// The variable comes true only in this share of the worlds in which it did.
+    Thin {
+        /// Which variable.
+        variable: VariableId,
+        /// The share that stays, between zero and one.
+        factor: Range,
+    },
+    /// Restoring takes this long from now on, in hours.
+    Restore {
+        /// Hours from the decision to restore until service is back.
+        hours: Range,
+    },
+}
+
+/// One change worth making.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Treatment {
+    /// Its identity.
+    pub id: TreatmentId,
+    /// What to do, as an imperative without a full stop.
+    pub title: String,
+    /// The exact steps.
+    pub steps: Vec<Step>,
+    /// How to take it back.
+    pub undo: Vec<Step>,
+    /// How to see that it worked: a command and what it must show.
+    pub verify: String,
+    /// Hours of work.
+    pub effort: Effort,
+    /// What could break.
+    pub breakage: Risk,
+    /// What it changes on the graph.
+    pub ops: Vec<Op>,
+}
+
+impl Treatment {
+    /// A treatment with no steps yet; `hours` is low, likely and high.
+    pub fn new(id: impl Into<String>, title: impl Into<String>, hours: [f64; 3]) -> Self {
+        let [low, likely, high] = hours;
+        Self {
+            id: TreatmentId(id.into()),
+            title: title.into(),
+            steps: Vec::new(),
+            undo: Vec::new(),
+            verify: String::new(),
+            effort: Effort { hours: Range::new(low, likely, high) },
+            breakage: Risk { level: "none".into(), what: String::new() },
+            ops: Vec::new(),
+        }
+    }
+
+    /// Adds a command to run.
+    #[must_use]
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.steps.push(Step::Run { command: command.into() });
+        self
+    }
+
+    /// Adds a new file.
+    #[must_use]
+    pub fn write(mut self, path: impl Into<String>, content: impl Into<String>) -> Self {
+        self.steps.push(Step::Write { path: path.into(), content: content.into() });
+        self
+    }
+
+    /// Adds a change of an existing file.
+    #[must_use]
+    pub fn edit(mut self, path: impl Into<String>, change: impl Into<String>) -> Self {
+        self.steps.push(Step::Edit { path: path.into(), change: change.into() });
+        self
+    }
+
+    /// Adds something a person must decide.
+    #[must_use]
+    pub fn decide(mut self, what: impl Into<String>) -> Self {
+        self.steps.push(Step::Decide { what: what.into() });
+        self
+    }
+
+    /// Adds a command that takes the change back.
+    #[must_use]
+    pub fn undo(mut self, command: impl Into<String>) -> Self {
+        self.undo.push(Step::Run { command: command.into() });
+        self
+    }
+
+    /// Adds a thing to do by hand to take the change back.
+    #[must_use]
+    pub fn undo_by(mut self, what: impl Into<String>) -> Self {
+        self.undo.push(Step::Decide { what: what.into() });
+        self
+    }
+
+    /// Says how to see that it worked.
+    #[must_use]
+    pub fn verify(mut self, how: impl Into<String>) -> Self {
+        self.verify = how.into();
+        self
+    }
+
+    /// Says what could break.
+    #[must_use]
+    pub fn may_break(mut self, level: &str, what: impl Into<String>) -> Self {
+        self.breakage = Risk { level: level.into(), what: what.into() };
+        self
+    }
+
+    /// Adds an effect on the graph.
+    #[must_use]
+    pub fn effect(mut self, op: Op) -> Self {
+        self.ops.push(op);
+        self
+    }
+
+    /// Removes all these steps of the graph.
+    #[must_use]
+    pub fn removing(mut self, edges: &[EdgeId]) -> Self {
+        self.ops.extend(edges.iter().map(|edge| Op::Remove { edge: edge.clone() }));
+        self
+    }
+}
