@@ -107,11 +107,7 @@ impl Estimate {
     }
 
     /// A figure from a published report.
-    pub fn published(
-        range: Range,
-        source: impl Into<String>,
-        date: impl Into<String>,
-    ) -> Self {
+    pub fn published(range: Range, source: impl Into<String>, date: impl Into<String>) -> Self {
         Self { range, basis: Basis::Published, source: source.into(), date: date.into() }
     }
 }

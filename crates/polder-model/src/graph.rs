@@ -132,7 +132,12 @@ pub struct Graph {
 
 impl Graph {
     /// Adds a node that is reached by any of its steps; the first one with an identity stays.
-    pub fn node(&mut self, kind: NodeKind, id: impl Into<String>, label: impl Into<String>) -> NodeId {
+    pub fn node(
+        &mut self,
+        kind: NodeKind,
+        id: impl Into<String>,
+        label: impl Into<String>,
+    ) -> NodeId {
         let id = NodeId(id.into());
         self.nodes.entry(id.clone()).or_insert_with(|| Node {
             id: id.clone(),

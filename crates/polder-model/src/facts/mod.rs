@@ -126,7 +126,11 @@ impl Facts {
     pub fn group_members(&self, group: &Group) -> Vec<String> {
         let mut members = group.members.clone();
         members.extend(
-            self.users.rows.iter().filter(|user| user.gid == group.gid).map(|user| user.name.clone()),
+            self.users
+                .rows
+                .iter()
+                .filter(|user| user.gid == group.gid)
+                .map(|user| user.name.clone()),
         );
         members.sort();
         members.dedup();

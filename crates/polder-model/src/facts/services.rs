@@ -55,7 +55,10 @@ impl Unit {
     /// A boolean setting of `[Service]`, as systemd reads them (systemd.syntax(7)).
     pub fn service_flag(&self, name: &str) -> bool {
         self.get("Service", name).is_some_and(|it| {
-            matches!(it.value.to_ascii_lowercase().as_str(), "1" | "yes" | "true" | "on" | "y" | "t")
+            matches!(
+                it.value.to_ascii_lowercase().as_str(),
+                "1" | "yes" | "true" | "on" | "y" | "t"
+            )
         })
     }
 }

@@ -1,0 +1,202 @@
+//! The machine Polder runs on, or a folder that holds a whole root file system.
+
+use crate::host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
+use crate::{
+    Ask, Output, Owners, Program, Stanzas, Sweep, ask, owners, program, redact, stanzas, sweep,
+};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Most entries taken from one folder.
+const ENTRIES_MAX: usize = 1_000_000;
+
+/// A host that is really there.
+#[derive(Debug)]
+pub struct LiveHost {
+    root: PathBuf,
+    /// Set when a folder is looked at instead of the running system.
+    root_fd: Option<OwnedFd>,
+}
+
+impl LiveHost {
+    /// The machine this program runs on.
+    pub fn here() -> Self {
+        Self { root: PathBuf::from("/"), root_fd: None }
+    }
+
+    /// A root file system in a folder: an image, a chroot, a mounted disk. Links stay inside it.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn folder(root: &Path) -> Result<Self, HostError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(root, flags, Mode::empty())
+            .map_err(|error| HostError::from_io(root, &error.into()))?;
+        let root = std::fs::canonicalize(root).map_err(|error| HostError::from_io(root, &error))?;
+        Ok(Self { root, root_fd: Some(fd) })
+    }
+
+    fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let opened = match &self.root_fd {
+            None => rustix::fs::open(path, flags, Mode::empty()),
+            Some(root) => {
+                let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+                rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)
+            }
+        };
+        opened.map_err(|error| HostError::from_io(path, &error.into()))
+    }
+
+    fn stat_of(&self, path: &Path, flags: OFlags) -> Result<Stat, HostError> {
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        let statx = if self.root_fd.is_some() {
+            let fd = self.open(path, OFlags::PATH | flags)?;
+            rustix::fs::statx(&fd, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+        } else {
+            let follow = if flags.contains(OFlags::NOFOLLOW) {
+                AtFlags::SYMLINK_NOFOLLOW
+            } else {
+                AtFlags::empty()
+            };
+            rustix::fs::statx(rustix::fs::CWD, path, follow, StatxFlags::BASIC_STATS)
+        }
+        .map_err(failed)?;
+        let mode = u32::from(statx.stx_mode);
+        Ok(Stat {
+            kind: sweep::kind_of(FileType::from_raw_mode(mode)),
+            mode: mode & 0o7777,
+            uid: statx.stx_uid,
+            gid: statx.stx_gid,
+            bytes: statx.stx_size,
+            modified: statx.stx_mtime.tv_sec,
+            changed: statx.stx_ctime.tv_sec,
+            inode: statx.stx_ino,
+        })
+    }
+
+    fn read_raw(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        let failed = |error: std::io::Error| HostError::from_io(path, &error);
+        let metadata = file.metadata().map_err(failed)?;
+        // A pipe or device could keep its reader waiting for ever.
+        if !metadata.is_file() {
+            return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
+        }
+        let mut bytes =
+            Vec::with_capacity(usize::try_from(metadata.len().min(bytes_max)).unwrap_or(0));
+        file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > bytes_max {
+            let because = format!("larger than {bytes_max} bytes");
+            return Err(HostError::new(ErrorKind::TooLarge, shown(path), because));
+        }
+        Ok(bytes)
+    }
+}
+
+fn shown(path: &Path) -> String {
+    polder_model::printable(path.as_os_str().as_encoded_bytes())
+}
+
+impl Host for LiveHost {
+    fn identity(&self) -> Identity {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .ok()
+            .and_then(|it| i64::try_from(it.as_secs()).ok())
+            .unwrap_or(0);
+        Identity { now, uid: rustix::process::geteuid().as_raw(), running: self.root_fd.is_none() }
+    }
+
+    fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        self.read_raw(path, bytes_max).map(|bytes| redact::content(path, bytes))
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<Entry>, HostError> {
+        let fd = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        let mut entries = Vec::new();
+        for entry in rustix::fs::Dir::new(fd).map_err(failed)?.take(ENTRIES_MAX) {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                let name = std::ffi::OsString::from_vec(name.to_vec());
+                entries.push(Entry { name, kind: sweep::kind_of(entry.file_type()) });
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn stat(&self, path: &Path) -> Result<Stat, HostError> {
+        self.stat_of(path, OFlags::empty())
+    }
+
+    fn stat_link(&self, path: &Path) -> Result<Stat, HostError> {
+        self.stat_of(path, OFlags::NOFOLLOW)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<PathBuf, HostError> {
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        let target = if self.root_fd.is_some() {
+            let fd = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+            rustix::fs::readlinkat(&fd, c"", Vec::new())
+        } else {
+            rustix::fs::readlink(path, Vec::new())
+        };
+        Ok(PathBuf::from(std::ffi::OsString::from_vec(target.map_err(failed)?.into_bytes())))
+    }
+
+    fn run(&self, program: Program) -> Result<Output, HostError> {
+        if self.root_fd.is_some() {
+            let because = "a folder is looked at, not a running host";
+            return Err(HostError::new(ErrorKind::NotFound, program.shown(), because));
+        }
+        program::run(program)
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<Vec<u8>, HostError> {
+        if self.root_fd.is_some() {
+            let because = "a folder is looked at, not a running host";
+            return Err(HostError::new(ErrorKind::NotFound, ask.shown(), because));
+        }
+        ask::ask(ask)
+    }
+
+    fn sweep(&self) -> Result<Sweep, HostError> {
+        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        sweep::sweep(&self.root, &mounts)
+    }
+
+    fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
+        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        let what = shown(path);
+        let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
+        match extension {
+            "lz4" => stanzas::filter(&what, lz4_flex::frame::FrameDecoder::new(file), names),
+            "gz" => stanzas::filter(&what, flate2::read::MultiGzDecoder::new(file), names),
+            "xz" | "zst" | "bz2" | "lzma" => {
+                let because = format!("lists compressed with .{extension} are not read yet");
+                Err(HostError::new(ErrorKind::Other, what, because))
+            }
+            _ => stanzas::filter(&what, file, names),
+        }
+    }
+
+    fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
+        owners::find(self, paths)
+    }
+}
+
+impl Kind {
+    /// Whether it is a folder.
+    pub fn is_folder(self) -> bool {
+        self == Self::Folder
+    }
+}
