@@ -161,7 +161,7 @@ fn shadow_line(line: &str) -> String {
     let bare = field.trim_start_matches('!');
     let class = match bare {
         "" | "*" | "x" => bare.to_string(),
-        _ => format!("<secret:{}>", hash_algorithm(bare)),
+        _ => format!("<{}>", hash_algorithm(bare)),
     };
     let shown = if locked { format!("!{class}") } else { class };
     *field = &shown;
@@ -653,7 +653,7 @@ mod tests {
         check(
             "/etc/shadow",
             "root:$y$j9T$abc$def:19000:0\nweb:!:1\nold:!$6$s$h:1\nopen::1\nx:*:1\ncorrupt\n",
-            "root:<secret:yescrypt>:19000:0\nweb:!:1\nold:!<secret:sha512>:1\nopen::1\nx:*:1\n<secret:line>\n",
+            "root:<yescrypt>:19000:0\nweb:!:1\nold:!<sha512>:1\nopen::1\nx:*:1\n<secret:line>\n",
         );
     }
 

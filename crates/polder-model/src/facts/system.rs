@@ -31,6 +31,8 @@ pub struct System {
     pub clock_kept_by: Option<String>,
     /// Whether a package asked for a reboot, and which.
     pub reboot_required_by: Vec<String>,
+    /// Setting by which updates are installed without a person, where there is one.
+    pub automatic_updates: Option<String>,
     /// Last day of support by the vendor's own list, where known.
     pub support_ends: Option<String>,
     /// Whether the user who looks can see other users' processes.

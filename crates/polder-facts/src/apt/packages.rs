@@ -1,0 +1,163 @@
+//! Installed packages, from `/var/lib/dpkg/status` or the database of apk.
+
+use super::stanza::parse_stanzas;
+use crate::reading::{not_looked, note, text_up_to};
+use polder_host::Host;
+use polder_model::facts::Package;
+use polder_model::{Coverage, Problem, Table, printable_str};
+
+/// Where dpkg keeps its knowledge.
+pub const STATUS: &str = "/var/lib/dpkg/status";
+
+/// Where apk keeps its own.
+const APK: &str = "/lib/apk/db/installed";
+
+/// Largest package database read.
+const STATUS_BYTES_MAX: u64 = 256 << 20;
+
+/// Every installed package.
+pub fn look(host: &dyn Host) -> Table<Package> {
+    match text_up_to(host, STATUS, STATUS_BYTES_MAX) {
+        Ok(text) => {
+            let (rows, problems) = parse_status(&text);
+            let coverage = if rows.is_empty() {
+                Coverage::not_looked(format!("`{STATUS}` lists no package; it is damaged or empty"))
+            } else if problems.is_empty() {
+                Coverage::Complete
+            } else {
+                let says = problems.len();
+                Coverage::partial(format!("`{STATUS}` is damaged in {says} places"))
+            };
+            Table::with(coverage, rows).problems(problems)
+        }
+        Err(error) if error.is_not_found() => look_elsewhere(host),
+        Err(error) => Table::with(not_looked(&error, "the installed packages"), Vec::new()),
+    }
+}
+
+fn look_elsewhere(host: &dyn Host) -> Table<Package> {
+    if let Ok(text) = text_up_to(host, APK, STATUS_BYTES_MAX) {
+        let (rows, problems) = parse_apk(&text);
+        return Table::complete(rows).problems(problems);
+    }
+    for rpm in ["/var/lib/rpm", "/usr/lib/sysimage/rpm"] {
+        if host.list(rpm.as_ref()).is_ok_and(|entries| !entries.is_empty()) {
+            let because = format!("the RPM database in `{rpm}` is not read yet");
+            return Table::with(Coverage::not_looked(because), Vec::new());
+        }
+    }
+    let because = "no package database of dpkg, apk or RPM was found";
+    Table::with(Coverage::not_looked(because), Vec::new())
+}
+
+/// Reads dpkg's status file; packages that are not installed are left out.
+pub fn parse_status(text: &str) -> (Vec<Package>, Vec<Problem>) {
+    let (stanzas, bad) = parse_stanzas(text);
+    let mut problems = Vec::new();
+    for (line, says) in bad {
+        note(&mut problems, format!("{STATUS}:{line}"), says);
+    }
+    let mut packages = Vec::new();
+    for stanza in stanzas {
+        let status: Vec<&str> = stanza.get("Status").split(' ').collect();
+        let [want, _, state] = status[..] else {
+            note(&mut problems, format!("{STATUS}:{}", stanza.line), "a package without a status");
+            continue;
+        };
+        if matches!(state, "not-installed" | "config-files") {
+            continue;
+        }
+        let (name, version) = (stanza.get("Package"), stanza.get("Version"));
+        if name.is_empty() || version.is_empty() {
+            let says = "an installed package without name or version";
+            note(&mut problems, format!("{STATUS}:{}", stanza.line), says);
+            continue;
+        }
+        let (source, source_version) = source_of(stanza.get("Source"), name, version);
+        packages.push(Package {
+            name: printable_str(name),
+            version: printable_str(version),
+            architecture: printable_str(stanza.get("Architecture")),
+            source,
+            source_version,
+            held: want == "hold",
+            origins: Vec::new(),
+            manager: "dpkg".into(),
+        });
+    }
+    packages.sort_by(|a, b| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
+    (packages, problems)
+}
+
+/// `Source: name (version)`, either part optional.
+pub(crate) fn source_of(field: &str, name: &str, version: &str) -> (String, String) {
+    if field.is_empty() {
+        return (printable_str(name), printable_str(version));
+    }
+    match field.split_once(" (") {
+        Some((source, rest)) => {
+            (printable_str(source.trim()), printable_str(rest.trim_end_matches(')')))
+        }
+        None => (printable_str(field), printable_str(version)),
+    }
+}
+
+/// Reads apk's database: `P:` name, `V:` version, `A:` architecture, `o:` origin (apk-installed(5)).
+pub fn parse_apk(text: &str) -> (Vec<Package>, Vec<Problem>) {
+    let mut packages = Vec::new();
+    let mut problems = Vec::new();
+    for (index, block) in text.split("\n\n").enumerate() {
+        let field = |key: &str| {
+            block
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+                .map(printable_str)
+                .unwrap_or_default()
+        };
+        if block.trim().is_empty() {
+            continue;
+        }
+        let (name, version) = (field("P"), field("V"));
+        if name.is_empty() || version.is_empty() {
+            note(&mut problems, APK, format!("package {} has no name or version", index + 1));
+            continue;
+        }
+        let origin = field("o");
+        packages.push(Package {
+            source: if origin.is_empty() { name.clone() } else { origin },
+            source_version: version.clone(),
+            name,
+            version,
+            architecture: field("A"),
+            held: false,
+            origins: Vec::new(),
+            manager: "apk".into(),
+        });
+    }
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    (packages, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_has_its_source_and_hold() {
+        let text = "Package: libssl3\nStatus: hold ok installed\nArchitecture: amd64\nSource: openssl (3.0.1-1)\nVersion: 3.0.1-1+b1\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n";
+        let (packages, problems) = parse_status(text);
+        assert!(problems.is_empty());
+        assert_eq!(packages.len(), 1);
+        assert_eq!(packages[0].source, "openssl");
+        assert_eq!(packages[0].source_version, "3.0.1-1");
+        assert!(packages[0].held);
+    }
+
+    #[test]
+    fn damage_is_reported_and_the_rest_is_kept() {
+        let text = "Package: a\nStatus: install ok installed\nVersion: 1\n\n\u{0}\u{1}garbage\nPackage: b\nVersion: 2\n";
+        let (packages, problems) = parse_status(text);
+        assert_eq!(packages.len(), 1);
+        assert_eq!(problems.len(), 2);
+    }
+}

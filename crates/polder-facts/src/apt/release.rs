@@ -1,0 +1,82 @@
+//! Release files of an archive: who it is, how old, how long it may be trusted, how long its indices are.
+
+use super::stanza::parse_stanzas;
+use polder_model::{Timestamp, printable_str};
+use std::collections::BTreeMap;
+
+/// What a release file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Release {
+    /// `Origin`.
+    pub origin: String,
+    /// `Label`.
+    pub label: String,
+    /// `Suite`.
+    pub suite: String,
+    /// `Codename`.
+    pub codename: String,
+    /// `Version`.
+    pub version: String,
+    /// `Date`.
+    pub date: Option<Timestamp>,
+    /// `Valid-Until`.
+    pub valid_until: Option<Timestamp>,
+    /// `NotAutomatic: yes`.
+    pub not_automatic: bool,
+    /// `ButAutomaticUpgrades: yes`.
+    pub but_automatic_upgrades: bool,
+    /// Length of each index, uncompressed and compressed, by its path below the suite.
+    pub bytes: BTreeMap<String, u64>,
+}
+
+/// Reads `InRelease` or `Release`; the signature around it is not checked here.
+pub fn parse_release(text: &str) -> Release {
+    // The signed text begins after the blank line that ends the armor's own headers (RFC 4880, 7).
+    let body = match text.strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") {
+        Some(rest) => rest.split_once("\n\n").map_or("", |(_, body)| body),
+        None => text,
+    };
+    let body = body.split("\n-----BEGIN PGP SIGNATURE-----").next().unwrap_or_default();
+    let (stanzas, _) = parse_stanzas(body);
+    let Some(stanza) = stanzas.first() else { return Release::default() };
+    let get = |name: &str| printable_str(stanza.get(name));
+    let bytes = stanza.get("SHA256").lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let bytes = words.next()?.parse().ok()?;
+        Some((words.next()?.to_string(), bytes))
+    });
+    Release {
+        origin: get("Origin"),
+        label: get("Label"),
+        suite: get("Suite"),
+        codename: get("Codename"),
+        version: get("Version"),
+        date: parse_date(stanza.get("Date")),
+        valid_until: parse_date(stanza.get("Valid-Until")),
+        not_automatic: stanza.get("NotAutomatic") == "yes",
+        but_automatic_upgrades: stanza.get("ButAutomaticUpgrades") == "yes",
+        bytes: bytes.collect(),
+    }
+}
+
+/// A date as RFC 2822 writes it; archives write `UTC` for the zone.
+pub fn parse_date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let text = text.strip_suffix("UTC").map_or_else(|| text.to_string(), |it| format!("{it}+0000"));
+    let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&text).ok()?;
+    Some(Timestamp(zoned.as_second()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_release_file_gives_its_dates_and_lengths() {
+        let text = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nOrigin: Debian\nSuite: stable-security\nDate: Sat, 21 Nov 2026 00:53:11 UTC\nValid-Until: Sat, 28 Nov 2026 00:53:11 UTC\nSHA256:\n abc 42 main/binary-amd64/Packages\n-----BEGIN PGP SIGNATURE-----\nX: y\n";
+        let release = parse_release(text);
+        assert_eq!(release.origin, "Debian");
+        assert_eq!(release.date, Some(Timestamp(1_795_222_391)));
+        assert_eq!(release.bytes.get("main/binary-amd64/Packages"), Some(&42));
+    }
+}
