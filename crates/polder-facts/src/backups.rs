@@ -48,6 +48,11 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Backup> {
         from_command(host, &command, place, &mut rows);
     }
     for unit in facts.units.rows.iter().filter(|unit| unit.name.ends_with(".service")) {
+        // A job has a timer; `rsync.service` is a daemon that others copy from.
+        let timer = unit.name.replace(".service", ".timer");
+        if !facts.units.rows.iter().any(|it| it.name == timer) {
+            continue;
+        }
         for command in unit.list("Service", "ExecStart") {
             from_command(host, command, unit.name.clone(), &mut rows);
         }
@@ -123,6 +128,7 @@ fn destination_in(kind: BackupKind, line: &str) -> Option<String> {
         BackupKind::Restic => after("-r").or_else(|| after("--repo")),
         BackupKind::Rsync | BackupKind::Duplicity => words
             .iter()
+            .skip(1)
             .rev()
             .find(|it| it.contains('/') || it.contains(':'))
             .map(|it| it.to_string()),

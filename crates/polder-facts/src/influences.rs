@@ -2,7 +2,7 @@
 
 use crate::reading::{files_in, shown, text};
 use crate::writers::Writers;
-use polder_host::Host;
+use polder_host::{Host, Kind};
 use polder_model::facts::{Facts, Influence, InfluenceKind, Unit};
 use polder_model::{Coverage, Table};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ const CONFIGURATION: [&str; 14] = [
 
 /// Needs users, groups, units and cron entries.
 pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Influence> {
-    let look = Look { facts, writers: Writers::new(host, facts) };
+    let look = Look { host, facts, writers: Writers::new(host, facts) };
     let mut rows = BTreeSet::new();
     for unit in &facts.units.rows {
         look.unit(unit, &mut rows);
@@ -42,7 +42,7 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Influence> {
         if entry.line > 0 {
             look.add(InfluenceKind::Cron, entry.file.as_ref(), "root", "is a crontab", &mut rows);
         }
-        for path in programs_in(&entry.command) {
+        for path in programs_in(host, &entry.command) {
             look.add(InfluenceKind::Cron, &path, &entry.user, &how, &mut rows);
         }
     }
@@ -74,6 +74,7 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Influence> {
 }
 
 struct Look<'a> {
+    host: &'a dyn Host,
     facts: &'a Facts,
     writers: Writers<'a>,
 }
@@ -115,7 +116,7 @@ impl Look<'_> {
                 let bare = command.trim_start_matches(['-', '@', ':', '+', '!']);
                 let signs = command.get(..command.len() - bare.len()).unwrap_or_default();
                 let as_user = if signs.contains(['+', '!']) { "root" } else { user };
-                for path in programs_in(bare) {
+                for path in programs_in(self.host, bare) {
                     let how = format!("is started by `{}` as `{as_user}`", unit.name);
                     self.add(InfluenceKind::Unit, &path, as_user, &how, rows);
                 }
@@ -124,14 +125,21 @@ impl Look<'_> {
     }
 }
 
-/// The absolute paths of a command line that may be programs or scripts.
-fn programs_in(command: &str) -> Vec<PathBuf> {
+/// The absolute paths of a command line that are programs or scripts: the first word, and
+/// whatever else can be run. Folders and data files that are mere arguments are not obeyed.
+fn programs_in(host: &dyn Host, command: &str) -> Vec<PathBuf> {
     command
         .split([' ', '\t', ';', '&', '|', '(', ')', '"', '\''])
         .filter(|word| word.starts_with('/') && !word.contains(['*', '%', '$', '\\']))
         .filter(|word| !["/dev/", "/proc/", "/sys/", "/tmp"].iter().any(|it| word.starts_with(it)))
         .take(16)
-        .map(PathBuf::from)
+        .enumerate()
+        .map(|(index, word)| (index, PathBuf::from(word)))
+        .filter(|(index, path)| {
+            *index == 0
+                || host.stat(path).is_ok_and(|it| it.kind == Kind::File && it.mode & 0o111 != 0)
+        })
+        .map(|(_, path)| path)
         .collect()
 }
 

@@ -63,7 +63,8 @@ pub fn look(host: &dyn Host, facts: &Facts) -> Table<Listener> {
     let unowned =
         rows.iter().filter(|row| row.pids.is_empty() && row.protocol != Protocol::Unix).count();
     if coverage == Coverage::Complete && unseen > 0 && unowned > 0 {
-        coverage = Coverage::needs_root(
+        coverage = crate::reading::hidden(
+            host,
             format!("{unowned} listening sockets belong to processes that cannot be read"),
             "which process holds each socket",
         );

@@ -43,10 +43,10 @@ pub fn look(host: &dyn Host) -> Table<Process> {
     };
     let mut rows: Vec<Process> = pids.par_iter().filter_map(|pid| world.process(*pid)).collect();
     rows.sort_by_key(|process| process.pid);
-    Table::with(coverage(&rows, pids.len()), rows)
+    Table::with(coverage(host, &rows, pids.len()), rows)
 }
 
-fn coverage(rows: &[Process], listed: usize) -> Coverage {
+fn coverage(host: &dyn Host, rows: &[Process], listed: usize) -> Coverage {
     if rows.is_empty() {
         return Coverage::NotLooked {
             because: format!("none of {listed} processes could be read"),
@@ -58,7 +58,8 @@ fn coverage(rows: &[Process], listed: usize) -> Coverage {
     if unseen == 0 {
         return Coverage::Complete;
     }
-    Coverage::needs_root(
+    crate::reading::hidden(
+        host,
         format!("the mapped files of {unseen} of {} processes cannot be read", rows.len()),
         "which processes still run deleted code, and what each really maps",
     )
@@ -308,12 +309,16 @@ pub fn sockets(host: &dyn Host, processes: &[Process]) -> (BTreeMap<u64, Vec<u32
 
 fn sockets_of(host: &dyn Host, pid: u32) -> Result<Vec<(u64, u32)>, HostError> {
     let folder = PathBuf::from(format!("/proc/{pid}/fd"));
-    let entries = host.list(&folder)?;
-    Ok(entries
-        .iter()
-        .filter_map(|entry| socket_inode(&host.read_link(&folder.join(&entry.name)).ok()?))
-        .map(|inode| (inode, pid))
-        .collect())
+    let mut pairs = Vec::new();
+    for entry in host.list(&folder)? {
+        match host.read_link(&folder.join(&entry.name)) {
+            Ok(link) => pairs.extend(socket_inode(&link).map(|inode| (inode, pid))),
+            // Closed meanwhile.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(pairs)
 }
 
 /// `socket:[123]`.

@@ -81,6 +81,14 @@ pub(crate) fn partial(error: &HostError, root_adds: &str) -> Coverage {
     }
 }
 
+/// Something could not be seen: root would see it, unless it is root already.
+pub(crate) fn hidden(host: &dyn Host, because: String, root_adds: &str) -> Coverage {
+    match host.identity().uid {
+        0 => Coverage::partial(format!("{because}, even by root")),
+        _ => Coverage::needs_root(because, root_adds),
+    }
+}
+
 /// Adds a problem unless there are too many already.
 pub(crate) fn note(problems: &mut Vec<Problem>, place: impl Into<String>, says: impl Into<String>) {
     if problems.len() < PROBLEMS_MAX {

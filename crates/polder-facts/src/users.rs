@@ -94,9 +94,7 @@ pub fn parse_shadow(text: &str) -> (BTreeMap<String, Password>, Vec<Problem>) {
         let password = match field {
             "" => Password::Empty,
             _ if field.starts_with(['!', '*']) || field == "x" => Password::Locked,
-            _ => Password::Set {
-                algorithm: printable_str(field.trim_matches(['<', '>'])),
-            },
+            _ => Password::Set { algorithm: printable_str(field.trim_matches(['<', '>'])) },
         };
         passwords.insert(printable_str(name), password);
     }

@@ -84,6 +84,13 @@ pub enum Op {
         /// The share that stays, between zero and one.
         factor: Range,
     },
+    /// The step stays open only in this share of the worlds in which it was.
+    ThinEdge {
+        /// Which step.
+        edge: EdgeId,
+        /// The share that stays, between zero and one.
+        factor: Range,
+    },
     /// Restoring takes this long from now on, in hours.
     Restore {
         /// Hours from the decision to restore until service is back.
@@ -110,6 +117,8 @@ pub struct Treatment {
     pub breakage: Risk,
     /// What it changes on the graph.
     pub ops: Vec<Op>,
+    /// A larger treatment that does this and more, where there is one.
+    pub part_of: Option<TreatmentId>,
 }
 
 impl Treatment {
@@ -125,7 +134,15 @@ impl Treatment {
             effort: Effort { hours: Range::new(low, likely, high) },
             breakage: Risk { level: "none".into(), what: String::new() },
             ops: Vec::new(),
+            part_of: None,
         }
+    }
+
+    /// Says that a larger treatment does this and more.
+    #[must_use]
+    pub fn part_of(mut self, id: impl Into<String>) -> Self {
+        self.part_of = Some(TreatmentId(id.into()));
+        self
     }
 
     /// Adds a command to run.

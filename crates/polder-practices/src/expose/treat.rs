@@ -1,0 +1,160 @@
+//! Proposes to bind elsewhere, to filter, to take keys only.
+
+use crate::practice::Scene;
+use polder_model::facts::{Engine, Server};
+use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
+
+pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
+    match finding.kind.as_str() {
+        "expose/listener" | "expose/unauthenticated" => {
+            let mut all = vec![filter(finding)];
+            all.extend(bind(finding, scene));
+            all
+        }
+        "expose/ssh-password" => vec![keys_only(model)],
+        "expose/no-filter" => vec![default_drop(scene)],
+        _ => Vec::new(),
+    }
+}
+
+fn port_of(finding: &Finding) -> Option<(&str, &str)> {
+    finding.subject.strip_prefix("listener:")?.split_once('/')
+}
+
+/// A rule that drops what comes to one port from outside.
+fn filter(finding: &Finding) -> Treatment {
+    let (protocol, port) = port_of(finding).unwrap_or(("tcp", "0"));
+    let name = format!("polder_{protocol}_{port}");
+    let treatment = Treatment::new(format!("close:{protocol}/{port}"), format!("Close {protocol}/{port} to strangers"), [0.1, 0.3, 1.0])
+        .decide(format!("Who needs {protocol}/{port}? Add their addresses to the rule before it is loaded"))
+        .write(
+            format!("/etc/nftables.d/{name}.nft"),
+            format!("table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"),
+        )
+        .run(format!("nft -c -f /etc/nftables.d/{name}.nft && nft -f /etc/nftables.d/{name}.nft"))
+        .undo(format!("nft delete table inet {name}; rm /etc/nftables.d/{name}.nft"))
+        .verify(format!("`polder look listeners` shows {protocol}/{port} as closed"))
+        .may_break("some", "clients on other hosts that use the port lose it");
+    treatment.removing(&finding.opens)
+}
+
+/// A server on this host that only local programs need listens on loopback.
+fn bind(finding: &Finding, scene: &Scene<'_>) -> Option<Treatment> {
+    let (protocol, port) = port_of(finding)?;
+    let suffix = format!(":{port}");
+    let server = scene
+        .facts
+        .servers
+        .rows
+        .iter()
+        .find(|it| it.addresses.iter().any(|it| it.ends_with(&suffix)))?;
+    let (file, change, restart) = bind_change(server)?;
+    Some(
+        Treatment::new(
+            format!("bind:{protocol}/{port}"),
+            format!("Let {} listen on loopback only", server.engine.title()),
+            [0.1, 0.3, 1.0],
+        )
+        .edit(file.clone(), change)
+        .run(restart)
+        .undo_by(format!("take the line out of `{file}` again and restart"))
+        .verify(format!("`ss -tln` shows port {port} on 127.0.0.1 only"))
+        .may_break("some", "clients on other hosts lose it")
+        .removing(&finding.opens),
+    )
+}
+
+fn bind_change(server: &Server) -> Option<(String, String, String)> {
+    let file =
+        |fallback: &str| server.config_files.first().cloned().unwrap_or_else(|| fallback.into());
+    let change = match server.engine {
+        Engine::Postgresql => (
+            file("postgresql.conf"),
+            "listen_addresses = 'localhost'",
+            "systemctl restart postgresql",
+        ),
+        Engine::Mariadb => (
+            file("/etc/mysql/my.cnf"),
+            "[mysqld] bind-address = 127.0.0.1",
+            "systemctl restart mariadb",
+        ),
+        Engine::Redis => {
+            (file("/etc/redis/redis.conf"), "bind 127.0.0.1 -::1", "systemctl restart redis-server")
+        }
+        Engine::Mosquitto => (
+            file("/etc/mosquitto/mosquitto.conf"),
+            "listener 1883 127.0.0.1",
+            "systemctl restart mosquitto",
+        ),
+        Engine::Memcached => {
+            (file("/etc/memcached.conf"), "-l 127.0.0.1", "systemctl restart memcached")
+        }
+        Engine::Nats => (
+            file("/etc/nats-server.conf"),
+            "listen: 127.0.0.1:4222",
+            "systemctl restart nats-server",
+        ),
+        Engine::Mongodb => {
+            (file("/etc/mongod.conf"), "net.bindIp: 127.0.0.1", "systemctl restart mongod")
+        }
+        Engine::Elasticsearch => (
+            file("/etc/elasticsearch/elasticsearch.yml"),
+            "network.host: 127.0.0.1",
+            "systemctl restart elasticsearch",
+        ),
+        Engine::Rabbitmq => (
+            file("/etc/rabbitmq/rabbitmq.conf"),
+            "listeners.tcp.local = 127.0.0.1:5672",
+            "systemctl restart rabbitmq-server",
+        ),
+    };
+    Some((change.0, change.1.into(), change.2.into()))
+}
+
+fn keys_only(model: &Model) -> Treatment {
+    let treatment = Treatment::new("ssh-keys-only", "Let SSH take keys only", [0.3, 0.7, 2.0])
+        .decide(
+            "Log in with a key in a second session before you go on, and keep that session open",
+        )
+        .write(
+            "/etc/ssh/sshd_config.d/10-polder-keys-only.conf",
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no\n",
+        )
+        .run("sshd -t && systemctl reload ssh")
+        .undo("rm /etc/ssh/sshd_config.d/10-polder-keys-only.conf && systemctl reload ssh")
+        .verify("`sshd -T | grep -E '^(password|kbdinteractive)authentication'` says no twice")
+        .may_break("high", "whoever has no key is locked out");
+    let variable = VariableId("ssh-login".into());
+    match model.graph.find_variable(&variable) {
+        // From 0.3 to 8 % a year with passwords to 0.01 to 0.2 % with keys.
+        Some(_) => treatment.effect(Op::Thin { variable, factor: Range::new(0.01, 0.03, 0.1) }),
+        None => treatment,
+    }
+}
+
+fn default_drop(scene: &Scene<'_>) -> Treatment {
+    let mut ports: Vec<String> = scene
+        .estate
+        .services
+        .values()
+        .filter(|it| it.is_exposed())
+        .flat_map(|it| it.listeners.iter().filter(|it| !it.is_local()).map(|it| it.short()))
+        .collect();
+    ports.sort();
+    ports.dedup();
+    let rules: String = ports
+        .iter()
+        .filter_map(|it| it.split_once('/'))
+        .map(|(protocol, port)| format!("    {protocol} dport {port} accept\n"))
+        .collect();
+    Treatment::new("filter:default-drop", "Let a packet filter drop what is not meant for strangers", [0.5, 1.0, 3.0])
+        .decide(format!("Which of {} are meant for strangers? Leave the others out", ports.join(", ")))
+        .write(
+            "/etc/nftables.d/polder_input.nft",
+            format!("table inet polder_input {{\n  chain input {{\n    type filter hook input priority 0; policy drop;\n    ct state established,related accept\n    iifname \"lo\" accept\n    meta l4proto {{ icmp, ipv6-icmp }} accept\n{rules}  }}\n}}\n"),
+        )
+        .run("nft -c -f /etc/nftables.d/polder_input.nft && nft -f /etc/nftables.d/polder_input.nft")
+        .undo("nft delete table inet polder_input; rm /etc/nftables.d/polder_input.nft")
+        .verify("`nft list ruleset` shows the chain with policy drop, and a new SSH session works")
+        .may_break("high", "whatever is left out of the list is cut off, SSH included")
+}

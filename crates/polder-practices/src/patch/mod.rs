@@ -1,0 +1,73 @@
+//! Known bugs in vendor code: what has a patch, and whether the patch really runs.
+
+mod assess;
+mod treat;
+
+use crate::practice::{Practice, Scene};
+use polder_model::{About, Finding, FindingKind, Lever, Model, Treatment};
+
+/// The room.
+pub struct Patch;
+
+static ABOUT: About = About {
+    id: "patch",
+    title: "Patch what has a patch, and see that the patch runs",
+    question: "Which known flaws of the vendor's code are still open here, though a fix exists?",
+    lever: Lever::Probability,
+    findings: &[
+        FindingKind {
+            id: "pending",
+            title: "an update is waiting",
+            why: "A fix that is published tells attackers where the flaw is. Until it is installed, the flaw is open.",
+            how_we_know: "The package manager's own indices, sources and pins; the same set as `apt list --upgradable`.",
+            references: &["CWE-1104", "ATT&CK T1190", "CIS Debian 12: 1.9"],
+        },
+        FindingKind {
+            id: "running-old",
+            title: "a process still runs code that was replaced",
+            why: "Installing is not fixing: the old code stays in memory until the process starts anew.",
+            how_we_know: "Mapped files in `/proc/PID/maps` that were deleted or whose name now leads to another inode.",
+            references: &["CWE-1104"],
+        },
+        FindingKind {
+            id: "reboot",
+            title: "a reboot is needed before an update holds",
+            why: "The running kernel keeps its flaws whatever is installed.",
+            how_we_know: "`/run/reboot-required`, and the running kernel beside those in `/boot`.",
+            references: &["CWE-1104"],
+        },
+        FindingKind {
+            id: "support-ended",
+            title: "nobody patches this any more",
+            why: "No fix will come for whatever is found from now on.",
+            how_we_know: "The vendor's published life cycle.",
+            references: &["CWE-1104", "CIS Control 2.2"],
+        },
+        FindingKind {
+            id: "no-source",
+            title: "packages that no index lists",
+            why: "Nobody will offer a fix for them: no configured source knows the installed version.",
+            how_we_know: "Installed versions that no index of a configured source lists.",
+            references: &["CIS Control 2.2"],
+        },
+        FindingKind {
+            id: "not-automatic",
+            title: "updates wait for a person",
+            why: "The mean time from fix to attack is days; a person has holidays.",
+            how_we_know: "`APT::Periodic::Unattended-Upgrade` and the package that obeys it.",
+            references: &["CIS Control 7.3"],
+        },
+    ],
+};
+
+impl Practice for Patch {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+    fn assess(&self, scene: &Scene<'_>, model: &mut Model) {
+        assess::assess(scene, model);
+    }
+    fn treat(&self, finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
+        treat::treat(finding, scene, model)
+    }
+}

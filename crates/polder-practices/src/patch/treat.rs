@@ -1,0 +1,166 @@
+//! Proposes upgrades, restarts, reboots.
+
+use super::assess::flaw;
+use crate::practice::Scene;
+use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
+
+/// The treatment that installs everything at once.
+const UPGRADE: &str = "upgrade";
+
+pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
+    match finding.kind.as_str() {
+        "patch/pending" => vec![one(finding, scene, model), all(scene, model)],
+        "patch/running-old" => vec![restart(finding, scene)],
+        "patch/reboot" => vec![reboot()],
+        "patch/support-ended" => vec![migrate(finding)],
+        "patch/no-source" => vec![sources()],
+        "patch/not-automatic" => vec![automatic(model)],
+        _ => Vec::new(),
+    }
+}
+
+/// Variables that are closed once `source` is upgraded.
+fn closes(source: &str, model: &Model) -> Vec<Op> {
+    [flaw(source), VariableId(format!("flaw-local:{source}"))]
+        .into_iter()
+        .filter(|it| model.graph.find_variable(it).is_some())
+        .map(|variable| Op::Close { variable })
+        .collect()
+}
+
+fn one(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
+    let candidates: Vec<_> =
+        scene.facts.candidates.rows.iter().filter(|it| it.source == finding.subject).collect();
+    let names: Vec<&str> = candidates.iter().map(|it| it.name.as_str()).collect();
+    let before: Vec<String> =
+        candidates.iter().map(|it| format!("{}={}", it.name, it.installed)).collect();
+    let held: Vec<&str> =
+        candidates.iter().filter(|it| it.held).map(|it| it.name.as_str()).collect();
+    let id = format!("upgrade:{}", finding.subject);
+    let mut treatment =
+        Treatment::new(id, format!("Upgrade `{}`", finding.subject), [0.1, 0.2, 0.5]);
+    if !held.is_empty() {
+        treatment = treatment.run(format!("apt-mark unhold {}", held.join(" ")));
+    }
+    treatment = treatment
+        .run(format!("apt-get install --only-upgrade {}", names.join(" ")))
+        .undo(format!("apt-get install --allow-downgrades {}", before.join(" ")))
+        .verify(format!("`apt list --upgradable` no longer names {}", names.join(", ")))
+        .may_break("low", "a new version may behave differently; services that use it restart")
+        .part_of(UPGRADE);
+    treatment.ops = closes(&finding.subject, model);
+    treatment
+}
+
+fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
+    let rows = &scene.facts.candidates.rows;
+    let bytes: u64 = rows.iter().map(|it| it.download_bytes).sum();
+    let mut sources: Vec<&str> = rows.iter().map(|it| it.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let title = format!("Install the {} waiting updates ({})", rows.len(), megabytes(bytes));
+    let mut treatment = Treatment::new(UPGRADE, title, [0.3, 0.7, 2.0])
+        .run("apt-get update")
+        .run("apt-get upgrade --with-new-pkgs")
+        .undo("grep ' upgrade ' /var/log/dpkg.log   # then: apt-get install --allow-downgrades PACKAGE=OLD_VERSION")
+        .verify("`apt list --upgradable` is empty")
+        .may_break("some", "services restart; a changed default may need attention");
+    treatment.ops = sources.iter().flat_map(|source| closes(source, model)).collect();
+    treatment
+}
+
+fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => "under 1 MB".into(),
+        bytes => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+fn restart(finding: &Finding, scene: &Scene<'_>) -> Treatment {
+    let name = &finding.subject;
+    let unit = scene.estate.services.get(name).and_then(|it| it.unit.clone());
+    let systemd = scene.facts.system_row().is_some_and(|it| it.init == "systemd");
+    let treatment = Treatment::new(
+        format!("restart:{name}"),
+        format!("Restart `{name}`, which runs replaced code"),
+        [0.05, 0.1, 0.3],
+    );
+    let treatment = match (unit, systemd) {
+        (Some(unit), _) => treatment.run(format!("systemctl restart {unit}")),
+        (None, true) => treatment
+            .run(format!("systemctl list-units '*{name}*'   # then: systemctl restart UNIT")),
+        (None, false) => treatment.decide(format!(
+            "Stop `{name}` and start it again the way it was started; no unit of systemd runs it"
+        )),
+    };
+    let mut treatment = treatment
+        .undo_by("nothing to undo: the files on disk are the same")
+        .verify("`polder look processes` shows no replaced file for it")
+        .may_break("low", "connections to it are cut for a moment");
+    treatment.ops = vec![Op::Close { variable: VariableId(format!("old-code:{name}")) }];
+    treatment
+}
+
+fn reboot() -> Treatment {
+    Treatment::new("reboot", "Reboot into the installed kernel", [0.2, 0.5, 2.0])
+        .run("systemctl reboot")
+        .undo_by("choose the former kernel in the boot menu")
+        .verify("`uname -r` names the newest kernel in /boot")
+        .may_break("some", "the host is away for some minutes; a driver may behave differently")
+        .effect(Op::Close { variable: VariableId("flaw-local:running kernel".into()) })
+}
+
+fn migrate(finding: &Finding) -> Treatment {
+    Treatment::new(format!("migrate:{}", finding.subject), "Move to a release that is supported", [8.0, 24.0, 80.0])
+        .decide("Choose the release to move to, and rehearse the upgrade on a copy")
+        .run("sed -i 's/OLD_CODENAME/NEW_CODENAME/' /etc/apt/sources.list && apt-get update && apt-get full-upgrade")
+        .undo_by("restore the copy made before")
+        .verify("`polder assess` no longer reports it")
+        .may_break("high", "every program changes its version")
+        .effect(Op::Close { variable: VariableId("unsupported".into()) })
+}
+
+fn sources() -> Treatment {
+    Treatment::new(
+        "adopt-packages",
+        "Decide who patches the packages that no source knows",
+        [0.5, 2.0, 6.0],
+    )
+    .run("apt list '?obsolete'")
+    .decide("For each: remove it, add the source it came from, or take over its updates")
+    .undo_by("install the package file again")
+    .verify("`apt list '?obsolete'` is empty")
+    .may_break("low", "removing a package removes its program")
+}
+
+fn automatic(model: &Model) -> Treatment {
+    let mut treatment = Treatment::new(
+        "automatic-updates",
+        "Let security updates install themselves",
+        [0.2, 0.4, 1.0],
+    )
+    .run("apt-get install unattended-upgrades")
+    .write(
+        "/etc/apt/apt.conf.d/20auto-upgrades",
+        "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n",
+    )
+    .undo("rm /etc/apt/apt.conf.d/20auto-upgrades")
+    .verify("`unattended-upgrade --dry-run` ends without an error")
+    .may_break("low", "an update may restart a service at an hour nobody chose")
+    .effect(Op::Thin {
+        variable: VariableId("future:local".into()),
+        factor: Range::new(0.5, 0.75, 0.95),
+    });
+    let futures = model.graph.variables().filter(|it| {
+        it.id.0.starts_with("future:")
+            && it.id.0 != "future:local"
+            && it.probability.basis != polder_model::Basis::Judgement
+    });
+    for variable in futures {
+        // Published: 63 % of known exploited flaws are still open after 7 days, 35 % after 28 (Qualys).
+        treatment
+            .ops
+            .push(Op::Thin { variable: variable.id.clone(), factor: Range::new(0.35, 0.6, 0.9) });
+    }
+    treatment
+}

@@ -1,0 +1,65 @@
+//! What every room is, and the judgement of all of them.
+
+use crate::estate::Estate;
+use crate::{contain, drill, expose, least_access, patch, watch};
+use polder_model::facts::Facts;
+use polder_model::{About, Finding, FindingKind, Model, Settings, Treatment};
+
+/// What a room may look at.
+pub struct Scene<'a> {
+    /// What was seen.
+    pub facts: &'a Facts,
+    /// What the owner said.
+    pub settings: &'a Settings,
+    /// Services and where they stand on the graph.
+    pub estate: &'a Estate,
+}
+
+/// One piece of advice, as a lever on the model.
+pub trait Practice: Sync {
+    /// Says what it is, once, for help, book, page and reports alike.
+    fn about(&self) -> &'static About;
+    /// Judges; never looks.
+    fn assess(&self, scene: &Scene<'_>, model: &mut Model);
+    /// Proposes; never acts.
+    fn treat(&self, finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment>;
+}
+
+/// Every practice, in the order in which people meet them.
+pub static PRACTICES: &[&dyn Practice] = &[
+    &patch::Patch,
+    &expose::Expose,
+    &least_access::LeastAccess,
+    &contain::Contain,
+    &watch::Watch,
+    &drill::Drill,
+];
+
+/// The entry of a finding's kind, `room/kind`, with its room.
+pub fn find_kind(kind: &str) -> Option<(&'static About, &'static FindingKind)> {
+    let (room, id) = kind.split_once('/')?;
+    let about = PRACTICES.iter().map(|it| it.about()).find(|about| about.id == room)?;
+    about.findings.iter().find(|it| it.id == id).map(|it| (about, it))
+}
+
+/// Builds the graph of the host and lets every room judge and propose.
+pub fn judge(facts: &Facts, settings: &Settings) -> Model {
+    let mut model = Model::new(facts.host_name());
+    let estate = Estate::build(facts, settings, &mut model);
+    let scene = Scene { facts, settings, estate: &estate };
+    for practice in PRACTICES {
+        practice.assess(&scene, &mut model);
+    }
+    let mut findings = std::mem::take(&mut model.findings);
+    for finding in &mut findings {
+        let room = finding.room().to_string();
+        if let Some(practice) = PRACTICES.iter().find(|it| it.about().id == room) {
+            finding.treatments = practice.treat(finding, &scene, &model);
+        }
+        if finding.treatments.is_empty() && finding.untreatable.is_none() {
+            finding.untreatable = Some("no treatment is known: contain it, or accept it".into());
+        }
+    }
+    model.findings = findings;
+    model
+}

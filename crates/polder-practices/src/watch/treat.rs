@@ -1,0 +1,40 @@
+//! Proposes what would notice.
+
+use polder_model::{Finding, Op, Range, Treatment, VariableId};
+
+pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
+    let unnoticed = |low, likely, high| Op::Thin {
+        variable: VariableId("unnoticed".into()),
+        factor: Range::new(low, likely, high),
+    };
+    match finding.kind.as_str() {
+        "watch/no-integrity" => vec![
+            Treatment::new("integrity-check", "Check the integrity of files every night, and mail what changed", [0.7, 1.5, 4.0])
+                .run("apt-get install aide aide-common && aideinit")
+                .decide("Copy /var/lib/aide/aide.db.new to another machine: a baseline that lies beside what it guards can be replaced with it")
+                .undo("apt-get purge aide aide-common")
+                .verify("`touch /usr/local/bin/x && aide --check --config /etc/aide/aide.conf` names the file")
+                .may_break("none", "")
+                .effect(unnoticed(0.5, 0.75, 0.95)),
+        ],
+        "watch/logs-stay" => vec![
+            Treatment::new("remote-log", "Send logs to another machine", [0.5, 1.5, 4.0])
+                .decide("Which machine takes the logs, and who reads what it alerts on?")
+                .run("apt-get install rsyslog")
+                .write("/etc/rsyslog.d/60-polder-remote.conf", "*.* action(type=\"omfwd\" target=\"LOG_HOST\" port=\"6514\" protocol=\"tcp\" queue.type=\"linkedList\" queue.size=\"50000\")\n")
+                .run("rsyslogd -N1 && systemctl restart rsyslog")
+                .undo("rm /etc/rsyslog.d/60-polder-remote.conf && systemctl restart rsyslog")
+                .verify("`logger polder-test` appears on the other machine")
+                .may_break("low", "logs may hold what must not leave the host")
+                .effect(unnoticed(0.6, 0.82, 0.97)),
+        ],
+        "watch/no-clock" => vec![
+            Treatment::new("clock", "Let a time service keep the clock", [0.1, 0.2, 0.5])
+                .run("apt-get install chrony")
+                .undo("apt-get purge chrony")
+                .verify("`chronyc tracking` shows a small offset")
+                .may_break("low", "a clock that was wrong jumps once"),
+        ],
+        _ => Vec::new(),
+    }
+}
