@@ -1,0 +1,109 @@
+//! The ways in which losses come about, gathered by the capabilities they pass.
+
+use crate::compile::Compiled;
+use polder_model::{Graph, NodeId};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One hop of a path.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hop {
+    /// The step most often taken here.
+    pub edge: String,
+    /// What the attacker does.
+    pub does: String,
+    /// What the attacker can do afterwards.
+    pub then: String,
+    /// The fact behind it.
+    pub because: String,
+    /// Where that fact was seen.
+    pub seen_in: String,
+    /// Other steps between the same two capabilities that were taken in other worlds.
+    pub other_ways: usize,
+}
+
+/// A way to a loss, with its share of all losses.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PathShare {
+    /// The loss it ends in.
+    pub goal: String,
+    /// Its share of all losses, between zero and one.
+    pub share: f64,
+    /// From the source to the goal.
+    pub hops: Vec<Hop>,
+}
+
+/// Counts of one way: how often, and how often each step was taken at each hop.
+#[derive(Clone, Default)]
+pub(crate) struct Way {
+    count: u64,
+    steps: Vec<BTreeMap<usize, u64>>,
+}
+
+/// Ways by the nodes they pass.
+pub(crate) type Ways = BTreeMap<Vec<usize>, Way>;
+
+/// Notes one path of one world.
+pub(crate) fn note(ways: &mut Ways, graph: &Compiled, path: &[usize]) {
+    let nodes: Vec<usize> =
+        path.iter().filter_map(|edge| graph.edges.get(*edge)).map(|edge| edge.to).collect();
+    let way = ways.entry(nodes).or_default();
+    way.count += 1;
+    way.steps.resize(path.len(), BTreeMap::new());
+    for (steps, edge) in way.steps.iter_mut().zip(path) {
+        *steps.entry(*edge).or_default() += 1;
+    }
+}
+
+/// Adds the ways of one block to those of others.
+pub(crate) fn merge(all: &mut Ways, block: Ways) {
+    for (nodes, way) in block {
+        let slot = all.entry(nodes).or_default();
+        slot.count += way.count;
+        slot.steps.resize(way.steps.len().max(slot.steps.len()), BTreeMap::new());
+        for (steps, more) in slot.steps.iter_mut().zip(way.steps) {
+            for (edge, count) in more {
+                *steps.entry(edge).or_default() += count;
+            }
+        }
+    }
+}
+
+/// The `most` most frequent ways, in words.
+pub(crate) fn shares(
+    ways: &Ways,
+    compiled: &Compiled,
+    graph: &Graph,
+    most: usize,
+) -> Vec<PathShare> {
+    let total: u64 = ways.values().map(|way| way.count).sum();
+    let mut ordered: Vec<(&Vec<usize>, &Way)> = ways.iter().collect();
+    ordered.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(b.0)));
+    ordered
+        .into_iter()
+        .take(most)
+        .filter_map(|(nodes, way)| {
+            let last = nodes.last()?;
+            let goal = compiled.goals.iter().find(|(node, _)| node == last)?.1.clone();
+            let hops: Option<Vec<Hop>> =
+                way.steps.iter().map(|steps| hop(steps, compiled, graph)).collect();
+            Some(PathShare { goal, share: way.count as f64 / total.max(1) as f64, hops: hops? })
+        })
+        .collect()
+}
+
+fn hop(steps: &BTreeMap<usize, u64>, compiled: &Compiled, graph: &Graph) -> Option<Hop> {
+    let (edge, _) =
+        steps.iter().max_by_key(|(edge, count)| (**count, std::cmp::Reverse(**edge)))?;
+    let id = compiled.edge_ids.get(*edge)?;
+    let edge = graph.find_edge(&polder_model::EdgeId(id.clone()))?;
+    let then = graph.find_node(&NodeId(edge.to.0.clone()))?;
+    Some(Hop {
+        edge: id.clone(),
+        does: edge.label.clone(),
+        then: then.label.clone(),
+        because: edge.evidence.says.clone(),
+        seen_in: edge.evidence.origin.to_string(),
+        other_ways: steps.len().saturating_sub(1),
+    })
+}
