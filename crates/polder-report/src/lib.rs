@@ -1,1 +1,23 @@
-//! To be built.
+//! Shows one view of an assessment: as terminal text, HTML page, JSON and SARIF.
+//!
+//! Pure: the same view gives the same bytes. Nothing here judges, prices or asks for the time.
+
+mod changes;
+mod explain;
+mod page;
+mod picture;
+mod sarif;
+mod terminal;
+mod view;
+mod words;
+
+pub use changes::{Change, Earlier, EarlierFinding, changes};
+pub use explain::{explain_finding, explain_treatment};
+pub use page::page;
+pub use sarif::sarif;
+pub use terminal::{Paint, terminal};
+pub use view::{
+    CoverageLine, DecisionLine, Ending, FindingLine, GoalLine, HopLine, HostLine, Material,
+    PathLine, RiskLine, TreatmentLine, View, view,
+};
+pub use words::{age, day, effort, frequency, hours, moment};

@@ -1,0 +1,509 @@
+//! The one view that terminal, page, JSON and SARIF show.
+
+use crate::changes::{Change, Earlier, EarlierFinding, changes};
+use crate::words::{effort, frequency, hours, moment};
+use polder_model::{
+    About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Step, Timestamp,
+    Treatment, TreatmentId, Unknown,
+};
+use polder_risk::{Band, Pricing};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How an assessment ends, as the exit code of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Exit code 0.
+    WithinAppetite,
+    /// Exit code 1.
+    AboveAppetite,
+    /// Exit code 3.
+    CouldNotSay,
+}
+
+/// The host and the look.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct HostLine {
+    /// Name.
+    pub name: String,
+    /// Operating system.
+    pub os: String,
+    /// Running kernel.
+    pub kernel: String,
+    /// Seconds since 1970 of the look.
+    pub taken: Timestamp,
+    /// Whether root looked.
+    pub as_root: bool,
+}
+
+/// A yearly probability with its range, in numbers and words.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RiskLine {
+    /// Mean probability within a year.
+    pub mean: f64,
+    /// Lower end of the 90 % range that comes from what is not known.
+    pub low: f64,
+    /// Upper end of the same.
+    pub high: f64,
+    /// Standard error of the mean from sampling.
+    pub standard_error: f64,
+    /// "1 in 25".
+    pub words: String,
+    /// "1 in 90 to 1 in 10".
+    pub range_words: String,
+}
+
+impl RiskLine {
+    fn of(band: &Band) -> Self {
+        Self {
+            mean: band.mean,
+            low: band.low,
+            high: band.high,
+            standard_error: band.standard_error,
+            words: frequency(band.mean),
+            range_words: format!("{} to {}", frequency(band.low), frequency(band.high)),
+        }
+    }
+}
+
+/// One loss.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct GoalLine {
+    /// The loss in words.
+    pub loss: String,
+    /// As things stand.
+    pub now: RiskLine,
+    /// After the first treatments.
+    pub after: RiskLine,
+}
+
+/// One treatment with what it buys.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct TreatmentLine {
+    /// Place in the plan, counted from one; none for those outside it.
+    pub number: Option<usize>,
+    /// Losses avoided a year; an outage counts by its hours.
+    pub avoided: f64,
+    /// Standard error of `avoided`.
+    pub standard_error: f64,
+    /// Any loss in a year with this treatment alone, in words.
+    pub after_words: String,
+    /// Whether the next in the ranking cannot be told from it.
+    pub ties_with_next: bool,
+    /// Hours of work in words.
+    pub effort_words: String,
+    /// Findings it answers.
+    pub answers: Vec<String>,
+    /// The treatment itself.
+    pub treatment: Treatment,
+}
+
+/// One finding with its decision.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FindingLine {
+    /// Title of its kind.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// How it is known, in general.
+    pub how_we_know: String,
+    /// Entries of public catalogues.
+    pub references: Vec<String>,
+    /// Whether a decision keeps it out of the plan.
+    pub decided: bool,
+    /// What its best treatment avoids a year.
+    pub avoided: f64,
+    /// The finding itself.
+    pub finding: Finding,
+}
+
+/// One hop of an attack path.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct HopLine {
+    /// The step, by its identity.
+    pub edge: String,
+    /// What the attacker does.
+    pub does: String,
+    /// What the attacker can do then.
+    pub then: String,
+    /// The fact behind it.
+    pub because: String,
+    /// Where the fact was seen.
+    pub seen_in: String,
+    /// Other steps that lead to the same place.
+    pub other_ways: usize,
+}
+
+/// One attack path.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PathLine {
+    /// The loss it ends in.
+    pub loss: String,
+    /// Its share of all losses.
+    pub share: f64,
+    /// Its hops.
+    pub hops: Vec<HopLine>,
+}
+
+/// One table and how well it was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct CoverageLine {
+    /// Table.
+    pub table: String,
+    /// What its rows are.
+    pub title: String,
+    /// How well it was looked at.
+    pub coverage: Coverage,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of malformed places.
+    pub problems: usize,
+}
+
+/// A decision made on purpose.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct DecisionLine {
+    /// The decision.
+    pub decision: Decision,
+    /// Whether it holds now.
+    pub holds: bool,
+    /// Why it ended, where it did.
+    pub ended_because: Option<String>,
+    /// What the finding's best treatment would avoid a year, in words.
+    pub keeps: Option<String>,
+}
+
+/// Everything shown.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct View {
+    /// Name and version of this format.
+    pub schema: String,
+    /// Version of Polder.
+    pub polder: String,
+    /// The host.
+    pub host: HostLine,
+    /// How it ends.
+    pub ending: Ending,
+    /// The first sentence.
+    pub sentence: String,
+    /// Any loss within a year.
+    pub any: RiskLine,
+    /// The same after the first treatments.
+    pub any_after: RiskLine,
+    /// Largest yearly probability of any loss that the owner is willing to live with.
+    pub appetite: f64,
+    /// Where the appetite comes from.
+    pub appetite_from: String,
+    /// Each loss.
+    pub goals: Vec<GoalLine>,
+    /// Hours of outage expected a year.
+    pub outage_hours: f64,
+    /// Hours of outage, yearly probability of more, and the same after the first treatments.
+    pub exceedance: Vec<(f64, f64, f64)>,
+    /// Treatments, the plan first.
+    pub treatments: Vec<TreatmentLine>,
+    /// Findings, in the order of the rooms.
+    pub findings: Vec<FindingLine>,
+    /// What could not be judged.
+    pub unknowns: Vec<Unknown>,
+    /// Every table.
+    pub coverage: Vec<CoverageLine>,
+    /// Attack paths.
+    pub paths: Vec<PathLine>,
+    /// Decisions.
+    pub decisions: Vec<DecisionLine>,
+    /// When the assessment compared with was made.
+    pub compared_with: Option<Timestamp>,
+    /// What changed since then.
+    pub changes: Vec<Change>,
+    /// Share of losses that pass a step whose probability is judgement.
+    pub on_judgement: f64,
+    /// What to measure first, in words.
+    pub measure: Option<String>,
+    /// How the figures were won.
+    pub method: String,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Worlds drawn.
+    pub worlds: u64,
+    /// Size of the graph.
+    pub graph: (usize, usize),
+}
+
+/// What a view is made of.
+pub struct Material<'a> {
+    /// Version of Polder.
+    pub version: &'a str,
+    /// The host.
+    pub host: HostLine,
+    /// The judgement.
+    pub model: &'a Model,
+    /// Its price.
+    pub pricing: &'a Pricing,
+    /// Every table.
+    pub coverage: Vec<CoverageLine>,
+    /// Decisions in force or ended.
+    pub decisions: &'a [Decision],
+    /// The assessment before.
+    pub earlier: Option<&'a Earlier>,
+    /// Largest yearly probability of any loss.
+    pub appetite: f64,
+    /// Where it comes from.
+    pub appetite_from: &'a str,
+    /// Looks up a kind of finding.
+    pub kind: fn(&str) -> Option<(&'static About, &'static FindingKind)>,
+}
+
+/// Makes the view.
+pub fn view(material: Material<'_>) -> View {
+    let Material { model, pricing, .. } = material;
+    let now = material.host.taken;
+    let avoided: BTreeMap<&TreatmentId, f64> =
+        pricing.treatments.iter().map(|it| (&it.id, it.avoided)).collect();
+    let best = |finding: &Finding| {
+        finding.treatments.iter().filter_map(|it| avoided.get(&it.id)).copied().fold(0.0, f64::max)
+    };
+    let decisions = decisions(material.decisions, model, now, &best);
+    let decided: BTreeSet<&str> =
+        decisions.iter().filter(|it| it.holds).map(|it| it.decision.finding.as_str()).collect();
+    let findings = model
+        .findings
+        .iter()
+        .map(|finding| {
+            let kind = (material.kind)(&finding.kind).map(|(_, kind)| kind);
+            FindingLine {
+                title: kind.map_or("", |it| it.title).into(),
+                why: kind.map_or("", |it| it.why).into(),
+                how_we_know: kind.map_or("", |it| it.how_we_know).into(),
+                references: kind
+                    .map_or(&[][..], |it| it.references)
+                    .iter()
+                    .map(|it| (*it).into())
+                    .collect(),
+                decided: decided.contains(finding.id.0.as_str()),
+                avoided: best(finding),
+                finding: finding.clone(),
+            }
+        })
+        .collect();
+    let any = RiskLine::of(&pricing.any);
+    let ending = if model.unknowns.iter().any(|it| it.essential) {
+        Ending::CouldNotSay
+    } else if pricing.any.mean > material.appetite {
+        Ending::AboveAppetite
+    } else {
+        Ending::WithinAppetite
+    };
+    let earlier = material.earlier;
+    let mut view = View {
+        schema: "polder-assessment/1".into(),
+        polder: material.version.into(),
+        sentence: sentence(model, pricing, &any, ending),
+        any_after: RiskLine::of(&pricing.any_after),
+        appetite: material.appetite,
+        appetite_from: material.appetite_from.into(),
+        goals: pricing
+            .goals
+            .iter()
+            .map(|it| GoalLine {
+                loss: it.loss.clone(),
+                now: RiskLine::of(&it.yearly),
+                after: RiskLine::of(&it.yearly_after),
+            })
+            .collect(),
+        outage_hours: pricing.outage_hours,
+        exceedance: pricing.exceedance.clone(),
+        treatments: treatments(model, pricing),
+        findings,
+        unknowns: model.unknowns.clone(),
+        coverage: material.coverage,
+        paths: paths(pricing),
+        decisions,
+        compared_with: earlier.map(|it| it.taken),
+        changes: Vec::new(),
+        on_judgement: pricing.on_judgement,
+        measure: pricing.measure.as_ref().map(|it| it.title.clone()),
+        method: pricing.method.clone(),
+        seed: pricing.options.seed,
+        worlds: pricing.options.blocks * pricing.options.worlds_per_block,
+        graph: (model.graph.nodes().count(), model.graph.edges().count()),
+        host: material.host,
+        ending,
+        any,
+    };
+    view.changes = earlier.map_or_else(Vec::new, |it| changes(it, &view.to_earlier()));
+    view
+}
+
+impl View {
+    /// What is kept of this assessment for later comparison.
+    pub fn to_earlier(&self) -> Earlier {
+        Earlier {
+            taken: self.host.taken,
+            host: self.host.name.clone(),
+            any: self.any.mean,
+            low: self.any.low,
+            high: self.any.high,
+            findings: self
+                .findings
+                .iter()
+                .map(|it| EarlierFinding {
+                    id: it.finding.id.0.clone(),
+                    says: it.finding.says.clone(),
+                })
+                .collect(),
+            unknowns: self.unknowns.len(),
+        }
+    }
+
+    /// The treatments of the plan, in order.
+    pub fn plan(&self) -> impl Iterator<Item = &TreatmentLine> {
+        self.treatments.iter().filter(|it| it.number.is_some())
+    }
+}
+
+fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, ending: Ending) -> String {
+    let host = &model.host;
+    if ending == Ending::CouldNotSay && pricing.goals.is_empty() {
+        return format!("Nothing can be said about {host}: see what was not looked at.");
+    }
+    let worst: Vec<String> = pricing
+        .goals
+        .iter()
+        .take(3)
+        .filter(|it| it.yearly.mean > 0.0)
+        .map(|it| format!("{} ({})", it.loss, frequency(it.yearly.mean)))
+        .collect();
+    if worst.is_empty() {
+        return format!(
+            "In a year like the last, no loss was met in {} drawn years of {host}. That is not never.",
+            pricing.options.blocks * pricing.options.worlds_per_block
+        );
+    }
+    let more = pricing.goals.len().saturating_sub(worst.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let caution = if ending == Ending::CouldNotSay {
+        " What could not be looked at may make it worse."
+    } else {
+        ""
+    };
+    format!(
+        "In a year like the last, about {} hosts built like {host} (range {}) loses something: {}{more}.{caution}",
+        any.words,
+        any.range_words,
+        worst.join(", "),
+    )
+}
+
+fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
+    let mut by_id: BTreeMap<&TreatmentId, (&Treatment, Vec<String>)> = BTreeMap::new();
+    for finding in &model.findings {
+        for treatment in &finding.treatments {
+            by_id
+                .entry(&treatment.id)
+                .or_insert_with(|| (treatment, Vec::new()))
+                .1
+                .push(finding.id.0.clone());
+        }
+    }
+    let mut lines: Vec<TreatmentLine> = pricing
+        .treatments
+        .iter()
+        .filter_map(|value| {
+            let (treatment, answers) = by_id.get(&value.id)?;
+            let number = pricing.first.iter().position(|it| *it == value.id).map(|at| at + 1);
+            let is_told = value.avoided > 2.0 * value.standard_error;
+            let fewer = pricing.any.mean - value.any_after > 0.02 * pricing.any.mean;
+            let restores =
+                treatment.ops.iter().any(|op| matches!(op, polder_model::Op::Restore { .. }));
+            Some(TreatmentLine {
+                number,
+                avoided: value.avoided,
+                standard_error: value.standard_error,
+                after_words: match (is_told, fewer, restores) {
+                    (true, true, _) => frequency(value.any_after),
+                    (true, false, true) => "shorter outages".into(),
+                    (true, false, false) => "smaller losses".into(),
+                    (false, ..) => "not told apart".into(),
+                },
+                ties_with_next: value.ties_with_next,
+                effort_words: effort(&treatment.effort),
+                answers: answers.clone(),
+                treatment: (*treatment).clone(),
+            })
+        })
+        .collect();
+    lines.sort_by_key(|it| it.number.unwrap_or(usize::MAX));
+    lines
+}
+
+fn paths(pricing: &Pricing) -> Vec<PathLine> {
+    pricing
+        .paths
+        .iter()
+        .map(|path| PathLine {
+            loss: path.goal.clone(),
+            share: path.share,
+            hops: path
+                .hops
+                .iter()
+                .map(|hop| HopLine {
+                    edge: hop.edge.clone(),
+                    does: hop.does.clone(),
+                    then: hop.then.clone(),
+                    because: hop.because.clone(),
+                    seen_in: hop.seen_in.clone(),
+                    other_ways: hop.other_ways,
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+fn decisions(
+    decisions: &[Decision],
+    model: &Model,
+    now: Timestamp,
+    best: &dyn Fn(&Finding) -> f64,
+) -> Vec<DecisionLine> {
+    decisions
+        .iter()
+        .map(|decision| {
+            let finding = model.findings.iter().find(|it| it.id.0 == decision.finding);
+            let has_treatment = finding.is_some_and(|it| !it.treatments.is_empty());
+            let holds = decision.holds(now, has_treatment);
+            let ended_because = match () {
+                () if holds && finding.is_none() => Some("the finding is gone".to_string()),
+                () if holds => None,
+                () if now >= decision.until => {
+                    Some(format!("it ended on {}", moment(decision.until)))
+                }
+                () => Some("a treatment has appeared".into()),
+            };
+            let keeps = finding.filter(|_| decision.kind == DecisionKind::Accept).map(|it| {
+                match best(it) {
+                    value if value <= 0.0 => "no loss that could be told".to_string(),
+                    value => format!("{} a year", frequency(value)),
+                }
+            });
+            DecisionLine { decision: decision.clone(), holds, ended_because, keeps }
+        })
+        .collect()
+}
+
+/// A step as one line of text.
+pub(crate) fn step_line(step: &Step) -> String {
+    match step {
+        Step::Run { command } => format!("$ {command}"),
+        Step::Write { path, content } => format!("write {path}:\n{content}"),
+        Step::Edit { path, change } => format!("edit {path}: {change}"),
+        Step::Decide { what } => format!("decide: {what}"),
+    }
+}
+
+/// Hours of an outage in words, for axes.
+pub(crate) fn outage_words(value: f64) -> String {
+    hours(value)
+}
