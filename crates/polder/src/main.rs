@@ -1,16 +1,46 @@
-//! tmp
-fn main() {
-    let host = polder_host::LiveHost::here();
-    let t = std::time::Instant::now();
-    let f = polder_facts::look(&host, &|_| {});
-    eprintln!("{:?}", t.elapsed());
-    for t in polder_facts::TABLES {
-        let s = t.show(&f);
-        println!("{:12} {:6} {:?} {:?}", t.name, s.rows.len(), s.coverage, s.problems.first());
-        if std::env::args().nth(1).as_deref() == Some(t.name) {
-            for r in s.rows {
-                println!("  {}", r);
-            }
+//! The command line of Polder: the only crate that prints, exits, reads environment and configuration.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line reads its own configuration and environment, and prints"
+)]
+
+mod commands;
+mod config;
+mod failure;
+mod flags;
+mod output;
+mod session;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Exit code of a usage or configuration error, as clap has it too.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let flags = match flags::Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => {
+            let is_help = !error.use_stderr();
+            // A reader that closed its end wants no more of it.
+            let _ = error.print();
+            return ExitCode::from(if is_help { 0 } else { EXIT_USAGE });
         }
+    };
+    let color = output::wants_color(flags.color);
+    match commands::run(flags) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => report(&failure, color),
     }
+}
+
+fn report(failure: &Failure, color: bool) -> ExitCode {
+    if failure.is_broken_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    eprint!("{}", failure.text(color));
+    ExitCode::from(failure.exit_code())
 }

@@ -1,0 +1,45 @@
+//! One file per command.
+
+mod assess;
+mod config;
+mod decide;
+mod doctor;
+mod explain;
+mod generate;
+mod history;
+mod look;
+mod record;
+
+use crate::failure::Failure;
+use crate::flags::{Command, Flags};
+
+/// Runs a command; the number is its exit code.
+pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
+    let globals = Globals {
+        color: crate::output::wants_color(flags.color),
+        quiet: flags.quiet,
+        config: flags.config,
+        state: flags.state,
+    };
+    match flags.command {
+        Command::Assess(it) => assess::run(&it, &globals),
+        Command::Explain(it) => explain::run(&it, &globals),
+        Command::Accept(it) => decide::accept(&it, &globals),
+        Command::Reject(it) => decide::reject(&it, &globals),
+        Command::Reconsider(it) => decide::reconsider(&it, &globals),
+        Command::History(it) => history::run(&it, &globals),
+        Command::Look(it) => look::run(&it, &globals),
+        Command::Record(it) => record::run(&it, &globals),
+        Command::Doctor(it) => doctor::run(&it, &globals),
+        Command::Config(it) => config::run(&it, &globals),
+        Command::Generate(it) => generate::run(&it),
+    }
+}
+
+/// Flags that every command has.
+pub(crate) struct Globals {
+    pub(crate) color: bool,
+    pub(crate) quiet: bool,
+    pub(crate) config: Option<std::path::PathBuf>,
+    pub(crate) state: Option<std::path::PathBuf>,
+}

@@ -1,0 +1,248 @@
+//! The configuration: one optional file, every setting optional, each with where it comes from.
+
+use crate::failure::Failure;
+use polder_model::{InternetFacing, Range, Settings, Timestamp};
+use polder_risk::Options;
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Yearly probability of any loss that is lived with unless the owner says otherwise: the upper
+/// end of the published 0.3 to 6 % for a well-kept small estate.
+const APPETITE_DEFAULT: f64 = 0.06;
+
+/// Most treatments in a plan by default.
+const PLAN_DEFAULT: usize = 5;
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    host: HostPart,
+    appetite: AppetitePart,
+    assess: AssessPart,
+    worth: WorthPart,
+    drill: DrillPart,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HostPart {
+    internet_facing: Option<InternetFacing>,
+    public_ports: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AppetitePart {
+    any_loss_per_year: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AssessPart {
+    seed: Option<u64>,
+    plan: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WorthPart {
+    outage_hours_per_loss: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DrillPart {
+    last_restore: Option<String>,
+    restore_hours: Option<[f64; 3]>,
+    backup_elsewhere: Option<bool>,
+}
+
+/// One setting for showing.
+#[derive(Debug, Serialize)]
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+/// The configuration in force.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    pub(crate) settings: Settings,
+    pub(crate) options: Options,
+    pub(crate) appetite: f64,
+    pub(crate) appetite_from: String,
+    pub(crate) plan: usize,
+    pub(crate) shown: Vec<Setting>,
+}
+
+/// Reads the configuration. A file in the current folder counts only when root or the caller owns it.
+pub(crate) fn read(path: Option<&Path>) -> Result<Configuration, Failure> {
+    let (file, origin) = match find(path)? {
+        Some(path) => (parse(&path)?, path.display().to_string()),
+        None => (File::default(), String::new()),
+    };
+    build(file, &origin)
+}
+
+fn find(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = path {
+        if !path.is_file() {
+            let text = format!("the configuration file `{}` does not exist", path.display());
+            return Err(
+                Failure::usage(text).hint("Name a file that exists, or leave `--config` out")
+            );
+        }
+        return Ok(Some(path.into()));
+    }
+    let here = Path::new("polder.toml");
+    if let Ok(metadata) = std::fs::metadata(here) {
+        // Whoever can write to a shared folder must not configure what root runs there.
+        let own = rustix::process::geteuid().as_raw();
+        if metadata.uid() == own || metadata.uid() == 0 {
+            return Ok(Some(here.into()));
+        }
+    }
+    let system = Path::new("/etc/polder/polder.toml");
+    Ok(system.is_file().then(|| system.into()))
+}
+
+fn parse(path: &Path) -> Result<File, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = format!("cannot read the configuration file `{}`: {error}", path.display());
+        Failure::usage(text).hint("Check who may read it")
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        let text = format!("the configuration file `{}` is wrong: {error}", path.display());
+        Failure::usage(text).hint("`polder config show --origin` lists every setting there is")
+    })
+}
+
+fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
+    let mut shown = Vec::new();
+    let mut show = |name: &'static str, is_set: bool, value: String| {
+        let origin = if is_set { origin.to_string() } else { "default".into() };
+        shown.push(Setting { name, value, origin });
+    };
+    let facing = file.host.internet_facing.unwrap_or_default();
+    let facing_word = match facing {
+        InternetFacing::Auto => "auto",
+        InternetFacing::Yes => "yes",
+        InternetFacing::No => "no",
+    };
+    show("host.internet_facing", file.host.internet_facing.is_some(), facing_word.into());
+    let public_ports = file.host.public_ports.clone().unwrap_or_default();
+    show("host.public_ports", file.host.public_ports.is_some(), format!("{public_ports:?}"));
+    let appetite = file.appetite.any_loss_per_year.unwrap_or(APPETITE_DEFAULT);
+    if !(0.0..=1.0).contains(&appetite) {
+        let text = format!("`appetite.any_loss_per_year` is {appetite}, which is no probability");
+        return Err(Failure::usage(text).hint("Give a number from 0 to 1: 0.06 is 6 in 100 years"));
+    }
+    show(
+        "appetite.any_loss_per_year",
+        file.appetite.any_loss_per_year.is_some(),
+        appetite.to_string(),
+    );
+    let defaults = Options::default();
+    let seed = file.assess.seed.unwrap_or(defaults.seed);
+    show("assess.seed", file.assess.seed.is_some(), seed.to_string());
+    let plan = file.assess.plan.unwrap_or(PLAN_DEFAULT);
+    show("assess.plan", file.assess.plan.is_some(), plan.to_string());
+    let hours = file.worth.outage_hours_per_loss.unwrap_or(defaults.outage_hours_per_loss);
+    if !(hours.is_finite() && hours > 0.0) {
+        let text = format!("`worth.outage_hours_per_loss` is {hours}, which is no length of time");
+        return Err(
+            Failure::usage(text).hint("Give the hours of outage that weigh as much as one loss")
+        );
+    }
+    show(
+        "worth.outage_hours_per_loss",
+        file.worth.outage_hours_per_loss.is_some(),
+        hours.to_string(),
+    );
+    let last_restore = file
+        .drill
+        .last_restore
+        .as_deref()
+        .map(|it| parse_day(it, "drill.last_restore"))
+        .transpose()?;
+    show(
+        "drill.last_restore",
+        last_restore.is_some(),
+        file.drill.last_restore.clone().unwrap_or_default(),
+    );
+    let restore_hours = file.drill.restore_hours;
+    if restore_hours.is_some_and(|it| it.iter().any(|hours| !(hours.is_finite() && *hours > 0.0))) {
+        return Err(Failure::usage(
+            "`drill.restore_hours` must be three lengths of time above zero",
+        )
+        .hint("restore_hours = [1.0, 2.0, 6.0]"));
+    }
+    show(
+        "drill.restore_hours",
+        restore_hours.is_some(),
+        restore_hours.map_or(String::new(), |it| format!("{it:?}")),
+    );
+    let elsewhere = file.drill.backup_elsewhere.unwrap_or(false);
+    show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
+    let appetite_from = match file.appetite.any_loss_per_year {
+        Some(_) => format!("set in {origin}"),
+        None => "default: upper end of the published band for a well-kept small estate".into(),
+    };
+    Ok(Configuration {
+        settings: Settings {
+            internet_facing: facing,
+            public_ports,
+            restore_hours: restore_hours.map(|[low, likely, high]| Range::new(low, likely, high)),
+            last_restore,
+            backup_elsewhere: elsewhere,
+        },
+        options: Options { seed, outage_hours_per_loss: hours, ..defaults },
+        appetite,
+        appetite_from,
+        plan,
+        shown,
+    })
+}
+
+/// The start of a day in UTC.
+pub(crate) fn parse_day(text: &str, name: &str) -> Result<Timestamp, Failure> {
+    let date: Result<jiff::civil::Date, _> = text.parse();
+    let zoned = date.and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC));
+    zoned.map(|it| Timestamp(it.timestamp().as_second())).map_err(|error| {
+        Failure::usage(format!("`{text}` is no date for `{name}`: {error}"))
+            .hint("Write it as YYYY-MM-DD, such as 2027-03-01")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Configuration, Failure> {
+        build(toml::from_str(text).map_err(|error| Failure::usage(error.to_string()))?, "x.toml")
+    }
+
+    #[test]
+    fn every_value_says_where_it_comes_from() {
+        let configuration = of("[appetite]\nany_loss_per_year = 0.01\n").unwrap();
+        let find = |name: &str| configuration.shown.iter().find(|it| it.name == name).unwrap();
+        assert_eq!(find("appetite.any_loss_per_year").origin, "x.toml");
+        assert_eq!(find("assess.seed").origin, "default");
+    }
+
+    #[test]
+    fn wrong_values_are_errors_with_a_hint() {
+        for text in [
+            "[appetite]\nany_loss_per_year = 2.0\n",
+            "[drill]\nlast_restore = \"soon\"\n",
+            "[drill]\nrestore_hours = [0.0, 1.0, 2.0]\n",
+            "[worth]\noutage_hours_per_loss = nan\n",
+            "[hots]\n",
+        ] {
+            assert_eq!(of(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Every command and flag, once; help, manual and completions follow from here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  polder assess                         what to do next on this host
+  polder explain 1                      the first treatment in full
+  polder assess --html report.html      the same as a page
+  polder look listeners --csv           what was seen, as a table
+  polder record shop.polder             take the host along, without its secrets
+  polder assess --from shop.polder      and judge it elsewhere
+
+Exit codes:
+  0 within appetite   1 above it   2 usage or configuration   3 could not look well enough
+  70 a bug in Polder";
+
+/// Say what to do next on an Internet-facing Linux server, what it gains, and whether it worked
+#[derive(Debug, Parser)]
+#[command(name = "polder", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Keep history and decisions in this folder
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Say when to use colors; `NO_COLOR` is honored
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    /// Show no progress and no hints
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What is looked at.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Target {
+    /// Judge a recording made by `polder record` instead of this host
+    #[arg(long, value_name = "FILE", conflicts_with = "root")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Look at a root file system in a folder: an image, a chroot, a mounted disk
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+/// The commands, in the order in which people meet them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge this host and rank what to do next
+    Assess(Assess),
+    /// Explain a finding, a treatment or a kind of finding in full
+    Explain(Explain),
+    /// Live with a finding on purpose, until a date
+    Accept(Decide),
+    /// Turn a finding down: it does not hold here, or its treatment is not wanted
+    Reject(Decide),
+    /// Take a decision back
+    Reconsider(Reconsider),
+    /// Show earlier assessments and decisions
+    History(History),
+    /// Show what was seen, table by table
+    Look(Look),
+    /// Write all that is looked at into one file, without secrets
+    Record(Record),
+    /// Check whether Polder can look, remember and rely on the clock
+    Doctor(Doctor),
+    /// Show the configuration
+    Config(Config),
+    /// Write manual pages, completions, schemas or the list of findings
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// Flags of `assess`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Needs no configuration and no root; root sees more, and the report says what it would add."
+)]
+pub(crate) struct Assess {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Show everything instead of one screen
+    #[arg(long, short)]
+    pub(crate) all: bool,
+
+    /// Print JSON; its schema is in docs/schemas
+    #[arg(long, conflicts_with = "sarif")]
+    pub(crate) json: bool,
+
+    /// Print the findings as SARIF 2.1.0
+    #[arg(long)]
+    pub(crate) sarif: bool,
+
+    /// Write one self-contained HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Say why this step, variable or finding has its price
+    #[arg(long, value_name = "ID")]
+    pub(crate) why: Option<String>,
+
+    /// Draw with this seed instead of the configured one
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+
+    /// Do not keep this assessment
+    #[arg(long)]
+    pub(crate) no_history: bool,
+}
+
+/// Flags of `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// A number of the plan, an identity such as `patch/pending:openssh`, or a kind such as `patch/pending`
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `accept` and `reject`.
+#[derive(Args, Debug)]
+pub(crate) struct Decide {
+    /// The finding, such as `expose/listener:tcp/5432`
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: String,
+
+    /// Who answers for it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: String,
+
+    /// Last day of the decision, as YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Flags of `reconsider`.
+#[derive(Args, Debug)]
+pub(crate) struct Reconsider {
+    /// The finding
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Flags of `history`.
+#[derive(Args, Debug)]
+pub(crate) struct History {
+    /// Show at most this many assessments
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(crate) most: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Flags of `look`.
+#[derive(Args, Debug)]
+pub(crate) struct Look {
+    /// The table; without one, all of them with their coverage
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Print JSON
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+
+    /// Print CSV (RFC 4180)
+    #[arg(long, requires = "table")]
+    pub(crate) csv: bool,
+}
+
+/// Flags of `record`.
+#[derive(Args, Debug)]
+pub(crate) struct Record {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Look at a root file system in a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Write over a file that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `config`.
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting with its value
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Flags of `generate`.
+#[derive(Args, Debug)]
+pub(crate) struct Generate {
+    /// What to write
+    pub(crate) what: GenerateWhat,
+    /// The folder to write into
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GenerateWhat {
+    /// Manual pages.
+    Man,
+    /// Completions for bash, zsh and fish.
+    Completions,
+    /// JSON Schemas.
+    Schemas,
+    /// Pages about findings and tables.
+    Docs,
+}
