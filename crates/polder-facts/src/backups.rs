@@ -34,11 +34,11 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Backup> {
     for entry in &facts.cron.rows {
         let mut command = entry.command.clone();
         // A script says more than its name.
-        if let Some(path) = command.split(' ').next().filter(|it| it.starts_with('/')) {
-            if let Ok(text) = text(host, path) {
-                command.push('\n');
-                command.push_str(&text);
-            }
+        if let Some(path) = command.split(' ').next().filter(|it| it.starts_with('/'))
+            && let Ok(text) = text(host, path)
+        {
+            command.push('\n');
+            command.push_str(&text);
         }
         let place = if entry.line > 0 {
             format!("{}:{}", entry.file, entry.line)

@@ -25,10 +25,10 @@ const DEFAULTS: [(&str, &str); 8] = [
 pub fn look(host: &dyn Host) -> Table<SshSetting> {
     let config = Path::new("/etc/ssh/sshd_config");
     let output = host.run(Program::SshdEffective);
-    if let Ok(output) = &output {
-        if output.code == Some(0) {
-            return Table::complete(parse_effective(&output.stdout));
-        }
+    if let Ok(output) = &output
+        && output.code == Some(0)
+    {
+        return Table::complete(parse_effective(&output.stdout));
     }
     let mut settings = Vec::new();
     let mut problems = Vec::new();

@@ -368,20 +368,20 @@ fn parse_commands(text: &str, aliases: &Aliases) -> Option<Vec<SudoCommand>> {
             rest = after.trim_start();
         }
         loop {
-            if let Some((word, after)) = rest.split_once(':') {
-                if TAGS.contains(&word.trim()) {
-                    match word.trim() {
-                        "NOPASSWD" => current.no_password = true,
-                        "PASSWD" => current.no_password = false,
-                        "NOEXEC" => current.no_exec = true,
-                        "EXEC" => current.no_exec = false,
-                        "SETENV" => current.set_env = true,
-                        "NOSETENV" => current.set_env = false,
-                        _ => {}
-                    }
-                    rest = after.trim_start();
-                    continue;
+            if let Some((word, after)) = rest.split_once(':')
+                && TAGS.contains(&word.trim())
+            {
+                match word.trim() {
+                    "NOPASSWD" => current.no_password = true,
+                    "PASSWD" => current.no_password = false,
+                    "NOEXEC" => current.no_exec = true,
+                    "EXEC" => current.no_exec = false,
+                    "SETENV" => current.set_env = true,
+                    "NOSETENV" => current.set_env = false,
+                    _ => {}
                 }
+                rest = after.trim_start();
+                continue;
             }
             if OPTIONS.iter().any(|it| rest.starts_with(it)) {
                 rest = rest.split_once([' ', '\t']).map_or("", |(_, after)| after.trim_start());

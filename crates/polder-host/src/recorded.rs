@@ -260,10 +260,10 @@ impl FileHost {
             .answers
             .entry(Question::List(parent.into()))
             .or_insert_with(|| Answer::Entries(Vec::new()));
-        if let Answer::Entries(entries) = slot {
-            if let Err(at) = entries.binary_search(&entry) {
-                entries.insert(at, entry);
-            }
+        if let Answer::Entries(entries) = slot
+            && let Err(at) = entries.binary_search(&entry)
+        {
+            entries.insert(at, entry);
         }
         if !self.inner.answers.contains_key(&Question::StatLink(parent.into())) {
             let folder = Stat { kind: crate::Kind::Folder, mode: 0o755, uid: 0, gid: 0, ..stat };

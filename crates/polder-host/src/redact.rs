@@ -101,7 +101,7 @@ fn content_of(path: &Path) -> Content {
         _ if name.ends_with(b"_history") => return Content::History,
         _ => {}
     }
-    const PLAIN: [&[u8]; 9] = [
+    const PLAIN: [&[u8]; 13] = [
         b"/proc/",
         b"/sys/",
         b"/var/lib/dpkg/",
@@ -110,6 +110,11 @@ fn content_of(path: &Path) -> Content {
         b"/var/log/",
         b"/etc/passwd",
         b"/etc/group",
+        // Their words `PASSWD`, `passwd` and `password` are grammar; they hold no secrets.
+        b"/etc/sudoers",
+        b"/etc/doas.conf",
+        b"/etc/nsswitch.conf",
+        b"/etc/pam.d/",
         b"/etc/os-release",
     ];
     if PLAIN.iter().any(|it| bytes.starts_with(it)) { Content::Plain } else { Content::Settings }
@@ -683,6 +688,14 @@ mod tests {
         check("password_file /etc/mosquitto/passwd");
         check("password required pam_unix.so obscure yescrypt");
         check("# password authentication. Depending on your PAM configuration");
+    }
+
+    #[test]
+    fn the_grammar_of_sudo_and_the_name_service_stays() {
+        let rule = "%wheel ALL=(ALL) NOPASSWD: /usr/bin/dnf\n";
+        check("/etc/sudoers", rule, rule);
+        check("/etc/sudoers.d/ops", rule, rule);
+        check("/etc/nsswitch.conf", "passwd: files sss\n", "passwd: files sss\n");
     }
 
     #[test]

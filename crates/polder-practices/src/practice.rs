@@ -3,7 +3,8 @@
 use crate::estate::Estate;
 use crate::{contain, drill, expose, least_access, patch, watch};
 use polder_model::facts::Facts;
-use polder_model::{About, Finding, FindingKind, Model, Settings, Treatment};
+use polder_model::{About, Finding, FindingKind, Model, Op, Settings, Treatment, TreatmentId};
+use std::collections::BTreeMap;
 
 /// What a room may look at.
 pub struct Scene<'a> {
@@ -60,6 +61,25 @@ pub fn judge(facts: &Facts, settings: &Settings) -> Model {
             finding.untreatable = Some("no treatment is known: contain it, or accept it".into());
         }
     }
+    join_effects(&mut findings);
     model.findings = findings;
     model
+}
+
+/// Equal work that answers several findings has the effects of all of them.
+fn join_effects(findings: &mut [Finding]) {
+    let mut all: BTreeMap<TreatmentId, Vec<Op>> = BTreeMap::new();
+    for treatment in findings.iter().flat_map(|it| &it.treatments) {
+        let ops = all.entry(treatment.id.clone()).or_default();
+        for op in &treatment.ops {
+            if !ops.contains(op) {
+                ops.push(op.clone());
+            }
+        }
+    }
+    for treatment in findings.iter_mut().flat_map(|it| &mut it.treatments) {
+        if let Some(ops) = all.get(&treatment.id) {
+            treatment.ops.clone_from(ops);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::picture;
 use crate::view::{Ending, FindingLine, TreatmentLine, View, step_line};
-use crate::words::{age, day, effort, frequency, hours, moment};
+use crate::words::{age, day, effort, frequency, hours, moment, percent};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use polder_model::{Coverage, Step, Treatment};
 
@@ -129,7 +129,7 @@ fn paths(view: &View) -> Markup {
         (picture::paths(view))
         @for path in view.paths.iter().take(5) {
             details {
-                summary { b { (format!("{:.0} %", path.share * 100.0)) } " of losses: " (path.loss) }
+                summary { b { (percent(path.share)) } " of losses: " (path.loss) }
                 ol { @for hop in &path.hops { li {
                     (hop.does)
                     @if hop.other_ways > 0 { span class="soft" { " (or in " (hop.other_ways) " other ways)" } }
@@ -270,7 +270,7 @@ fn looked(view: &View) -> Markup {
 fn small_print(view: &View) -> Markup {
     html! {
         h2 { "What the figures rest on" }
-        p { (format!("{:.0} %", view.on_judgement * 100.0)) " of the losses pass a step whose probability is judgement. "
+        p { (percent(view.on_judgement)) " of the losses pass a step whose probability is judgement. "
             @if let Some(measure) = &view.measure { "To know more, measure first how likely it is that " (measure) "." } }
         p class="soft" { "Figures are " (view.method) " from " (view.worlds) " drawn years (seed " (view.seed) ") of a graph with " (view.graph.0) " nodes and " (view.graph.1) " edges. Ranges hold 90 % of what is not known; chance within a year comes on top. Polder " (view.polder) "." }
     }

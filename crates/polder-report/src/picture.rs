@@ -36,7 +36,7 @@ pub(crate) fn paths(view: &View) -> Markup {
                 @for ((from, to), (share, label)) in &drawing.steps {
                     @if let (Some(a), Some(b)) = (place.get(from), place.get(to)) {
                         path class="step" d=(curve(*a, *b)) stroke-width=(format!("{:.1}", 1.0 + 7.0 * share)) {
-                            title { (label) ": " (format!("{:.0} % of losses", share * 100.0)) }
+                            title { (label) ": " (crate::words::percent(*share)) " of losses" }
                         }
                     }
                 }

@@ -45,13 +45,13 @@ pub fn sarif(view: &View) -> Value {
                 "partialFingerprints": { "polderFinding/v1": line.finding.id.0 },
                 "properties": { "lossesAvoidedPerYear": line.avoided },
             });
-            if line.decided {
-                if let Some(object) = result.as_object_mut() {
-                    object.insert(
-                        "suppressions".into(),
-                        json!([{ "kind": "external", "status": "accepted" }]),
-                    );
-                }
+            if line.decided
+                && let Some(object) = result.as_object_mut()
+            {
+                object.insert(
+                    "suppressions".into(),
+                    json!([{ "kind": "external", "status": "accepted" }]),
+                );
             }
             result
         })

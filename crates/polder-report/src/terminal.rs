@@ -1,14 +1,17 @@
 //! The view as terminal text: forty lines, or all of it.
 
 use crate::view::{Ending, View};
-use crate::words::{age, frequency, hours, moment};
+use crate::words::{age, frequency, hours, moment, percent};
 use polder_model::Coverage;
 
 /// Most characters of a line; terminals that are narrower wrap.
 const WIDTH: usize = 80;
 
 /// What has not been looked at, at most this many on the first screen.
-const UNKNOWNS_SHOWN: usize = 5;
+const UNKNOWNS_SHOWN: usize = 4;
+
+/// Kinds of findings counted on the first screen.
+const KINDS_SHOWN: usize = 7;
 
 /// How to show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub fn terminal(view: &View, paint: Paint) -> String {
     head(&mut out, view, paint);
     plan(&mut out, view, paint);
     path(&mut out, view, paint);
+    found(&mut out, view, paint);
     unknowns(&mut out, view, paint);
     decisions(&mut out, view, paint);
     changes(&mut out, view, paint);
@@ -103,16 +107,18 @@ fn head(out: &mut String, view: &View, paint: Paint) {
         }
     });
     let than = if view.ending == Ending::AboveAppetite { "above" } else { "within" };
-    let appetite = format!("appetite: {} ({})", frequency(view.appetite), view.appetite_from);
+    let appetite = format!("the appetite of {} ({})", frequency(view.appetite), view.appetite_from);
     let text = match view.ending {
-        Ending::CouldNotSay => format!("Not known well enough to compare with the {appetite}."),
-        _ => format!("That is {than} the {appetite}."),
+        Ending::CouldNotSay => format!("Not known well enough to compare with {appetite}."),
+        _ => format!("That is {than} {appetite}."),
     };
+    let mut wrapped = String::new();
+    wrap(&mut wrapped, "", "", &text);
     out.push_str(&match view.ending {
-        Ending::AboveAppetite => paint.act(&text),
-        _ => text,
+        Ending::AboveAppetite => wrapped.lines().map(|it| paint.act(it) + "\n").collect(),
+        _ => wrapped,
     });
-    out.push_str("\n\n");
+    out.push('\n');
 }
 
 fn plan(out: &mut String, view: &View, paint: Paint) {
@@ -164,8 +170,8 @@ fn path(out: &mut String, view: &View, paint: Paint) {
     let count = if paint.all { view.paths.len() } else { 1 };
     for path in view.paths.iter().take(count) {
         let title = format!(
-            "How an attacker gets there ({:.0} % of losses: {})",
-            path.share * 100.0,
+            "How an attacker gets there ({} of losses: {})",
+            percent(path.share),
             path.loss
         );
         line(out, &paint.bold(&cut(&title, WIDTH)));
@@ -179,6 +185,35 @@ fn path(out: &mut String, view: &View, paint: Paint) {
         }
         out.push('\n');
     }
+}
+
+/// How many findings there are of each kind, in the order of the rooms.
+fn found(out: &mut String, view: &View, paint: Paint) {
+    if paint.all || view.findings.is_empty() {
+        return;
+    }
+    let mut kinds: Vec<(&str, &str, usize)> = Vec::new();
+    for it in &view.findings {
+        match kinds.iter_mut().find(|(kind, ..)| *kind == it.finding.kind) {
+            Some((_, _, count)) => *count += 1,
+            None => kinds.push((&it.finding.kind, &it.title, 1)),
+        }
+    }
+    kinds.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+    line(
+        out,
+        &paint.bold(&format!(
+            "Found ({} findings; `polder assess --all` lists them)",
+            view.findings.len()
+        )),
+    );
+    for (_, title, count) in kinds.iter().take(KINDS_SHOWN) {
+        line(out, &format!("{count:>5}  {}", cut(title, WIDTH - 7)));
+    }
+    if let Some(rest) = kinds.len().checked_sub(KINDS_SHOWN).filter(|it| *it > 0) {
+        line(out, &paint.dim(&format!("       and {rest} more kinds")));
+    }
+    out.push('\n');
 }
 
 fn unknowns(out: &mut String, view: &View, paint: Paint) {
@@ -301,6 +336,11 @@ fn everything(out: &mut String, view: &View, paint: Paint) {
         );
     }
     out.push('\n');
+    looked(out, view, paint);
+    basis(out, view);
+}
+
+fn looked(out: &mut String, view: &View, paint: Paint) {
     line(out, &paint.bold("What was looked at"));
     for it in &view.coverage {
         let because = it.coverage.because().map_or(String::new(), |it| format!(": {it}"));
@@ -317,6 +357,10 @@ fn everything(out: &mut String, view: &View, paint: Paint) {
         );
     }
     out.push('\n');
+}
+
+/// What the figures rest on.
+fn basis(out: &mut String, view: &View) {
     let text = format!(
         "{} of the losses pass a step whose probability is judgement. Figures are {} from {} drawn years (seed {}) of a graph with {} nodes and {} edges.",
         percent(view.on_judgement),
@@ -333,10 +377,6 @@ fn everything(out: &mut String, view: &View, paint: Paint) {
     out.push('\n');
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
-}
-
 fn next(out: &mut String, view: &View, paint: Paint) {
     let mut commands = Vec::new();
     if view.plan().next().is_some() {
@@ -348,9 +388,7 @@ fn next(out: &mut String, view: &View, paint: Paint) {
         commands.push("polder assess --all");
     }
     commands.push("polder assess --html report.html");
-    let count = view.findings.len();
-    let findings = if paint.all { String::new() } else { format!("{count} findings in all. ") };
-    line(out, &format!("{findings}Next: {}", commands.join("  |  ")));
+    line(out, &format!("Next: {}", commands.join("  |  ")));
 }
 
 #[cfg(test)]

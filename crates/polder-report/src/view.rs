@@ -273,19 +273,7 @@ pub fn view(material: Material<'_>) -> View {
         .iter()
         .map(|finding| {
             let kind = (material.kind)(&finding.kind).map(|(_, kind)| kind);
-            FindingLine {
-                title: kind.map_or("", |it| it.title).into(),
-                why: kind.map_or("", |it| it.why).into(),
-                how_we_know: kind.map_or("", |it| it.how_we_know).into(),
-                references: kind
-                    .map_or(&[][..], |it| it.references)
-                    .iter()
-                    .map(|it| (*it).into())
-                    .collect(),
-                decided: decided.contains(finding.id.0.as_str()),
-                avoided: best(finding),
-                finding: finding.clone(),
-            }
+            finding_line(finding, kind, decided.contains(finding.id.0.as_str()), best(finding))
         })
         .collect();
     let any = RiskLine::of(&pricing.any);
@@ -364,6 +352,24 @@ impl View {
     }
 }
 
+fn finding_line(
+    finding: &Finding,
+    kind: Option<&'static FindingKind>,
+    decided: bool,
+    avoided: f64,
+) -> FindingLine {
+    let references = kind.map_or(&[][..], |it| it.references);
+    FindingLine {
+        title: kind.map_or("", |it| it.title).into(),
+        why: kind.map_or("", |it| it.why).into(),
+        how_we_know: kind.map_or("", |it| it.how_we_know).into(),
+        references: references.iter().map(|it| (*it).into()).collect(),
+        decided,
+        avoided,
+        finding: finding.clone(),
+    }
+}
+
 fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, ending: Ending) -> String {
     let host = &model.host;
     if ending == Ending::CouldNotSay && pricing.goals.is_empty() {
@@ -389,10 +395,18 @@ fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, ending: Ending) ->
     } else {
         ""
     };
+    let hosts = match any.words.as_str() {
+        "nearly always" => "nearly every host".to_string(),
+        words => format!("about {words} hosts"),
+    };
+    let verb =
+        if hosts.starts_with("about 1 ") || hosts.starts_with("nearly") { "loses" } else { "lose" };
+    let range = match any.range_words.split_once(" to ") {
+        Some((low, high)) if low == high => String::new(),
+        _ => format!(" (range {})", any.range_words),
+    };
     format!(
-        "In a year like the last, about {} hosts built like {host} (range {}) loses something: {}{more}.{caution}",
-        any.words,
-        any.range_words,
+        "In a year like the last, {hosts} built like {host}{range} {verb} something: {}{more}.{caution}",
         worst.join(", "),
     )
 }

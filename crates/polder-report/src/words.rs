@@ -24,6 +24,14 @@ fn two_digits(value: f64) -> String {
     format!("{:.0}", (value / magnitude).round() * magnitude)
 }
 
+/// A share in percent: "12 %", "under 1 %".
+pub(crate) fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 {
+        return "under 1 %".into();
+    }
+    format!("{:.0} %", share * 100.0)
+}
+
 /// A length of time: "20 min", "3 h", "2 days".
 pub fn hours(value: f64) -> String {
     match value {

@@ -4,7 +4,7 @@ use crate::compile::{Compiled, Edit};
 use crate::draw;
 use crate::paths::{self, PathShare, Ways};
 use crate::world::{Block, BlockEdit, Reach};
-use polder_model::{Basis, Model, Range, Treatment, TreatmentId};
+use polder_model::{Basis, Model, Op, Range, Treatment, TreatmentId};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -351,7 +351,19 @@ fn first(
         .filter(|(value, _)| value.avoided > 2.0 * value.standard_error)
         .collect();
     ordered.sort_by(|a, b| compare(a.0, b.0));
-    ordered.into_iter().take(most).map(|(value, _)| value.id.clone()).collect()
+    // Of two ways to close the same steps only the better one is worth doing.
+    let mut first: Vec<(&TreatmentValue, &&Treatment)> = Vec::new();
+    for (value, treatment) in ordered {
+        let is_covered = !treatment.ops.is_empty()
+            && treatment.ops.iter().all(|op| {
+                matches!(op, Op::Remove { .. } | Op::Close { .. })
+                    && first.iter().any(|(_, other)| other.ops.contains(op))
+            });
+        if !is_covered && first.len() < most {
+            first.push((value, treatment));
+        }
+    }
+    first.into_iter().map(|(value, _)| value.id.clone()).collect()
 }
 
 fn compare(a: &TreatmentValue, b: &TreatmentValue) -> std::cmp::Ordering {
@@ -419,7 +431,12 @@ fn summarise(
         yearly_after: of(&|block| goal(&block.goals_after, at)),
     });
     let mut goals: Vec<GoalRisk> = goals.collect();
-    goals.sort_by(|a, b| b.yearly.mean.total_cmp(&a.yearly.mean).then_with(|| a.node.cmp(&b.node)));
+    // Control of the host comes first: most other losses follow from it.
+    let is_root = |it: &GoalRisk| it.node == "root";
+    goals.sort_by(|a, b| {
+        let by_size = b.yearly.mean.total_cmp(&a.yearly.mean);
+        is_root(b).cmp(&is_root(a)).then(by_size).then_with(|| a.node.cmp(&b.node))
+    });
     let mut ways = Ways::new();
     for block in shown {
         paths::merge(&mut ways, block.ways.clone());

@@ -1,5 +1,7 @@
 //! Properties of the price: hand-solved graphs, monotony, determinism.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+
 use polder_model::{
     Basis, EdgeId, Estimate, Evidence, Model, NodeKind, Op, Range, Treatment, VariableId,
 };

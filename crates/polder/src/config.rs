@@ -120,7 +120,27 @@ fn parse(path: &Path) -> Result<File, Failure> {
     })
 }
 
+/// Values that no setting may have.
+fn check(file: &File) -> Result<(), Failure> {
+    if let Some(it) = file.appetite.any_loss_per_year.filter(|it| !(0.0..=1.0).contains(it)) {
+        let text = format!("`appetite.any_loss_per_year` is {it}, which is no probability");
+        return Err(Failure::usage(text).hint("Give a number from 0 to 1: 0.06 is 6 in 100 years"));
+    }
+    let is_time = |hours: f64| hours.is_finite() && hours > 0.0;
+    if let Some(it) = file.worth.outage_hours_per_loss.filter(|it| !is_time(*it)) {
+        let text = format!("`worth.outage_hours_per_loss` is {it}, which is no length of time");
+        let hint = "Give the hours of outage that weigh as much as one loss";
+        return Err(Failure::usage(text).hint(hint));
+    }
+    if file.drill.restore_hours.is_some_and(|it| !it.iter().all(|hours| is_time(*hours))) {
+        let text = "`drill.restore_hours` must be three lengths of time above zero";
+        return Err(Failure::usage(text).hint("restore_hours = [1.0, 2.0, 6.0]"));
+    }
+    Ok(())
+}
+
 fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
+    check(&file)?;
     let mut shown = Vec::new();
     let mut show = |name: &'static str, is_set: bool, value: String| {
         let origin = if is_set { origin.to_string() } else { "default".into() };
@@ -136,10 +156,6 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let public_ports = file.host.public_ports.clone().unwrap_or_default();
     show("host.public_ports", file.host.public_ports.is_some(), format!("{public_ports:?}"));
     let appetite = file.appetite.any_loss_per_year.unwrap_or(APPETITE_DEFAULT);
-    if !(0.0..=1.0).contains(&appetite) {
-        let text = format!("`appetite.any_loss_per_year` is {appetite}, which is no probability");
-        return Err(Failure::usage(text).hint("Give a number from 0 to 1: 0.06 is 6 in 100 years"));
-    }
     show(
         "appetite.any_loss_per_year",
         file.appetite.any_loss_per_year.is_some(),
@@ -151,12 +167,6 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let plan = file.assess.plan.unwrap_or(PLAN_DEFAULT);
     show("assess.plan", file.assess.plan.is_some(), plan.to_string());
     let hours = file.worth.outage_hours_per_loss.unwrap_or(defaults.outage_hours_per_loss);
-    if !(hours.is_finite() && hours > 0.0) {
-        let text = format!("`worth.outage_hours_per_loss` is {hours}, which is no length of time");
-        return Err(
-            Failure::usage(text).hint("Give the hours of outage that weigh as much as one loss")
-        );
-    }
     show(
         "worth.outage_hours_per_loss",
         file.worth.outage_hours_per_loss.is_some(),
@@ -174,12 +184,6 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         file.drill.last_restore.clone().unwrap_or_default(),
     );
     let restore_hours = file.drill.restore_hours;
-    if restore_hours.is_some_and(|it| it.iter().any(|hours| !(hours.is_finite() && *hours > 0.0))) {
-        return Err(Failure::usage(
-            "`drill.restore_hours` must be three lengths of time above zero",
-        )
-        .hint("restore_hours = [1.0, 2.0, 6.0]"));
-    }
     show(
         "drill.restore_hours",
         restore_hours.is_some(),

@@ -1,7 +1,6 @@
 //! The command line of Polder: the only crate that prints, exits, reads environment and configuration.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "the command line reads its own configuration and environment, and prints"
 )]

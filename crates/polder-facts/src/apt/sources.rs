@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn an_index_has_the_name_apt_gives_it() {
         check(
-            "deb http://deb.debian.org/debian bookworm main contrib # all",
+            "deb http://archive.example/debian bookworm main contrib # all",
             &[
-                "deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages",
-                "deb.debian.org_debian_dists_bookworm_contrib_binary-amd64_Packages",
+                "archive.example_debian_dists_bookworm_main_binary-amd64_Packages",
+                "archive.example_debian_dists_bookworm_contrib_binary-amd64_Packages",
             ],
         );
         check(

@@ -27,10 +27,10 @@ pub(crate) fn read(host: &dyn Host, server: &mut Server) {
             }
         }
     }
-    if let Ok(output) = host.run(Program::MariadbAccounts) {
-        if output.code == Some(0) {
-            server.accounts = parse_accounts(&output.stdout);
-        }
+    if let Ok(output) = host.run(Program::MariadbAccounts)
+        && output.code == Some(0)
+    {
+        server.accounts = parse_accounts(&output.stdout);
     }
 }
 

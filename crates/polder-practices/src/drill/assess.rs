@@ -71,16 +71,25 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         }
     }
     if !practised {
-        let says = match settings.last_restore {
-            Some(at) => format!("the last practised restore was {} days ago", at.days_until(facts.taken)),
-            None => "no practised restore is known: nobody knows whether it works, nor how long it takes".into(),
-        };
-        model.findings.push(Finding::new("drill/never-restored", "host", says).because(
-            Evidence::file(
-                "`drill.last_restore` is not set or too old",
-                "/etc/polder/polder.toml",
-                None,
-            ),
-        ));
+        never_restored(scene, model);
     }
+}
+
+fn never_restored(scene: &Scene<'_>, model: &mut Model) {
+    let says = match scene.settings.last_restore {
+        Some(at) => {
+            format!("the last practised restore was {} days ago", at.days_until(scene.facts.taken))
+        }
+        None => {
+            "no practised restore is known: nobody knows whether it works, nor how long it takes"
+                .into()
+        }
+    };
+    model.findings.push(Finding::new("drill/never-restored", "host", says).because(
+        Evidence::file(
+            "`drill.last_restore` is not set or too old",
+            "/etc/polder/polder.toml",
+            None,
+        ),
+    ));
 }

@@ -32,10 +32,8 @@ pub fn features(facts: &Facts, service: &Service) -> Vec<Feature> {
         evidence: Evidence::file(says, path, None),
     };
     let capabilities = process.capabilities & !HARMLESS_CAPABILITIES;
-    let read_only = unit.is_some_and(|unit| {
-        unit.get("Service", "ProtectSystem")
-            .is_some_and(|it| matches!(it.value.as_str(), "full" | "strict"))
-    }) && process.own_namespaces.contains(&Namespace::Mount);
+    let own_mounts = process.own_namespaces.contains(&Namespace::Mount);
+    let (read_only, protects) = protect_system(unit, own_mounts);
     let mounts = format!("/proc/{}/ns/mnt", process.pid);
     vec![
         feature(
@@ -66,33 +64,15 @@ pub fn features(facts: &Facts, service: &Service) -> Vec<Feature> {
             format!("Seccomp {}", process.seccomp),
             &status,
         ),
-        feature(
-            "ProtectSystem",
-            "changing programs and settings",
-            read_only,
-            match unit {
-                Some(unit) => format!(
-                    "ProtectSystem={}",
-                    unit.get("Service", "ProtectSystem").map_or("no", |it| it.value.as_str())
-                ),
-                None => "no unit of systemd starts it".into(),
-            },
-            &mounts,
-        ),
+        feature("ProtectSystem", "changing programs and settings", read_only, protects, &mounts),
         feature(
             "PrivateMounts",
             "seeing the whole file system",
-            process.own_namespaces.contains(&Namespace::Mount) || process.own_root,
-            match process.own_root {
-                true => "a root folder of its own".into(),
-                false => format!(
-                    "mount namespace {}",
-                    if process.own_namespaces.contains(&Namespace::Mount) {
-                        "of its own"
-                    } else {
-                        "of the host"
-                    }
-                ),
+            own_mounts || process.own_root,
+            match (process.own_root, own_mounts) {
+                (true, _) => "a root folder of its own".into(),
+                (false, true) => "a mount namespace of its own".into(),
+                (false, false) => "the mount namespace of the host".into(),
             },
             &mounts,
         ),
@@ -104,6 +84,13 @@ pub fn features(facts: &Facts, service: &Service) -> Vec<Feature> {
             &format!("/proc/{}/ns/net", process.pid),
         ),
     ]
+}
+
+/// Whether its unit makes programs and settings read-only, and what it says.
+fn protect_system(unit: Option<&Unit>, own_mounts: bool) -> (bool, String) {
+    let Some(unit) = unit else { return (false, "no unit of systemd starts it".into()) };
+    let value = unit.get("Service", "ProtectSystem").map_or("no", |it| it.value.as_str());
+    (own_mounts && matches!(value, "full" | "strict"), format!("ProtectSystem={value}"))
 }
 
 fn unit_of<'a>(facts: &'a Facts, service: &Service) -> Option<&'a Unit> {

@@ -95,6 +95,9 @@ impl Estate {
     fn zones(&self, facts: &Facts, settings: &Settings, model: &mut Model) {
         let public_address = facts.addresses.rows.iter().find(|it| it.public);
         let evidence = match public_address {
+            _ if settings.internet_facing == InternetFacing::Yes => {
+                Evidence::file("`host.internet_facing` is yes", "polder.toml", None)
+            }
             Some(it) => Evidence::file(
                 format!("{} is a public address", it.address),
                 "/proc/net/fib_trie",

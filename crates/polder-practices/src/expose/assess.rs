@@ -1,6 +1,7 @@
 //! Judges what can be reached from outside.
 
 use crate::estate::{Service, shown_address};
+use crate::least_access::servers::lets_strangers_in;
 use crate::practice::Scene;
 use polder_model::facts::{Access, Listener, PortVerdict, Protocol};
 use polder_model::{Coverage, EdgeId, Estimate, Evidence, Finding, Model, NodeId};
@@ -51,15 +52,15 @@ fn unknowns(scene: &Scene<'_>, model: &mut Model) {
         let remedy = root_adds.clone().map_or("mount /proc".to_string(), |_| "run as root".into());
         model.unknown_essential("expose", "what listens here", because.clone(), remedy);
     }
-    if let Some(because) = facts.firewall.coverage.because() {
-        if !facts.firewall.coverage.empty_means_none() {
-            let remedy = if facts.looker_uid == 0 {
-                "install `nftables`, so that the rules can be listed"
-            } else {
-                "run as root"
-            };
-            model.unknown("expose", "which ports the packet filter closes", because, remedy);
-        }
+    if let Some(because) = facts.firewall.coverage.because()
+        && !facts.firewall.coverage.empty_means_none()
+    {
+        let remedy = if facts.looker_uid == 0 {
+            "install `nftables`, so that the rules can be listed"
+        } else {
+            "run as root"
+        };
+        model.unknown("expose", "which ports the packet filter closes", because, remedy);
     }
     if let Some(because) =
         facts.servers.coverage.because().filter(|_| !facts.servers.coverage.empty_means_none())
@@ -105,12 +106,7 @@ fn outside(scene: &Scene<'_>, service: &Service, listener: &Listener, model: &mu
         .rows
         .iter()
         .find(|it| it.pid.is_some_and(|pid| service.pids.contains(&pid)));
-    let open = server.and_then(|it| match &it.access {
-        Access::Anyone { because, .. } | Access::WellKnown { because, .. } => {
-            Some((it, because.clone()))
-        }
-        _ => None,
-    });
+    let open = server.and_then(|it| Some((it, lets_strangers_in(it)?)));
     let bound = Evidence::command(
         format!("`{}` listens on {}", service.name, shown_address(listener)),
         "ss -tulnp",
@@ -152,16 +148,7 @@ fn ssh(scene: &Scene<'_>, model: &mut Model) {
     let is_on = |name: &str| get(name).is_some_and(|it| it.value == "yes");
     let takes_passwords =
         is_on("passwordauthentication") || is_on("kbdinteractiveauthentication") && is_on("usepam");
-    let users: Vec<String> = scene
-        .facts
-        .users
-        .rows
-        .iter()
-        .filter(|user| user.has_shell())
-        .filter(|user| user.uid != 0 || is_on("permitrootlogin"))
-        .filter(|user| !matches!(user.password, polder_model::facts::Password::Locked))
-        .map(|user| user.name.clone())
-        .collect();
+    let users = password_users(scene, is_on("permitrootlogin"));
     let estimate = if takes_passwords {
         Estimate::judgement(
             0.003,
@@ -180,7 +167,7 @@ fn ssh(scene: &Scene<'_>, model: &mut Model) {
     let mut edges = Vec::new();
     let with_keys = scene.facts.authorized_keys.rows.iter().map(|it| it.user.clone());
     let mut all: Vec<String> =
-        users.iter().cloned().filter(|_| takes_passwords).chain(with_keys).collect();
+        users.iter().filter(|&_| takes_passwords).cloned().chain(with_keys).collect();
     all.sort();
     all.dedup();
     for port in service.ports() {
@@ -217,6 +204,19 @@ fn ssh(scene: &Scene<'_>, model: &mut Model) {
     model.findings.push(finding);
 }
 
+/// Accounts that a guessed password would open.
+fn password_users(scene: &Scene<'_>, root_may: bool) -> Vec<String> {
+    scene
+        .facts
+        .users
+        .rows
+        .iter()
+        .filter(|user| user.has_shell() && (user.uid != 0 || root_may))
+        .filter(|user| user.password != polder_model::facts::Password::Locked)
+        .map(|user| user.name.clone())
+        .collect()
+}
+
 fn no_filter(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
     let is_known = facts.firewall.coverage.empty_means_none();
@@ -228,7 +228,7 @@ fn no_filter(scene: &Scene<'_>, model: &mut Model) {
     if !is_known
         || filters
         || !exposed
-        || !facts.system_row().is_some_and(|it| !it.kernel_release.is_empty())
+        || facts.system_row().is_none_or(|it| it.kernel_release.is_empty())
     {
         return;
     }

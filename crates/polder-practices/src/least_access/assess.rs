@@ -234,12 +234,7 @@ fn influences(scene: &Scene<'_>, model: &mut Model) {
                 .find(|it| it.name == group)
                 .map(|it| scene.facts.group_members(it))
                 .unwrap_or_default(),
-            None if writer == "everyone" => model
-                .graph
-                .nodes()
-                .filter(|it| it.kind == NodeKind::User)
-                .filter_map(|it| it.id.0.strip_prefix("user:").map(str::to_string))
-                .collect(),
+            None if writer == "everyone" => known_users(model),
             None => vec![writer.to_string()],
         };
         let to = scene.estate.user(model, &first.obeyed_by);
@@ -279,9 +274,12 @@ fn credentials(scene: &Scene<'_>, model: &mut Model) {
         let Some(first) = rows.first() else { continue };
         let everyone = first.readers.iter().any(|it| it == "everyone");
         let owner = scene.facts.user_name(first.security.uid);
-        // A service that reads its own configuration needs it; others do not.
+        // A service reads its own configuration through its group; a person need not.
+        let is_person = |name: &String| {
+            scene.facts.users.rows.iter().any(|it| it.name == *name && it.is_person())
+        };
         let others: Vec<&String> =
-            first.readers.iter().filter(|it| **it != owner && *it != "root").collect();
+            first.readers.iter().filter(|it| **it != owner && is_person(it)).collect();
         let is_bare_key = rows.iter().any(|it| it.class == CredentialClass::PrivateKeyBare);
         if others.is_empty() && !everyone
             || (everyone && scene.facts.owners.contains_key(path) && !is_configuration(path))
@@ -299,16 +297,7 @@ fn credentials(scene: &Scene<'_>, model: &mut Model) {
         );
         let evidence =
             Evidence::file(format!("{} ({})", first.name, first.class.says()), path, first.line);
-        let readers: Vec<String> = if everyone {
-            model
-                .graph
-                .nodes()
-                .filter(|it| it.kind == NodeKind::User)
-                .filter_map(|it| it.id.0.strip_prefix("user:").map(str::to_string))
-                .collect()
-        } else {
-            first.readers.clone()
-        };
+        let readers = if everyone { known_users(model) } else { first.readers.clone() };
         let mut edges = Vec::new();
         for reader in &readers {
             let from = scene.estate.user(model, reader);
@@ -349,6 +338,16 @@ fn credentials(scene: &Scene<'_>, model: &mut Model) {
         ));
         model.findings.push(finding);
     }
+}
+
+/// Names of the users that stand on the graph.
+fn known_users(model: &Model) -> Vec<String> {
+    model
+        .graph
+        .nodes()
+        .filter(|it| it.kind == NodeKind::User)
+        .filter_map(|it| it.id.0.strip_prefix("user:").map(str::to_string))
+        .collect()
 }
 
 fn is_configuration(path: &str) -> bool {

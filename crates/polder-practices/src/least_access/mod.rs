@@ -1,7 +1,7 @@
 //! Give every account the least access: who can become root, who is let in, who can read secrets.
 
 mod assess;
-mod servers;
+pub(crate) mod servers;
 mod treat;
 
 use crate::practice::{Practice, Scene};

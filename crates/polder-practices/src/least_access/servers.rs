@@ -1,7 +1,7 @@
 //! Judges database and broker servers that let somebody in without a secret.
 
 use crate::practice::Scene;
-use polder_model::facts::{Access, Engine, Server};
+use polder_model::facts::{Access, Engine, Server, ServerAccount};
 use polder_model::{EdgeId, Estimate, Evidence, Finding, Model, NodeId};
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
@@ -51,7 +51,13 @@ fn push(finding: Finding, server: &Server, because: &str, edges: Vec<EdgeId>, mo
     model.findings.push(finding.opening(edges));
 }
 
-/// From the server's sockets to its commands, and from its commands to its user.
+/// Whether a rule is for an account that may do everything, or for all accounts.
+fn is_administrator(name: &str) -> bool {
+    let user = name.split(" on ").next().unwrap_or(name);
+    matches!(user, "all" | "postgres" | "root" | "admin")
+}
+
+/// From this host, and where the answer holds for strangers too from its sockets, to its commands.
 fn let_in(
     scene: &Scene<'_>,
     server: &Server,
@@ -59,37 +65,94 @@ fn let_in(
     is_admin: bool,
     model: &mut Model,
 ) -> Vec<EdgeId> {
-    let admin = scene.estate.admin(&server.id());
-    let store = NodeId(format!("store:{}", server.id()));
     let evidence = Evidence::answer(because, server.addresses.join(", "));
+    let (to, needs) = match is_admin {
+        true => (scene.estate.admin(&server.id()), Vec::new()),
+        false => (NodeId(format!("store:{}", server.id())), vec![scene.estate.unnoticed.clone()]),
+    };
+    let mut from = vec![scene.estate.local.clone()];
+    if answer_holds_outside(server) {
+        from = listeners(server, model);
+    }
+    let how = format!("no secret for {}", server.id());
     let mut edges = Vec::new();
-    for address in &server.addresses {
-        let Some(port) =
-            address.strip_prefix("tcp/").and_then(|it| it.rsplit_once(':')).map(|(_, port)| port)
-        else {
-            continue;
-        };
-        let listener = NodeId(format!("listener:tcp/{port}"));
-        if model.graph.find_node(&listener).is_none() || !is_main_port(server, port) {
-            continue;
-        }
-        let (to, needs) = match is_admin {
-            true => (admin.clone(), Vec::new()),
-            false => (store.clone(), vec![scene.estate.unnoticed.clone()]),
-        };
-        edges.push(model.graph.edge(
-            &listener,
-            &to,
-            "no secret",
-            "is let in without a secret",
-            needs,
-            evidence.clone(),
-        ));
+    for from in from {
+        let label = "is let in without a secret";
+        edges.push(model.graph.edge(&from, &to, &how, label, needs.clone(), evidence.clone()));
     }
     if is_admin {
-        runs_programs(scene, server, &admin, &evidence, model);
+        runs_programs(scene, server, &scene.estate.admin(&server.id()), &evidence, model);
     }
     edges
+}
+
+/// Nodes of the sockets on which the server speaks its own protocol.
+fn listeners(server: &Server, model: &Model) -> Vec<NodeId> {
+    let mut nodes: Vec<NodeId> = server
+        .addresses
+        .iter()
+        .filter_map(|it| it.strip_prefix("tcp/")?.rsplit_once(':'))
+        .filter(|(_, port)| is_main_port(server, port))
+        .map(|(_, port)| NodeId(format!("listener:tcp/{port}")))
+        .filter(|it| model.graph.find_node(it).is_some())
+        .collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes
+}
+
+/// Whether what the server answers this host it answers strangers as well.
+///
+/// PostgreSQL and MariaDB know accounts by address; Redis in protected mode and RabbitMQ's `guest`
+/// are for loopback alone (redis.conf, rabbitmq.conf).
+fn answer_holds_outside(server: &Server) -> bool {
+    let setting = |name: &str| {
+        server.settings.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
+    };
+    match server.engine {
+        Engine::Postgresql | Engine::Mariadb => false,
+        Engine::Redis => setting("protected-mode") == Some("no"),
+        Engine::Rabbitmq => {
+            setting("loopback_users") == Some("none")
+                || setting("loopback_users.guest") == Some("false")
+        }
+        _ => true,
+    }
+}
+
+/// Why strangers need no secret, where that is so.
+pub(crate) fn lets_strangers_in(server: &Server) -> Option<String> {
+    if let Access::Anyone { because, .. } | Access::WellKnown { because, .. } = &server.access
+        && answer_holds_outside(server)
+    {
+        return Some(because.clone());
+    }
+    let bare = bare_accounts(server);
+    let it = bare.iter().find(|it| is_anywhere(&it.from))?;
+    Some(format!("`{}` from {} by {} in {}", it.name, it.from, it.method, it.known_from))
+}
+
+/// Whether a rule is for every address.
+fn is_anywhere(from: &str) -> bool {
+    matches!(from, "0.0.0.0/0" | "::/0" | "all" | "%" | "0.0.0.0 0.0.0.0")
+}
+
+/// Accounts and rules for other hosts that need no secret.
+fn bare_accounts(server: &Server) -> Vec<&ServerAccount> {
+    let is_system = |name: &str| {
+        matches!(name, "mariadb.sys" | "mysql.sys" | "mysql.session" | "mysql.infoschema")
+    };
+    let is_local = |from: &str| {
+        matches!(from, "local socket" | "localhost")
+            || from.starts_with("127.")
+            || from.starts_with("::1")
+    };
+    server
+        .accounts
+        .iter()
+        .filter(|it| matches!(it.method.as_str(), "none" | "trust"))
+        .filter(|it| !is_system(&it.name) && !is_local(&it.from))
+        .collect()
 }
 
 /// Clustering ports speak other protocols.
@@ -144,30 +207,10 @@ fn runs_programs(
 
 /// Accounts and rules that need no secret from places other than this host's own sockets.
 fn accounts(scene: &Scene<'_>, server: &Server, model: &mut Model) {
-    let reachable = server
-        .addresses
-        .iter()
-        .any(|it| it.starts_with("tcp/") && !it.contains("127.0.0.1") && !it.contains("[::1]"));
-    let is_system = |name: &str| {
-        matches!(name, "mariadb.sys" | "mysql.sys" | "mysql.session" | "mysql.infoschema")
-    };
-    let bare: Vec<_> = server
-        .accounts
-        .iter()
-        .filter(|it| matches!(it.method.as_str(), "none" | "trust") && !is_system(&it.name))
-        .filter(|it| match server.engine {
-            // Rules for this host alone are told by the answer above.
-            Engine::Postgresql => {
-                it.from != "local socket"
-                    && !it.from.starts_with("127.")
-                    && !it.from.starts_with("::1")
-            }
-            _ => it.from != "localhost" && it.from != "127.0.0.1" && it.from != "::1",
-        })
-        .collect();
-    if bare.is_empty() {
-        return;
-    }
+    let bare = bare_accounts(server);
+    let Some(first) = bare.first() else { return };
+    let is_local = |it: &String| it.contains("/127.") || it.contains("[::1]");
+    let reachable = server.addresses.iter().any(|it| it.starts_with("tcp/") && !is_local(it));
     let reach = if reachable { "" } else { "; the server listens on loopback only for now" };
     let names: Vec<String> =
         bare.iter().map(|it| format!("`{}` from {}", it.name, it.from)).collect();
@@ -177,7 +220,8 @@ fn accounts(scene: &Scene<'_>, server: &Server, model: &mut Model) {
         server.instance,
         names.join(", ")
     );
-    let mut finding = Finding::new("least-access/account-without-password", server.id(), says);
+    let mut finding =
+        Finding::new("least-access/account-without-password", server.id(), says.clone());
     for it in bare.iter().take(6) {
         finding = finding.because(Evidence::file(
             format!("`{}` from {}: {}", it.name, it.from, it.method),
@@ -185,29 +229,30 @@ fn accounts(scene: &Scene<'_>, server: &Server, model: &mut Model) {
             it.line,
         ));
     }
-    let store = NodeId(format!("store:{}", server.id()));
+    let is_admin = bare.iter().any(|it| is_administrator(&it.name));
+    let (to, mut needs) = match is_admin {
+        true => (scene.estate.admin(&server.id()), Vec::new()),
+        false => (NodeId(format!("store:{}", server.id())), vec![scene.estate.unnoticed.clone()]),
+    };
+    if !bare.iter().any(|it| is_anywhere(&it.from)) {
+        needs.push(model.graph.variable(
+            format!("address:{}", server.id()),
+            format!(
+                "an attacker holds an address from which {} asks nothing",
+                server.engine.title()
+            ),
+            Estimate::judgement(0.005, 0.03, 0.15, "the rule is for some addresses only"),
+        ));
+    }
+    let evidence = Evidence::file(says, first.known_from.clone(), first.line);
     let mut edges = Vec::new();
-    if reachable && model.graph.find_node(&store).is_some() {
-        for address in
-            server.addresses.iter().filter_map(|it| it.strip_prefix("tcp/")?.rsplit_once(':'))
-        {
-            let listener = NodeId(format!("listener:tcp/{}", address.1));
-            if model.graph.find_node(&listener).is_some() {
-                let evidence = Evidence::file(
-                    "an account without a password",
-                    finding.evidence.first().map_or(String::new(), |it| it.origin.to_string()),
-                    None,
-                );
-                edges.push(model.graph.edge(
-                    &listener,
-                    &store,
-                    "account without password",
-                    "logs in without a password",
-                    vec![scene.estate.unnoticed.clone()],
-                    evidence,
-                ));
-            }
-        }
+    for listener in listeners(server, model) {
+        let label = "logs in without a password";
+        let how = "account without password";
+        edges.push(model.graph.edge(&listener, &to, how, label, needs.clone(), evidence.clone()));
+    }
+    if is_admin {
+        runs_programs(scene, server, &to, &evidence, model);
     }
     model.findings.push(finding.opening(edges));
 }

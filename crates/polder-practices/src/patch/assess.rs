@@ -60,6 +60,15 @@ fn indices(scene: &Scene<'_>, model: &mut Model) {
                 refresh,
             );
         }
+        // Some indices are missing, and the others offer nothing: that is no "nothing".
+        Coverage::Partial { because, .. } if facts.candidates.rows.is_empty() => {
+            model.unknown_essential(
+                "patch",
+                "whether updates are waiting",
+                because.clone(),
+                refresh,
+            );
+        }
         Coverage::Partial { because, .. } => {
             model.unknown(
                 "patch",
@@ -79,6 +88,12 @@ fn indices(scene: &Scene<'_>, model: &mut Model) {
             "repair the package database: `dpkg --audit`",
         );
     }
+    index_dates(scene, refresh, model);
+}
+
+/// An index that is expired, old or from the future does not know what was published since.
+fn index_dates(scene: &Scene<'_>, refresh: &str, model: &mut Model) {
+    let facts = scene.facts;
     let expired =
         facts.indices.rows.iter().find(|it| it.valid_until.is_some_and(|end| end < facts.taken));
     if let Some(index) = expired {

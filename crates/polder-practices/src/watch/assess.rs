@@ -6,7 +6,7 @@ use polder_model::{EdgeId, Evidence, Finding, Model};
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
     let watchers = &facts.watchers;
-    if !facts.system_row().is_some_and(|it| !it.kernel_release.is_empty()) {
+    if facts.system_row().is_none_or(|it| it.kernel_release.is_empty()) {
         model.unknown(
             "watch",
             "whether anyone would notice an intruder",

@@ -39,11 +39,11 @@ pub(super) fn run(flags: &Assess, globals: &Globals) -> Result<u8, Failure> {
 /// A full disk costs the history, not the answer.
 fn remember(store: &mut polder_store::Store, view: &View, quiet: bool) {
     let Ok(text) = serde_json::to_string(&view.to_earlier()) else { return };
-    if let Err(error) = store.remember(&view.host.name, view.host.taken, &text) {
-        if !quiet {
-            let failure = Failure::look(error).hint("This assessment is not kept");
-            eprint!("{}", failure.text(false).replacen("error:", "warning:", 1));
-        }
+    if let Err(error) = store.remember(&view.host.name, view.host.taken, &text)
+        && !quiet
+    {
+        let failure = Failure::look(error).hint("This assessment is not kept");
+        eprint!("{}", failure.text(false).replacen("error:", "warning:", 1));
     }
 }
 
