@@ -1,2 +1,76 @@
-//! x
-fn main() {}
+//! `cargo xtask`: tests, benchmarks, generated documents, recorded hosts.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool of the repository, not of the machines under study"
+)]
+
+mod bench;
+mod packages;
+mod page;
+mod run;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test                    install what the tests need (as root), and run all of them
+  bench                   print our figures beside those of the incumbents
+  page                    check the HTML page in headless Chromium with axe-core
+  generate                write manual pages, completions, schemas and lists into docs/
+  record-hosts [NAME...]  make the recorded servers of tests/hosts anew (as root)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match names.as_slice() {
+        ["test"] => test(),
+        ["bench"] => bench::run(),
+        ["page"] => page::run(),
+        ["generate"] => generate(),
+        ["record-hosts", hosts @ ..] => record_hosts(hosts),
+        _ => Err(USAGE.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that must hold, in one command.
+fn test() -> Result<(), String> {
+    packages::install(packages::TEST)?;
+    run::cargo(&["build", "--workspace", "--all-targets"])?;
+    run::cargo(&["test", "--workspace"])?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    page::run()
+}
+
+/// Pages, manuals and schemas follow from the program; a test holds them current.
+fn generate() -> Result<(), String> {
+    for (what, folder) in [
+        ("docs", "docs"),
+        ("schemas", "docs/schemas"),
+        ("man", "docs/man"),
+        ("completions", "docs/completions"),
+    ] {
+        run::cargo(&["run", "--quiet", "--package", "polder", "--", "generate", what, folder])?;
+    }
+    Ok(())
+}
+
+fn record_hosts(hosts: &[&str]) -> Result<(), String> {
+    packages::install(packages::RECORD)?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    let all = ["shop-neglected", "shop-kept", "database", "rpm-root"];
+    let hosts = if hosts.is_empty() { &all[..] } else { hosts };
+    let mut arguments = vec!["tests/hosts/build.sh", "target/release/polder", "target/hosts"];
+    arguments.extend(hosts);
+    run::program("bash", &arguments)
+}

@@ -32,4 +32,4 @@ pub use mounts::parse_mounts;
 pub use powers::{parse_doas, parse_polkit};
 pub use privileged::parse_capability;
 pub use system::parse_os_release;
-pub use tables::{Shown, TABLES, TableEntry, look};
+pub use tables::{Shown, TABLES, TableEntry, look, look_only};

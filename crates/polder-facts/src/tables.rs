@@ -13,6 +13,9 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// Stages in which tables are looked at.
+const STAGES: u8 = 3;
+
 /// What later stages need and nobody else should see.
 #[derive(Default)]
 pub(crate) struct Notes {
@@ -42,6 +45,8 @@ pub struct TableEntry {
     /// What is read for it.
     pub reads: &'static str,
     stage: u8,
+    /// Tables of earlier stages that it is made from.
+    needs: &'static [&'static str],
     look: fn(&dyn Host, &Facts, &Notes) -> Found,
     show: fn(&Facts) -> Shown,
 }
@@ -73,6 +78,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "operating system, kernel, boot and clock",
         reads: "/etc/os-release, /proc/sys/kernel, /boot, /run/reboot-required",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(system::look(host), |facts| &mut facts.system),
         show: |facts| shown(&facts.system),
     },
@@ -81,6 +87,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "installed packages with their source",
         reads: "/var/lib/dpkg/status, /lib/apk/db/installed",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(apt::packages::look(host), |facts| &mut facts.packages),
         show: |facts| shown(&facts.packages),
     },
@@ -89,6 +96,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "the package manager's indices: date, Valid-Until, whether they are whole",
         reads: "/etc/apt/sources.list*, /var/lib/apt/lists",
         stage: 2,
+        needs: &["packages"],
         look: |host, facts, _| {
             let looked = apt::candidates::look(host, facts);
             Box::new(move |facts, _| {
@@ -106,6 +114,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "packages with a newer version on offer, as apt sees them",
         reads: "the same, /etc/apt/preferences*, /var/lib/polder/changelogs",
         stage: 2,
+        needs: &["indices"],
         look: nothing,
         show: |facts| shown(&facts.candidates),
     },
@@ -114,6 +123,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "past upgrades",
         reads: "/var/log/dpkg.log, /var/log/dpkg.log.1",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(apt::history::look(host), |facts| &mut facts.upgrades),
         show: |facts| shown(&facts.upgrades),
     },
@@ -122,6 +132,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "processes: user, capabilities, confinement, changed code still running",
         reads: "/proc/PID/{status,stat,cmdline,cgroup,exe,maps,ns,root}",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(processes::look(host), |facts| &mut facts.processes),
         show: |facts| shown(&facts.processes),
     },
@@ -130,6 +141,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "addresses of the network interfaces",
         reads: "/proc/net/fib_trie, /proc/net/if_inet6",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(addresses::look(host), |facts| &mut facts.addresses),
         show: |facts| shown(&facts.addresses),
     },
@@ -138,6 +150,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "packet filter rules",
         reads: "`nft -j list ruleset`, `iptables-save`, `ip6tables-save`",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(firewall::look(host), |facts| &mut facts.firewall),
         show: |facts| shown(&facts.firewall),
     },
@@ -146,6 +159,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "listening sockets with their owner, and whether they can be reached from outside",
         reads: "/proc/net/{tcp,tcp6,udp,udp6,unix}, /proc/PID/fd",
         stage: 2,
+        needs: &["processes", "firewall"],
         look: |host, facts, _| found(listeners::look(host, facts), |facts| &mut facts.listeners),
         show: |facts| shown(&facts.listeners),
     },
@@ -154,6 +168,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "units of systemd with their drop-ins",
         reads: "/etc/systemd/system, /run/systemd/system, /usr/lib/systemd/system",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(units::look(host), |facts| &mut facts.units),
         show: |facts| shown(&facts.units),
     },
@@ -162,6 +177,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "users, and whether a password stands before each",
         reads: "/etc/passwd, /etc/shadow (never the hashes)",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(users::look(host), |facts| &mut facts.users),
         show: |facts| shown(&facts.users),
     },
@@ -170,6 +186,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "groups",
         reads: "/etc/group",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(users::look_groups(host), |facts| &mut facts.groups),
         show: |facts| shown(&facts.groups),
     },
@@ -178,6 +195,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "rules of sudo",
         reads: "/etc/sudoers and all it includes",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(sudo::look(host), |facts| &mut facts.sudo),
         show: |facts| shown(&facts.sudo),
     },
@@ -186,6 +204,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "who can become whom, and through what",
         reads: "the rules of sudo, /etc/doas.conf, polkit rules, groups",
         stage: 2,
+        needs: &["users", "groups", "sudo", "system"],
         look: |host, facts, _| found(powers::look(host, facts), |facts| &mut facts.powers),
         show: |facts| shown(&facts.powers),
     },
@@ -194,6 +213,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "effective settings of the SSH server",
         reads: "`sshd -T`, else /etc/ssh/sshd_config",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(sshd::look(host), |facts| &mut facts.sshd),
         show: |facts| shown(&facts.sshd),
     },
@@ -202,6 +222,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "keys that may log in, without the keys",
         reads: "~/.ssh/authorized_keys of every user",
         stage: 2,
+        needs: &["users"],
         look: |host, facts, _| {
             found(sshd::look_keys(host, &facts.users.rows), |facts| &mut facts.authorized_keys)
         },
@@ -212,6 +233,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "SUID and SGID files and file capabilities",
         reads: "a walk of the local file systems",
         stage: 1,
+        needs: &[],
         look: |host, _, _| {
             let sweep = host.sweep();
             let table = privileged::from_sweep(&sweep);
@@ -232,6 +254,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "files through which one user can act as another",
         reads: "modes and owners of what units, cron jobs, PATH and the linker name",
         stage: 2,
+        needs: &["users", "groups", "units", "cron"],
         look: |host, facts, _| found(influences::look(host, facts), |facts| &mut facts.influences),
         show: |facts| shown(&facts.influences),
     },
@@ -240,6 +263,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "jobs of cron",
         reads: "/etc/crontab, /etc/cron.*, /var/spool/cron",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(cron::look(host), |facts| &mut facts.cron),
         show: |facts| shown(&facts.cron),
     },
@@ -248,6 +272,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "database and broker servers, and whether they ask who is there",
         reads: "their configuration, and one harmless greeting to each",
         stage: 3,
+        needs: &["processes", "listeners", "users"],
         look: |host, facts, _| found(servers::look(host, facts), |facts| &mut facts.servers),
         show: |facts| shown(&facts.servers),
     },
@@ -256,6 +281,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "credentials lying in files: place, class, readers; never the value",
         reads: "files that the walk finds by their name, usual configuration",
         stage: 2,
+        needs: &["users", "groups", "privileged"],
         look: |host, facts, notes| {
             let walk = notes.walk.clone().unwrap_or(Coverage::Complete);
             let table = credentials::look(host, facts, &notes.credential_files, walk);
@@ -268,6 +294,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "mounted file systems",
         reads: "/proc/self/mounts",
         stage: 1,
+        needs: &[],
         look: |host, _, _| found(mounts::look(host), |facts| &mut facts.mounts),
         show: |facts| shown(&facts.mounts),
     },
@@ -276,6 +303,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "backups, as far as configuration and jobs tell",
         reads: "cron jobs, units, configuration of borgmatic and rsnapshot",
         stage: 2,
+        needs: &["cron", "units", "processes"],
         look: |host, facts, _| found(backups::look(host, facts), |facts| &mut facts.backups),
         show: |facts| shown(&facts.backups),
     },
@@ -284,6 +312,7 @@ pub static TABLES: &[TableEntry] = &[
         title: "what watches this host",
         reads: "processes, timers, jobs, /etc/rsyslog*",
         stage: 2,
+        needs: &["processes", "units", "cron"],
         look: |host, facts, _| found(watchers::look(host, facts), |facts| &mut facts.watchers),
         show: |facts| shown(&facts.watchers),
     },
@@ -298,14 +327,38 @@ fn found<T: Send + 'static>(
 
 /// Looks at everything. `progress` is told the title of each table that is done.
 pub fn look(host: &dyn Host, progress: &(dyn Fn(&str) + Sync)) -> Facts {
+    let names: BTreeSet<&str> = TABLES.iter().map(|table| table.name).collect();
+    look_at(host, &names, progress)
+}
+
+/// Looks at one table and those it is made from.
+pub fn look_only(host: &dyn Host, name: &str, progress: &(dyn Fn(&str) + Sync)) -> Facts {
+    let mut names = BTreeSet::from([name]);
+    // Where a version comes from stands in the indices.
+    if name == "packages" {
+        names.insert("indices");
+    }
+    // Later tables need earlier ones only, so one pass for each stage finds all.
+    for _ in 1..=STAGES {
+        let more: Vec<&str> = TABLES
+            .iter()
+            .filter(|table| names.contains(table.name))
+            .flat_map(|table| table.needs.iter().copied())
+            .collect();
+        names.extend(more);
+    }
+    look_at(host, &names, progress)
+}
+
+fn look_at(host: &dyn Host, names: &BTreeSet<&str>, progress: &(dyn Fn(&str) + Sync)) -> Facts {
     let identity = host.identity();
     let mut facts =
         Facts { taken: Timestamp(identity.now), looker_uid: identity.uid, ..Facts::default() };
     let mut notes = Notes::default();
-    for stage in 1..=3 {
+    for stage in 1..=STAGES {
         let found: Vec<Found> = TABLES
             .par_iter()
-            .filter(|table| table.stage == stage)
+            .filter(|table| table.stage == stage && names.contains(table.name))
             .map(|table| {
                 let found = (table.look)(host, &facts, &notes);
                 progress(table.title);
@@ -316,7 +369,9 @@ pub fn look(host: &dyn Host, progress: &(dyn Fn(&str) + Sync)) -> Facts {
             change(&mut facts, &mut notes);
         }
     }
-    own(host, &mut facts);
+    if names.contains("privileged") || names.contains("listeners") {
+        own(host, &mut facts);
+    }
     facts
 }
 

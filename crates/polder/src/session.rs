@@ -35,6 +35,15 @@ pub(crate) fn open(target: &Target) -> Result<Box<dyn Host>, Failure> {
 
 /// Looks at all tables; after a second a bar on the terminal shows how far it is.
 pub(crate) fn look(host: &dyn Host, quiet: bool) -> Facts {
+    with_bar(quiet, |progress| polder_facts::look(host, progress))
+}
+
+/// Looks at one table and what it is made from.
+pub(crate) fn look_only(host: &dyn Host, table: &str, quiet: bool) -> Facts {
+    with_bar(quiet, |progress| polder_facts::look_only(host, table, progress))
+}
+
+fn with_bar(quiet: bool, look: impl Fn(&(dyn Fn(&str) + Sync)) -> Facts) -> Facts {
     let start = Instant::now();
     let bar =
         ProgressBar::with_draw_target(Some(TABLES.len() as u64), ProgressDrawTarget::hidden());
@@ -42,7 +51,7 @@ pub(crate) fn look(host: &dyn Host, quiet: bool) -> Facts {
         bar.set_style(style.progress_chars("=> "));
     }
     let wants_bar = !quiet && std::io::stderr().is_terminal();
-    let facts = polder_facts::look(host, &|title| {
+    let facts = look(&|title| {
         bar.inc(1);
         bar.set_message(title.to_string());
         if wants_bar && bar.is_hidden() && start.elapsed() > Duration::from_secs(1) {

@@ -319,25 +319,26 @@ fn credentials(scene: &Scene<'_>, model: &mut Model) {
         let what =
             if is_bare_key { "a private key without passphrase" } else { first.class.says() };
         let says = format!("{who} can read the {} in `{path}`", what.trim_start_matches("a "));
-        let mut finding =
-            Finding::new("least-access/readable-credential", path, says).opening(edges);
-        for row in rows.iter().take(4) {
-            let opens = row.opens.as_ref().map_or(String::new(), |it| format!(", opens {it}"));
-            finding = finding.because(Evidence::file(
-                format!("{}: {}{opens}", row.name, row.class.says()),
-                path,
-                row.line,
-            ));
-        }
-        finding = finding.because(Evidence::command(
-            format!(
-                "mode {:04o}, owner `{owner}`, group {}",
-                first.security.mode, first.security.gid
-            ),
-            format!("stat {path}"),
-        ));
-        model.findings.push(finding);
+        model.findings.push(credential_finding(path, &says, &rows, &owner).opening(edges));
     }
+}
+
+fn credential_finding(path: &str, says: &str, rows: &[&Credential], owner: &str) -> Finding {
+    let mut finding = Finding::new("least-access/readable-credential", path, says);
+    for row in rows.iter().take(4) {
+        let opens = row.opens.as_ref().map_or(String::new(), |it| format!(", opens {it}"));
+        finding = finding.because(Evidence::file(
+            format!("{}: {}{opens}", row.name, row.class.says()),
+            path,
+            row.line,
+        ));
+    }
+    let Some(first) = rows.first() else { return finding };
+    let (mode, gid) = (first.security.mode, first.security.gid);
+    finding.because(Evidence::command(
+        format!("mode {mode:04o}, owner `{owner}`, group {gid}"),
+        format!("stat {path}"),
+    ))
 }
 
 /// Names of the users that stand on the graph.

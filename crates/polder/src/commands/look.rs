@@ -22,10 +22,12 @@ pub(super) fn run(flags: &Look, globals: &Globals) -> Result<u8, Failure> {
         None => None,
     };
     let host = session::open(&flags.target)?;
-    let facts = session::look(host.as_ref(), globals.quiet);
     match table {
-        None => overview(&facts, flags.json),
-        Some(table) => one(table, &facts, flags, globals),
+        None => overview(&session::look(host.as_ref(), globals.quiet), flags.json),
+        Some(table) => {
+            let facts = session::look_only(host.as_ref(), table.name, globals.quiet);
+            one(table, &facts, flags, globals)
+        }
     }
 }
 
