@@ -270,20 +270,20 @@ fn parse_rule(text: &str, aliases: &Aliases) -> Option<Vec<Part>> {
 fn split_sections(text: &str) -> Vec<&str> {
     let mut sections = Vec::new();
     let mut start = 0;
+    // A section has an equals sign; where they stand is looked up once, for long lines.
+    let equals = positions_outside(text, '=');
+    let has_equals = |from: usize, to: usize| {
+        equals.get(equals.partition_point(|at| *at < from)).is_some_and(|at| *at < to)
+    };
     for at in positions_outside(text, ':') {
         let before = text.get(start..at).unwrap_or_default();
-        let after = text.get(at + 1..).unwrap_or_default();
-        let word = before.rsplit([' ', '\t', ',', '=', ')']).next().unwrap_or_default();
-        let is_tag =
-            !word.is_empty() && word.bytes().all(|it| it.is_ascii_uppercase() || it == b'_');
-        let is_tag = is_tag && TAGS.contains(&word);
-        let is_digest = word.starts_with("sha");
-        // A new section has an equals sign that is no option such as `CWD=`.
-        if !is_tag
-            && !is_digest
-            && find_outside(after, '=').is_some()
-            && find_outside(before, '=').is_some()
-        {
+        // Tags and digests are short words: looking further back would take quadratic time.
+        let tail = (before.len().saturating_sub(WORD_BYTES_MAX)..=before.len())
+            .find_map(|from| before.get(from..))
+            .unwrap_or_default();
+        let word = tail.rsplit([' ', '\t', ',', '=', ')']).next().unwrap_or_default();
+        let divides_more = TAGS.contains(&word) || word.starts_with("sha");
+        if !divides_more && has_equals(at, text.len()) && has_equals(start, at) {
             sections.push(before);
             start = at + 1;
         }
@@ -291,6 +291,9 @@ fn split_sections(text: &str) -> Vec<&str> {
     sections.push(text.get(start..).unwrap_or_default());
     sections
 }
+
+/// Longest tag or name of a digest.
+const WORD_BYTES_MAX: usize = 16;
 
 const TAGS: [&str; 16] = [
     "EXEC",
@@ -392,12 +395,17 @@ fn parse_commands(text: &str, aliases: &Aliases) -> Option<Vec<SudoCommand>> {
         if rest.is_empty() {
             return None;
         }
-        for command in resolve(&[rest.to_string()], &aliases.commands, 0) {
+        for command in resolve(&[one_blank_each(rest)], &aliases.commands, 0) {
             let command = without_digest(&command);
             commands.push(SudoCommand { command, ..current.clone() });
         }
     }
     (!commands.is_empty()).then_some(commands)
+}
+
+/// Arguments stand one blank apart, however they were written.
+fn one_blank_each(command: &str) -> String {
+    command.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `sha256:DIGEST /bin/x` allows `/bin/x`.

@@ -23,6 +23,6 @@ pub use host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
 pub use live::LiveHost;
 pub use owners::Owners;
 pub use program::{Output, Program};
-pub use recorded::{Answer, Question, RecordedHost, Recorder};
+pub use recorded::{Answer, FileHost, Question, RecordedHost, Recorder};
 pub use stanzas::Stanzas;
 pub use sweep::{Sweep, SweepEntry, SweepReason};

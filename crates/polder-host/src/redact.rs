@@ -11,6 +11,9 @@ use std::path::Path;
 /// Longest file whose content is searched; configuration is far smaller.
 const SEARCHED_BYTES_MAX: usize = 8 << 20;
 
+/// Longest class within a mark.
+const MARK_BYTES_MAX: usize = 40;
+
 /// Words that make the name of a setting that of a secret.
 const SECRET_WORDS: [&str; 22] = [
     "password",
@@ -479,7 +482,9 @@ fn hide_values(line: &str) -> String {
         let mut end = at + name.len();
         let is_mark = name == "secret" && rest.get(..at).is_some_and(|it| it.ends_with('<'));
         if is_mark {
-            end = rest.find('>').map_or(end, |it| it + 1);
+            // A mark is short; without a bound a line of broken ones would take quadratic time.
+            let mark = rest.as_bytes().get(end..).unwrap_or_default().iter().take(MARK_BYTES_MAX);
+            end += mark.clone().position(|byte| *byte == b'>').map_or(0, |it| it + 1);
         }
         out.push_str(rest.get(..end).unwrap_or_default());
         rest = rest.get(end..).unwrap_or_default();

@@ -388,7 +388,7 @@ fn next(out: &mut String, view: &View, paint: Paint) {
         commands.push("polder assess --all");
     }
     commands.push("polder assess --html report.html");
-    line(out, &format!("Next: {}", commands.join("  |  ")));
+    line(out, &format!("Next: {}", commands.join(" | ")));
 }
 
 #[cfg(test)]
