@@ -87,7 +87,7 @@ fn plan(view: &View) -> Markup {
                     li { details id=(format!("plan-{}", line.number.unwrap_or(0))) {
                         summary {
                             b { (line.treatment.title) } " "
-                            span class="buys" { "then any loss " (line.after_words) " · " (line.effort_words) " of work"
+                            span class="buys" { (bought(&line.after_words)) " · " (line.effort_words) " of work"
                                 @if line.ties_with_next && line.number != Some(plan.len()) { " · cannot be told from the next" } }
                         }
                         (treatment(&line.treatment))
@@ -98,6 +98,14 @@ fn plan(view: &View) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// "then any loss 1 in 25", or what else it buys.
+fn bought(after: &str) -> String {
+    match after.contains(" in ") {
+        true => format!("then any loss {after}"),
+        false => after.to_string(),
     }
 }
 

@@ -1,0 +1,184 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_polder_global_optspecs
+    string join \n config= state= color= q/quiet h/help V/version
+end
+
+function __fish_polder_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_polder_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_polder_using_subcommand
+    set -l cmd (__fish_polder_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c polder -n "__fish_polder_needs_command" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_needs_command" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_needs_command" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_needs_command" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_needs_command" -s V -l version -d 'Print version'
+complete -c polder -n "__fish_polder_needs_command" -f -a "assess" -d 'Judge this host and rank what to do next'
+complete -c polder -n "__fish_polder_needs_command" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_needs_command" -f -a "accept" -d 'Live with a finding on purpose, until a date'
+complete -c polder -n "__fish_polder_needs_command" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
+complete -c polder -n "__fish_polder_needs_command" -f -a "reconsider" -d 'Take a decision back'
+complete -c polder -n "__fish_polder_needs_command" -f -a "history" -d 'Show earlier assessments and decisions'
+complete -c polder -n "__fish_polder_needs_command" -f -a "look" -d 'Show what was seen, table by table'
+complete -c polder -n "__fish_polder_needs_command" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
+complete -c polder -n "__fish_polder_needs_command" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
+complete -c polder -n "__fish_polder_needs_command" -f -a "config" -d 'Show the configuration'
+complete -c polder -n "__fish_polder_needs_command" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand assess" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand assess" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand assess" -l html -d 'Write one self-contained HTML page' -r -F
+complete -c polder -n "__fish_polder_using_subcommand assess" -l why -d 'Say why this step, variable or finding has its price' -r
+complete -c polder -n "__fish_polder_using_subcommand assess" -l seed -d 'Draw with this seed instead of the configured one' -r
+complete -c polder -n "__fish_polder_using_subcommand assess" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand assess" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand assess" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand assess" -s a -l all -d 'Show everything instead of one screen'
+complete -c polder -n "__fish_polder_using_subcommand assess" -l json -d 'Print JSON; its schema is in docs/schemas'
+complete -c polder -n "__fish_polder_using_subcommand assess" -l sarif -d 'Print the findings as SARIF 2.1.0'
+complete -c polder -n "__fish_polder_using_subcommand assess" -l no-history -d 'Do not keep this assessment'
+complete -c polder -n "__fish_polder_using_subcommand assess" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand assess" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand explain" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand explain" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand explain" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand explain" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand explain" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand explain" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand explain" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand accept" -l because -d 'Why' -r
+complete -c polder -n "__fish_polder_using_subcommand accept" -l owner -d 'Who answers for it' -r
+complete -c polder -n "__fish_polder_using_subcommand accept" -l until -d 'Last day of the decision, as YYYY-MM-DD' -r
+complete -c polder -n "__fish_polder_using_subcommand accept" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand accept" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand accept" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand accept" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand accept" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand accept" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand accept" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand reject" -l because -d 'Why' -r
+complete -c polder -n "__fish_polder_using_subcommand reject" -l owner -d 'Who answers for it' -r
+complete -c polder -n "__fish_polder_using_subcommand reject" -l until -d 'Last day of the decision, as YYYY-MM-DD' -r
+complete -c polder -n "__fish_polder_using_subcommand reject" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reject" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reject" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reject" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reject" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand reject" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand reject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand reconsider" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand history" -l most -d 'Show at most this many assessments' -r
+complete -c polder -n "__fish_polder_using_subcommand history" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand history" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand history" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand history" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand history" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand history" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand history" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand look" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand look" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand look" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand look" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand look" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand look" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand look" -l csv -d 'Print CSV (RFC 4180)'
+complete -c polder -n "__fish_polder_using_subcommand look" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand look" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand record" -l root -d 'Look at a root file system in a folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand record" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand record" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand record" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand record" -l force -d 'Write over a file that exists'
+complete -c polder -n "__fish_polder_using_subcommand record" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand doctor" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand doctor" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand doctor" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand doctor" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show every setting with its value'
+complete -c polder -n "__fish_polder_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each value comes from'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show every setting with its value'
+complete -c polder -n "__fish_polder_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand generate" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand generate" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand generate" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand generate" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "assess" -d 'Judge this host and rank what to do next'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "reconsider" -d 'Take a decision back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "history" -d 'Show earlier assessments and decisions'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "look" -d 'Show what was seen, table by table'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "config" -d 'Show the configuration'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'
