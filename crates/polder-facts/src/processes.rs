@@ -121,17 +121,18 @@ impl World<'_> {
         process.maps_seen = true;
         let mut mapped = BTreeSet::new();
         let mut replaced = BTreeSet::new();
+        // A program below /tmp is code all the same; what else is mapped from there is scratch.
+        let own = process.executable.clone();
         for mapping in parse_maps(maps) {
-            if !mapping.executable || is_scratch(mapping.path) {
+            let path = mapping.path;
+            let deleted = path.strip_suffix(" (deleted)");
+            let is_own = own.as_deref() == Some(&text_of(deleted.unwrap_or(path)));
+            if !mapping.executable || (is_scratch(path) && !(is_own && path.starts_with("/tmp/"))) {
                 continue;
             }
-            let path = mapping.path;
-            if let Some(path) = path.strip_suffix(" (deleted)") {
-                if !is_scratch(path) {
-                    replaced
-                        .insert(ReplacedFile { path: text_of(path), how: Replacement::Deleted });
-                    mapped.insert(text_of(path));
-                }
+            if let Some(path) = deleted {
+                replaced.insert(ReplacedFile { path: text_of(path), how: Replacement::Deleted });
+                mapped.insert(text_of(path));
                 continue;
             }
             if mapped.insert(text_of(path)) && self.is_replaced(process, &mapping) {

@@ -3,7 +3,9 @@
 use crate::estate::Estate;
 use crate::{contain, drill, expose, least_access, patch, watch};
 use polder_model::facts::Facts;
-use polder_model::{About, Finding, FindingKind, Model, Op, Settings, Treatment, TreatmentId};
+use polder_model::{
+    About, Finding, FindingKind, Model, Op, Settings, Step, Treatment, TreatmentId,
+};
 use std::collections::BTreeMap;
 
 /// What a room may look at.
@@ -62,8 +64,25 @@ pub fn judge(facts: &Facts, settings: &Settings) -> Model {
         }
     }
     join_effects(&mut findings);
+    name_the_service_manager(facts, &mut findings);
     model.findings = findings;
     model
+}
+
+/// Where systemd does not run, its commands cannot work: each treatment that has one says so.
+fn name_the_service_manager(facts: &Facts, findings: &mut [Finding]) {
+    let Some(system) = facts.system_row() else { return };
+    if system.init.is_empty() || system.init == "systemd" {
+        return;
+    }
+    let needs_it =
+        |step: &Step| matches!(step, Step::Run { command } if command.contains("systemctl"));
+    for treatment in findings.iter_mut().flat_map(|it| &mut it.treatments) {
+        if treatment.steps.iter().chain(&treatment.undo).any(needs_it) {
+            let what = "systemd does not run here: where a step or its undo says `systemctl`, stop and start the service the way it was started";
+            treatment.steps.insert(0, Step::Decide { what: what.into() });
+        }
+    }
 }
 
 /// Equal work that answers several findings has the effects of all of them.

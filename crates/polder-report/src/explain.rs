@@ -19,7 +19,8 @@ pub fn explain_finding(view: &View, line: &FindingLine) -> String {
     match finding.opens.len() {
         0 => out.push_str("  no step of the graph depends on it\n"),
         count => {
-            let _ = writeln!(out, "  it opens {count} steps of the graph, such as:");
+            let steps = if count == 1 { "1 step".into() } else { format!("{count} steps") };
+            let _ = writeln!(out, "  it opens {steps} of the graph, such as:");
             for edge in finding.opens.iter().take(4) {
                 let _ = writeln!(out, "  - {edge}");
             }
@@ -68,7 +69,7 @@ fn treatment_text(treatment: &Treatment, priced: Option<&TreatmentLine>) -> Stri
     let _ = writeln!(out, "{number}{}  [{}]", treatment.title, treatment.id);
     if let Some(line) = priced {
         let after = &line.after_words;
-        let _ = writeln!(out, "  buys     any loss in a year afterwards: {after}");
+        let _ = writeln!(out, "  buys     {}", crate::words::bought(after));
     }
     let _ = writeln!(out, "  work     {}", crate::words::effort(&treatment.effort));
     let what = if treatment.breakage.what.is_empty() {

@@ -20,4 +20,4 @@ pub use view::{
     CoverageLine, DecisionLine, Ending, FindingLine, GoalLine, HopLine, HostLine, Material,
     PathLine, RiskLine, TreatmentLine, View, view,
 };
-pub use words::{age, day, effort, frequency, hours, moment};
+pub use words::{age, day, effort, frequency, hours, last_day, moment};

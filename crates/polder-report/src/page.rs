@@ -2,7 +2,7 @@
 
 use crate::picture;
 use crate::view::{Ending, FindingLine, TreatmentLine, View, step_line};
-use crate::words::{age, day, effort, frequency, hours, moment, percent};
+use crate::words::{age, bought, effort, frequency, hours, last_day, moment, percent};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use polder_model::{Coverage, Step, Treatment};
 
@@ -101,14 +101,6 @@ fn plan(view: &View) -> Markup {
     }
 }
 
-/// "then any loss 1 in 25", or what else it buys.
-fn bought(after: &str) -> String {
-    match after.contains(" in ") {
-        true => format!("then any loss {after}"),
-        false => after.to_string(),
-    }
-}
-
 fn treatment(it: &Treatment) -> Markup {
     html! {
         h3 { "Do" }
@@ -182,7 +174,7 @@ fn decided(view: &View) -> Markup {
             thead { tr { th { "Finding" } th { "Decision" } th { "Because" } th { "Owner" } th { "Until" } th { "Keeps" } } }
             tbody { @for it in &view.decisions { tr {
                 td { (it.decision.finding) } td { (it.decision.kind.word()) } td { (it.decision.because) } td { (it.decision.owner) }
-                td class="n" { (day(it.decision.until)) @if let Some(because) = &it.ended_because { br; span class="act" { (because) } } }
+                td class="n" { (last_day(it.decision.until)) @if let Some(because) = &it.ended_because { br; span class="act" { (because) } } }
                 td { (it.keeps.clone().unwrap_or_default()) }
             } } }
         } }

@@ -257,9 +257,9 @@ fn decisions(out: &mut String, view: &View, paint: Paint) {
         let state = match (&it.ended_because, &it.keeps) {
             (Some(because), _) => because.clone(),
             (None, Some(keeps)) => {
-                format!("keeps {keeps}, until {}", crate::words::day(decision.until))
+                format!("keeps {keeps}, until {}", crate::words::last_day(decision.until))
             }
-            (None, None) => format!("until {}", crate::words::day(decision.until)),
+            (None, None) => format!("until {}", crate::words::last_day(decision.until)),
         };
         let text = format!(
             "{} {} ({}): {}; {state}",

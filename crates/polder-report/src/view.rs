@@ -1,7 +1,7 @@
 //! The one view that terminal, page, JSON and SARIF show.
 
 use crate::changes::{Change, Earlier, EarlierFinding, changes};
-use crate::words::{effort, frequency, hours, moment};
+use crate::words::{effort, frequency, hours, last_day};
 use polder_model::{
     About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Step, Timestamp,
     Treatment, TreatmentId, Unknown,
@@ -284,11 +284,14 @@ pub fn view(material: Material<'_>) -> View {
     } else {
         Ending::WithinAppetite
     };
+    // Without root, or without what is essential, worse may be hidden.
+    let is_blind = ending == Ending::CouldNotSay
+        || material.coverage.iter().any(|it| it.coverage.root_adds().is_some());
     let earlier = material.earlier;
     let mut view = View {
         schema: "polder-assessment/1".into(),
         polder: material.version.into(),
-        sentence: sentence(model, pricing, &any, ending),
+        sentence: sentence(model, pricing, &any, is_blind),
         any_after: RiskLine::of(&pricing.any_after),
         appetite: material.appetite,
         appetite_from: material.appetite_from.into(),
@@ -370,9 +373,9 @@ fn finding_line(
     }
 }
 
-fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, ending: Ending) -> String {
+fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, is_blind: bool) -> String {
     let host = &model.host;
-    if ending == Ending::CouldNotSay && pricing.goals.is_empty() {
+    if is_blind && pricing.goals.is_empty() {
         return format!("Nothing can be said about {host}: see what was not looked at.");
     }
     let worst: Vec<String> = pricing
@@ -390,11 +393,7 @@ fn sentence(model: &Model, pricing: &Pricing, any: &RiskLine, ending: Ending) ->
     }
     let more = pricing.goals.len().saturating_sub(worst.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let caution = if ending == Ending::CouldNotSay {
-        " What could not be looked at may make it worse."
-    } else {
-        ""
-    };
+    let caution = if is_blind { " What could not be looked at may make it worse." } else { "" };
     let hosts = match any.words.as_str() {
         "nearly always" => "nearly every host".to_string(),
         words => format!("about {words} hosts"),
@@ -492,7 +491,7 @@ fn decisions(
                 () if holds && finding.is_none() => Some("the finding is gone".to_string()),
                 () if holds => None,
                 () if now >= decision.until => {
-                    Some(format!("it ended on {}", moment(decision.until)))
+                    Some(format!("it ended on {}", last_day(decision.until)))
                 }
                 () => Some("a treatment has appeared".into()),
             };

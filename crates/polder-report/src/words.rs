@@ -53,6 +53,19 @@ pub fn day(at: Timestamp) -> String {
         .map_or_else(|_| "an unknown day".into(), |it| it.strftime("%Y-%m-%d").to_string())
 }
 
+/// The last day before a moment, for what ends at the end of a day.
+pub fn last_day(until: Timestamp) -> String {
+    day(Timestamp(until.0.saturating_sub(1)))
+}
+
+/// "then any loss 1 in 25", or what else a treatment buys.
+pub(crate) fn bought(after: &str) -> String {
+    match after.contains(" in ") {
+        true => format!("then any loss {after}"),
+        false => after.to_string(),
+    }
+}
+
 /// A moment in UTC: "2026-11-22 19:55 UTC".
 pub fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0).map_or_else(

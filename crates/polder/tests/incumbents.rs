@@ -277,7 +277,6 @@ eve ALL = sudoedit /etc/hosts
 fn replaced_code_is_seen_in_a_process_that_still_runs_it() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("replaced");
     std::fs::create_dir_all(&folder).unwrap();
-    // Below /tmp mappings count as scratch, so the copy lies in the build folder.
     let program = folder.join("sleeper");
     std::fs::copy("/bin/sleep", &program).unwrap();
     let mut child = std::process::Command::new(&program).arg("60").spawn().unwrap();

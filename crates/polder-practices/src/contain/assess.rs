@@ -18,7 +18,11 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         let features = features(scene.facts, service);
         if features.is_empty() {
             let what = format!("what confines `{}`", service.name);
-            model.unknown("contain", what, "its process cannot be seen", "run as root");
+            let remedy = match scene.facts.looker_uid {
+                0 => "find the program that holds the socket; even root cannot see it from here",
+                _ => "run as root",
+            };
+            model.unknown("contain", what, "its process cannot be seen", remedy);
             continue;
         }
         if escape(&features).range.likely <= ESCAPE_MAX {

@@ -416,7 +416,7 @@ fn outside(
                 format!("the packet filter lets strangers reach {short}"),
                 estimate,
             );
-            Some((vec![variable], because.clone()))
+            Some((vec![variable], format!("whether it is filtered is not known ({because})")))
         }
     }
 }

@@ -4,6 +4,9 @@ use crate::practice::Scene;
 use polder_model::facts::{Engine, Server};
 use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
 
+/// Lets the rules of the folder load at the next boot, too.
+const PERSIST: &str = "grep -q nftables.d /etc/nftables.conf || echo 'include \"/etc/nftables.d/*.nft\"' >> /etc/nftables.conf; systemctl enable nftables";
+
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     match finding.kind.as_str() {
         "expose/listener" | "expose/unauthenticated" => {
@@ -27,11 +30,13 @@ fn filter(finding: &Finding) -> Treatment {
     let name = format!("polder_{protocol}_{port}");
     let treatment = Treatment::new(format!("close:{protocol}/{port}"), format!("Close {protocol}/{port} to strangers"), [0.1, 0.3, 1.0])
         .decide(format!("Who needs {protocol}/{port}? Add their addresses to the rule before it is loaded"))
+        .run("apt-get install nftables; mkdir -p /etc/nftables.d")
         .write(
             format!("/etc/nftables.d/{name}.nft"),
             format!("table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"),
         )
-        .run(format!("nft -c -f /etc/nftables.d/{name}.nft && nft -f /etc/nftables.d/{name}.nft"))
+        .run(PERSIST)
+    .run(format!("nft -c -f /etc/nftables.d/{name}.nft && nft -f /etc/nftables.d/{name}.nft"))
         .undo(format!("nft delete table inet {name}; rm /etc/nftables.d/{name}.nft"))
         .verify(format!("`polder look listeners` shows {protocol}/{port} as closed"))
         .may_break("some", "clients on other hosts that use the port lose it");
@@ -149,11 +154,13 @@ fn default_drop(scene: &Scene<'_>) -> Treatment {
         .collect();
     Treatment::new("filter:default-drop", "Let a packet filter drop what is not meant for strangers", [0.5, 1.0, 3.0])
         .decide(format!("Which of {} are meant for strangers? Leave the others out", ports.join(", ")))
+        .run("apt-get install nftables; mkdir -p /etc/nftables.d")
         .write(
             "/etc/nftables.d/polder_input.nft",
             format!("table inet polder_input {{\n  chain input {{\n    type filter hook input priority 0; policy drop;\n    ct state established,related accept\n    iifname \"lo\" accept\n    meta l4proto {{ icmp, ipv6-icmp }} accept\n{rules}  }}\n}}\n"),
         )
-        .run("nft -c -f /etc/nftables.d/polder_input.nft && nft -f /etc/nftables.d/polder_input.nft")
+        .run(PERSIST)
+    .run("nft -c -f /etc/nftables.d/polder_input.nft && nft -f /etc/nftables.d/polder_input.nft")
         .undo("nft delete table inet polder_input; rm /etc/nftables.d/polder_input.nft")
         .verify("`nft list ruleset` shows the chain with policy drop, and a new SSH session works")
         .may_break("high", "whatever is left out of the list is cut off, SSH included")

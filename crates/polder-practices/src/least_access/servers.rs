@@ -35,7 +35,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
 }
 
 fn push(finding: Finding, server: &Server, because: &str, edges: Vec<EdgeId>, model: &mut Model) {
-    let mut finding = finding.because(Evidence::answer(because, server.addresses.join(", ")));
+    let mut finding = finding.because(Evidence::answer(because, spoken_at(server)));
     for rule in server
         .accounts
         .iter()
@@ -65,7 +65,7 @@ fn let_in(
     is_admin: bool,
     model: &mut Model,
 ) -> Vec<EdgeId> {
-    let evidence = Evidence::answer(because, server.addresses.join(", "));
+    let evidence = Evidence::answer(because, spoken_at(server));
     let (to, needs) = match is_admin {
         true => (scene.estate.admin(&server.id()), Vec::new()),
         false => (NodeId(format!("store:{}", server.id())), vec![scene.estate.unnoticed.clone()]),
@@ -84,6 +84,13 @@ fn let_in(
         runs_programs(scene, server, &scene.estate.admin(&server.id()), &evidence, model);
     }
     edges
+}
+
+/// Addresses at which the server speaks its own protocol.
+fn spoken_at(server: &Server) -> String {
+    let port = |it: &str| it.rsplit_once(':').map_or(String::new(), |(_, port)| port.to_string());
+    let mine = server.addresses.iter().filter(|it| is_main_port(server, &port(it)));
+    mine.cloned().collect::<Vec<_>>().join(", ")
 }
 
 /// Nodes of the sockets on which the server speaks its own protocol.

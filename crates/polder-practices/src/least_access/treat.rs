@@ -58,7 +58,7 @@ fn ask_for_secret(finding: &Finding, server: &Server) -> Treatment {
         Engine::Rabbitmq => treatment
             .run("rabbitmqctl add_user app && rabbitmqctl set_permissions app '^app-' '^app-' '^app-'   # asks for a password")
             .run("rabbitmqctl delete_user guest")
-            .undo("rabbitmqctl add_user guest guest && rabbitmqctl set_user_tags guest administrator && rabbitmqctl set_permissions guest '.*' '.*' '.*'"),
+            .undo("rabbitmqctl delete_user app; rabbitmqctl add_user guest guest && rabbitmqctl set_user_tags guest administrator && rabbitmqctl set_permissions guest '.*' '.*' '.*'"),
         Engine::Nats => treatment
             .edit(file("/etc/nats-server.conf"), "add `authorization { users = [ { user: app, password: $APP_PASSWORD } ] }`; arguments on the command line do not replace it")
             .run("systemctl restart nats-server   # or start it again the way it was started")

@@ -162,13 +162,14 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
             })
         })
         .collect();
-    let opens = open_flaw(source, first, &users, model);
+    let is_local = reaches_root(source, &names);
+    let opens = open_flaw(source, first, &users, is_local, model);
     let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
         Some(service) if service.is_exposed() => {
             format!("`{}` runs it and can be reached from outside", service.name)
         }
         Some(service) => format!("`{}` runs it", service.name),
-        None if LOCAL.contains(&source) => "local users can reach it".into(),
+        None if is_local => "local users can reach it".into(),
         None => "no listening service runs it".into(),
     };
     let since = match (&first.fix, first.offered_no_later_than) {
@@ -209,6 +210,13 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     model.findings.push(finding);
 }
 
+/// Whether local users meet this code on their way to root. Of the kernel's own source only its
+/// images do: headers and tools are no kernel.
+fn reaches_root(source: &str, names: &[&str]) -> bool {
+    let is_kernel = source == "linux" || source.starts_with("linux-signed");
+    LOCAL.contains(&source) && (!is_kernel || names.iter().any(|it| it.starts_with("linux-image")))
+}
+
 fn days(count: i64) -> String {
     match count {
         0 => "less than a day".into(),
@@ -222,6 +230,7 @@ fn open_flaw(
     source: &str,
     candidate: &Candidate,
     users: &[&Service],
+    is_local: bool,
     model: &mut Model,
 ) -> Vec<EdgeId> {
     let evidence = Evidence::command(
@@ -259,7 +268,7 @@ fn open_flaw(
             }
         }
     }
-    if LOCAL.contains(&source) {
+    if is_local {
         let variable = model.graph.variable(
             format!("flaw-local:{source}"),
             format!("a known flaw in `{source}` lets a local user become root"),
@@ -522,13 +531,13 @@ fn no_source(scene: &Scene<'_>, model: &mut Model) {
         String::new()
     };
     let says = format!(
-        "no configured source knows {} installed packages: nobody will offer a fix for them",
+        "no configured source knows the installed version of {} packages: nobody offers fixes for them",
         orphans.len()
     );
     model.findings.push(
         Finding::new("patch/no-source", "packages", says).because(Evidence::command(
             format!("{}{more}", shown.join(", ")),
-            "apt list '?obsolete'",
+            "polder look packages",
         )),
     );
 }

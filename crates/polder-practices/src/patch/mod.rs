@@ -17,7 +17,7 @@ static ABOUT: About = About {
     findings: &[
         FindingKind {
             id: "pending",
-            title: "an update is waiting",
+            title: "a source package has an update waiting",
             why: "A fix that is published tells attackers where the flaw is. Until it is installed, the flaw is open.",
             how_we_know: "The package manager's own indices, sources and pins; the same set as `apt list --upgradable`.",
             references: &["CWE-1104", "ATT&CK T1190", "CIS Debian 12: 1.9"],
@@ -45,7 +45,7 @@ static ABOUT: About = About {
         },
         FindingKind {
             id: "no-source",
-            title: "packages that no index lists",
+            title: "packages whose version no index lists",
             why: "Nobody will offer a fix for them: no configured source knows the installed version.",
             how_we_know: "Installed versions that no index of a configured source lists.",
             references: &["CIS Control 2.2"],

@@ -58,7 +58,7 @@ fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
     let mut sources: Vec<&str> = rows.iter().map(|it| it.source.as_str()).collect();
     sources.sort_unstable();
     sources.dedup();
-    let title = format!("Install the {} waiting updates ({})", rows.len(), megabytes(bytes));
+    let title = format!("Install updates of {} packages ({})", rows.len(), megabytes(bytes));
     let mut treatment = Treatment::new(UPGRADE, title, [0.3, 0.7, 2.0])
         .run("apt-get update")
         .run("apt-get upgrade --with-new-pkgs")
@@ -126,10 +126,10 @@ fn sources() -> Treatment {
         "Decide who patches the packages that no source knows",
         [0.5, 2.0, 6.0],
     )
-    .run("apt list '?obsolete'")
+    .run("polder look packages   # those without origins")
     .decide("For each: remove it, add the source it came from, or take over its updates")
     .undo_by("install the package file again")
-    .verify("`apt list '?obsolete'` is empty")
+    .verify("`polder look packages` shows an origin for each")
     .may_break("low", "removing a package removes its program")
 }
 
@@ -144,7 +144,7 @@ fn automatic(model: &Model) -> Treatment {
         "/etc/apt/apt.conf.d/20auto-upgrades",
         "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n",
     )
-    .undo("rm /etc/apt/apt.conf.d/20auto-upgrades")
+    .undo("apt-get purge unattended-upgrades; rm /etc/apt/apt.conf.d/20auto-upgrades   # or put its old content back")
     .verify("`unattended-upgrade --dry-run` ends without an error")
     .may_break("low", "an update may restart a service at an hour nobody chose")
     .effect(Op::Thin {

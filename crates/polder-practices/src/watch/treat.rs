@@ -23,7 +23,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
                 .run("apt-get install rsyslog")
                 .write("/etc/rsyslog.d/60-polder-remote.conf", "*.* action(type=\"omfwd\" target=\"LOG_HOST\" port=\"6514\" protocol=\"tcp\" queue.type=\"linkedList\" queue.size=\"50000\")\n")
                 .run("rsyslogd -N1 && systemctl restart rsyslog")
-                .undo("rm /etc/rsyslog.d/60-polder-remote.conf && systemctl restart rsyslog")
+                .undo("rm /etc/rsyslog.d/60-polder-remote.conf && systemctl restart rsyslog   # and purge rsyslog if it was not there before")
                 .verify("`logger polder-test` appears on the other machine")
                 .may_break("low", "logs may hold what must not leave the host")
                 .effect(unnoticed(0.6, 0.82, 0.97)),

@@ -33,8 +33,13 @@ fn decide(flags: &Decide, kind: DecisionKind, globals: &Globals) -> Result<u8, F
     check_until(until, now)?;
     let view = session::judge(&facts, &configuration, Some(&store), None)?.view;
     let Some(line) = view.findings.iter().find(|it| it.finding.id.0 == flags.id) else {
-        return Err(Failure::usage(format!("no finding is called `{}`", flags.id))
-            .hint("`polder assess --all` lists every finding"));
+        let failure = Failure::usage(format!("no finding is called `{}`", flags.id));
+        let answered = view.treatments.iter().find(|it| it.treatment.id.0 == flags.id);
+        return Err(match answered.and_then(|it| it.answers.first()) {
+            Some(id) => failure
+                .hint(format!("That is a treatment; decide about the finding it answers: `{id}`")),
+            None => failure.hint("`polder assess --all` lists every finding"),
+        });
     };
     let decision = Decision {
         finding: flags.id.clone(),

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::flags::History;
 use crate::{output, session};
 use polder_host::Host;
-use polder_report::{Earlier, day, frequency, moment};
+use polder_report::{Earlier, frequency, last_day, moment};
 use polder_store::Store;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -57,7 +57,7 @@ pub(super) fn run(flags: &History, globals: &Globals) -> Result<u8, Failure> {
             "  {} {} until {} by {}: {}",
             it.kind.word(),
             it.finding,
-            day(it.until),
+            last_day(it.until),
             it.owner,
             it.because
         );
