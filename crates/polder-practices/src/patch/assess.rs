@@ -363,11 +363,11 @@ fn old_code(old: OldCode, scene: &Scene<'_>, model: &mut Model) {
     }
     let count = old.pids.len();
     let who = if count == 1 { "1 process".to_string() } else { format!("{count} processes") };
-    let says = format!(
-        "`{}` ({who}) still runs {} files that were replaced on disk",
-        old.name,
-        old.files.len()
-    );
+    let files = match old.files.len() {
+        1 => "1 file that was".to_string(),
+        count => format!("{count} files that were"),
+    };
+    let says = format!("`{}` ({who}) still runs {files} replaced on disk", old.name);
     let mut finding = Finding::new("patch/running-old", &old.name, says).opening(edges);
     for pid in old.pids.iter().take(4) {
         let Some(process) = scene.facts.process(*pid) else { continue };

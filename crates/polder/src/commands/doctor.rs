@@ -105,7 +105,16 @@ fn indices(facts: &Facts) -> Check {
         Some(days) if days > 7 => {
             check("indices", "bad", format!("the newest is {days} days old"), refresh)
         }
-        Some(days) => check("indices", "ok", format!("the newest is {} days old", days.max(0)), ""),
+        Some(days) => check(
+            "indices",
+            "ok",
+            match days {
+                ..=0 => "the newest is of today".to_string(),
+                1 => "the newest is 1 day old".into(),
+                days => format!("the newest is {days} days old"),
+            },
+            "",
+        ),
     }
 }
 
