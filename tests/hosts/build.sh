@@ -50,6 +50,8 @@ secret() { head -c 18 /dev/urandom | base64 | tr -d '/+='; }
 record() {
   local name=$1 host=$2 address=$3 start=$4 dir="$work/$1"
   cp "$polder" "$dir/polder"
+  # What apt itself says of the same indices; a test compares.
+  chroot "$dir" apt list --upgradable 2>/dev/null | grep / >"$here/$name.apt" || true
   printf '%s\n' "$host" >"$dir/etc/hostname"
   cat >"$dir/start" <<START
 #!/bin/sh

@@ -174,6 +174,34 @@ fn recordings_hold_no_secret_of_known_form() {
 }
 
 #[test]
+fn waiting_updates_of_recorded_indices_are_those_of_apt() {
+    let mut compared = 0;
+    for name in ["shop-neglected", "shop-kept", "database"] {
+        let path = support::repository().join("tests/hosts").join(format!("{name}.apt"));
+        let theirs: BTreeSet<String> = std::fs::read_to_string(path)
+            .unwrap()
+            .lines()
+            .filter_map(|line| {
+                let (name, rest) = line.split_once('/')?;
+                let candidate = rest.split(' ').nth(1)?;
+                let installed = line.rsplit_once(": ")?.1.trim_end_matches(']');
+                Some(format!("{name} {installed} {candidate}"))
+            })
+            .collect();
+        let output = run(&["look", "candidates", "--json", "--quiet", "--from", &recorded(name)]);
+        let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let fields = ["name", "installed", "candidate"];
+        let ours: BTreeSet<String> = support::rows(&table)
+            .iter()
+            .map(|row| fields.map(|field| support::text(row, field)).join(" "))
+            .collect();
+        assert_eq!(ours, theirs, "{name}");
+        compared += ours.len();
+    }
+    assert!(compared > 0, "nothing was compared");
+}
+
+#[test]
 fn sarif_names_a_rule_for_every_result() {
     let log: Value = serde_json::from_str(&assess("shop-neglected", "--sarif").0).unwrap();
     let run = &log["runs"][0];
