@@ -18,7 +18,7 @@ struct Measured {
 pub(crate) fn run() -> Result<(), String> {
     packages::install(packages::BENCH)?;
     run::cargo(&["build", "--release", "--package", "polder"])?;
-    let polder = "target/release/polder";
+    let polder = &run::polder();
     let state = "--state=target/bench-state";
     println!("\nfastest of {RUNS} runs, warm, unless it says otherwise\n");
     let assess = measure("polder assess", RUNS, polder, &["assess", "--quiet", state])?;

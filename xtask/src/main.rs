@@ -70,7 +70,8 @@ fn record_hosts(hosts: &[&str]) -> Result<(), String> {
     run::cargo(&["build", "--release", "--package", "polder"])?;
     let all = ["shop-neglected", "shop-kept", "database", "rpm-root"];
     let hosts = if hosts.is_empty() { &all[..] } else { hosts };
-    let mut arguments = vec!["tests/hosts/build.sh", "target/release/polder", "target/hosts"];
+    let polder = run::polder();
+    let mut arguments = vec!["tests/hosts/build.sh", &polder, "target/hosts"];
     arguments.extend(hosts);
     run::program("bash", &arguments)
 }

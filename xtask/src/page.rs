@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<(), String> {
         "tests/hosts/polder.toml",
         "--html",
     ];
-    let status = Command::new("target/release/polder").args(arguments).arg(&page).status();
+    let status = Command::new(run::polder()).args(arguments).arg(&page).status();
     // Exit code 1 says that the host is above the appetite.
     if !status.is_ok_and(|it| matches!(it.code(), Some(0 | 1))) {
         return Err("polder did not write the page; run `cargo build --release` first".into());

@@ -24,6 +24,12 @@ pub(crate) fn output(name: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The release build, wherever cargo was told to put it.
+pub(crate) fn polder() -> String {
+    let folder = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+    format!("{folder}/release/polder")
+}
+
 /// Whether a program is on the path.
 pub(crate) fn is_there(name: &str) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
