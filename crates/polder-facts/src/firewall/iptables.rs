@@ -51,17 +51,7 @@ fn blank(engine: &str, family: &str, table: &str, chain: &str) -> FirewallRule {
         family: family.into(),
         table: table.into(),
         chain: printable_str(chain),
-        priority: 0,
-        hook: String::new(),
-        policy: String::new(),
-        protocols: Vec::new(),
-        ports: Vec::new(),
-        sources: Vec::new(),
-        interfaces: Vec::new(),
-        unclear: Vec::new(),
-        verdict: String::new(),
-        established_only: false,
-        text: String::new(),
+        ..FirewallRule::default()
     }
 }
 

@@ -65,17 +65,8 @@ fn blank(value: &Value, chain: &str) -> FirewallRule {
         family: text_of(value, "family"),
         table: text_of(value, "table"),
         chain: text_of(value, chain),
-        priority: 0,
-        hook: String::new(),
-        policy: String::new(),
-        protocols: Vec::new(),
-        ports: Vec::new(),
-        sources: Vec::new(),
-        interfaces: Vec::new(),
-        unclear: Vec::new(),
         verdict: "continue".into(),
-        established_only: false,
-        text: String::new(),
+        ..FirewallRule::default()
     }
 }
 

@@ -115,7 +115,7 @@ pub struct Address {
 }
 
 /// One packet filter rule, flattened to what a first packet from outside meets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FirewallRule {
     /// Where it was read: `nft`, `iptables`, `ip6tables`.
     pub engine: String,

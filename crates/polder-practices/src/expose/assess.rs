@@ -62,6 +62,10 @@ fn unknowns(scene: &Scene<'_>, model: &mut Model) {
         };
         model.unknown("expose", "which ports the packet filter closes", because, remedy);
     }
+    if let Coverage::NotLooked { because, .. } = &facts.sshd.coverage {
+        let what = "whether SSH takes passwords from strangers";
+        model.unknown("expose", what, because.clone(), "run as root, or ask `sshd -T`");
+    }
     if let Some(because) =
         facts.servers.coverage.because().filter(|_| !facts.servers.coverage.empty_means_none())
     {
