@@ -31,6 +31,10 @@ string_id!(
     EdgeId
 );
 string_id!(
+    /// Identity of a sensor.
+    SensorId
+);
+string_id!(
     /// Identity of a variable; its draws depend on nothing else but seed and world.
     VariableId
 );
@@ -69,6 +73,13 @@ pub enum NodeKind {
     Backup,
 }
 
+impl NodeKind {
+    /// Whether attackers start here.
+    pub fn is_source(self) -> bool {
+        matches!(self, Self::Internet | Self::Insider | Self::Supplier)
+    }
+}
+
 /// When a node is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -90,8 +101,108 @@ pub struct Node {
     pub label: String,
     /// When it is reached.
     pub join: Join,
-    /// Whether reaching it is a loss, and which: "control of the server".
-    pub goal: Option<String>,
+    /// What is lost when it is reached, if anything.
+    pub goal: Option<Loss>,
+}
+
+/// What reaching a node costs, in physical units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Loss {
+    /// In words: "control of the server".
+    pub title: String,
+    /// How much it weighs against other losses; control of one server weighs one.
+    pub weight: f64,
+    /// The host is down until it is restored.
+    pub takes_down: bool,
+    /// Records exposed.
+    pub records: Vec<Records>,
+}
+
+impl Loss {
+    /// A loss that weighs as much as a server, exposes no known records and takes nothing down.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), weight: 1.0, takes_down: false, records: Vec::new() }
+    }
+}
+
+/// Records of one class in one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Records {
+    /// Class of data: `account`, `payment card`; stores that share a class hold the same people,
+    /// so that the largest of those reached counts, not their sum.
+    pub class: String,
+    /// How many.
+    pub count: f64,
+}
+
+/// How long a step takes an attacker, as a class of a geometric scale.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Delay {
+    /// Seconds to minutes.
+    #[default]
+    Minutes,
+    /// Half an hour to four hours.
+    Hour,
+    /// Four hours to two days.
+    Day,
+    /// Two days to two weeks.
+    Week,
+    /// Two weeks to two months.
+    Month,
+}
+
+impl Delay {
+    /// Every class, the quickest first.
+    pub const ALL: [Self; 5] = [Self::Minutes, Self::Hour, Self::Day, Self::Week, Self::Month];
+
+    /// Hours, from and to.
+    pub fn hours(self) -> (f64, f64) {
+        match self {
+            Self::Minutes => (0.0, 0.0),
+            Self::Hour => (0.5, 4.0),
+            Self::Day => (4.0, 48.0),
+            Self::Week => (48.0, 336.0),
+            Self::Month => (336.0, 1440.0),
+        }
+    }
+
+    /// The class this many steps slower; the slowest stays.
+    #[must_use]
+    pub fn slower(self, classes: u8) -> Self {
+        let at = Self::ALL.iter().position(|it| *it == self).unwrap_or(0) + usize::from(classes);
+        Self::ALL.get(at).copied().unwrap_or(Self::Month)
+    }
+}
+
+/// Something that may notice an attacker who holds one of the capabilities it watches.
+///
+/// From then on the attacker reaches nothing more: the moment counts at which somebody acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sensor {
+    /// Its identity.
+    pub id: SensorId,
+    /// What it is, as a noun: "nightly check of files".
+    pub title: String,
+    /// Capabilities whose use it can see.
+    pub watches: Vec<NodeId>,
+    /// Probability that it notices at all.
+    pub notices: Estimate,
+    /// Hours from the use of the capability until somebody has acted, when it notices.
+    pub hours: Estimate,
 }
 
 /// Something that is true or false for a whole year, drawn once per world.
@@ -118,6 +229,9 @@ pub struct Edge {
     pub label: String,
     /// All of these must be true for the step to be open; none means always open.
     pub needs: Vec<VariableId>,
+    /// How long it takes.
+    #[serde(default)]
+    pub delay: Delay,
     /// The fact it comes from.
     pub evidence: Evidence,
 }
@@ -128,6 +242,8 @@ pub struct Graph {
     nodes: BTreeMap<NodeId, Node>,
     edges: BTreeMap<EdgeId, Edge>,
     variables: BTreeMap<VariableId, Variable>,
+    #[serde(default)]
+    sensors: BTreeMap<SensorId, Sensor>,
 }
 
 impl Graph {
@@ -157,9 +273,43 @@ impl Graph {
     }
 
     /// Says that reaching `id` is a loss, and which.
+    ///
+    /// Losing a node of kind [`NodeKind::Root`] takes its host down.
     pub fn goal(&mut self, id: &NodeId, loss: impl Into<String>) {
         if let Some(node) = self.nodes.get_mut(id) {
-            node.goal = Some(loss.into());
+            let takes_down = node.kind == NodeKind::Root;
+            node.goal = Some(Loss { takes_down, ..Loss::new(loss) });
+        }
+    }
+
+    /// Says exactly what is lost when `id` is reached.
+    pub fn loses(&mut self, id: &NodeId, loss: Loss) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.goal = Some(loss);
+        }
+    }
+
+    /// Says how long a step takes.
+    pub fn takes(&mut self, id: &EdgeId, delay: Delay) {
+        if let Some(edge) = self.edges.get_mut(id) {
+            edge.delay = delay;
+        }
+    }
+
+    /// Adds a sensor; the first one with an identity stays, and watches what later ones watch, too.
+    pub fn sensor(&mut self, sensor: Sensor) {
+        match self.sensors.entry(sensor.id.clone()) {
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(sensor);
+            }
+            std::collections::btree_map::Entry::Occupied(mut slot) => {
+                let known = slot.get_mut();
+                for node in sensor.watches {
+                    if !known.watches.contains(&node) {
+                        known.watches.push(node);
+                    }
+                }
+            }
         }
     }
 
@@ -196,9 +346,21 @@ impl Graph {
             to: to.clone(),
             label: label.into(),
             needs,
+            delay: Delay::default(),
             evidence,
         });
         id
+    }
+
+    /// Adds a step under its own identity; says whether there was none of that identity.
+    pub fn insert_edge(&mut self, edge: Edge) -> bool {
+        match self.edges.entry(edge.id.clone()) {
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(edge);
+                true
+            }
+            std::collections::btree_map::Entry::Occupied(_) => false,
+        }
     }
 
     /// Takes a step out.
@@ -219,6 +381,21 @@ impl Graph {
     /// Every variable, by identity.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.variables.values()
+    }
+
+    /// Every sensor, by identity.
+    pub fn sensors(&self) -> impl Iterator<Item = &Sensor> {
+        self.sensors.values()
+    }
+
+    /// The sensor of this identity.
+    pub fn find_sensor(&self, id: &SensorId) -> Option<&Sensor> {
+        self.sensors.get(id)
+    }
+
+    /// Every node of this kind, by identity.
+    pub fn nodes_of(&self, kind: NodeKind) -> impl Iterator<Item = &Node> {
+        self.nodes.values().filter(move |node| node.kind == kind)
     }
 
     /// The node of this identity.

@@ -20,7 +20,10 @@ pub use coverage::{Coverage, Problem, Table};
 pub use decision::{Decision, DecisionKind};
 pub use estimate::{Basis, Estimate, Probability, Range};
 pub use finding::{Evidence, Finding, FindingId, Origin};
-pub use graph::{Edge, EdgeId, Graph, Join, Node, NodeId, NodeKind, Variable, VariableId};
+pub use graph::{
+    Delay, Edge, EdgeId, Graph, Join, Loss, Node, NodeId, NodeKind, Records, Sensor, SensorId,
+    Variable, VariableId,
+};
 pub use model::{Model, Unknown};
 pub use settings::{InternetFacing, Settings};
 pub use text::{printable, printable_str};

@@ -1,6 +1,6 @@
 //! What can be done about a finding: exact steps, their undo, their check, their effect.
 
-use crate::{EdgeId, Range, VariableId};
+use crate::{EdgeId, NodeId, Range, SensorId, VariableId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -63,7 +63,10 @@ pub struct Effort {
     pub hours: Range,
 }
 
-/// A counterfactual edit of the graph; the treated world is always a subset of the base world.
+/// A counterfactual edit of the graph.
+///
+/// A treated world has no step open that is closed in the base world. It can still lose more: an
+/// attacker whose noisy way is closed may take a quiet one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "op")]
 pub enum Op {
@@ -88,6 +91,29 @@ pub enum Op {
     ThinEdge {
         /// Which step.
         edge: EdgeId,
+        /// The share that stays, between zero and one.
+        factor: Range,
+    },
+    /// The step takes this many classes of time longer.
+    Slow {
+        /// Which step.
+        edge: EdgeId,
+        /// Classes of [`crate::Delay`], one to four.
+        classes: u8,
+    },
+    /// A sensor notices this often and this soon from now on.
+    Notice {
+        /// Which sensor.
+        sensor: SensorId,
+        /// Probability that it notices at all.
+        notices: Range,
+        /// Hours until somebody has acted.
+        hours: Range,
+    },
+    /// A loss weighs less and exposes fewer records: data that is not stored cannot be stolen.
+    Scale {
+        /// The node whose loss shrinks.
+        node: NodeId,
         /// The share that stays, between zero and one.
         factor: Range,
     },
@@ -119,6 +145,12 @@ pub struct Treatment {
     pub ops: Vec<Op>,
     /// A larger treatment that does this and more, where there is one.
     pub part_of: Option<TreatmentId>,
+    /// Treatments that must be done before.
+    #[serde(default)]
+    pub needs: Vec<TreatmentId>,
+    /// Treatments that cannot be done as well.
+    #[serde(default)]
+    pub excludes: Vec<TreatmentId>,
 }
 
 impl Treatment {
@@ -135,7 +167,23 @@ impl Treatment {
             breakage: Risk { level: "none".into(), what: String::new() },
             ops: Vec::new(),
             part_of: None,
+            needs: Vec::new(),
+            excludes: Vec::new(),
         }
+    }
+
+    /// Says that another treatment must be done before.
+    #[must_use]
+    pub fn needing(mut self, id: impl Into<String>) -> Self {
+        self.needs.push(TreatmentId(id.into()));
+        self
+    }
+
+    /// Says that another treatment cannot be done as well.
+    #[must_use]
+    pub fn excluding(mut self, id: impl Into<String>) -> Self {
+        self.excludes.push(TreatmentId(id.into()));
+        self
     }
 
     /// Says that a larger treatment does this and more.

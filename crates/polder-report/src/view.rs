@@ -261,7 +261,7 @@ pub fn view(material: Material<'_>) -> View {
     let Material { model, pricing, .. } = material;
     let now = material.host.taken;
     let avoided: BTreeMap<&TreatmentId, f64> =
-        pricing.treatments.iter().map(|it| (&it.id, it.avoided)).collect();
+        pricing.treatments.iter().map(|it| (&it.id, it.worth.avoided)).collect();
     let best = |finding: &Finding| {
         finding.treatments.iter().filter_map(|it| avoided.get(&it.id)).copied().fold(0.0, f64::max)
     };
@@ -316,7 +316,7 @@ pub fn view(material: Material<'_>) -> View {
         changes: Vec::new(),
         on_judgement: pricing.on_judgement,
         measure: pricing.measure.as_ref().map(|it| it.title.clone()),
-        method: pricing.method.clone(),
+        method: pricing.any.method.word().into(),
         seed: pricing.options.seed,
         worlds: pricing.options.blocks * pricing.options.worlds_per_block,
         graph: (model.graph.nodes().count(), model.graph.edges().count()),
@@ -426,15 +426,16 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
         .iter()
         .filter_map(|value| {
             let (treatment, answers) = by_id.get(&value.id)?;
-            let number = pricing.first.iter().position(|it| *it == value.id).map(|at| at + 1);
-            let is_told = value.avoided > 2.0 * value.standard_error;
+            let number =
+                pricing.plan.steps.iter().position(|it| it.id == value.id).map(|at| at + 1);
+            let is_told = value.worth.is_told();
             let fewer = pricing.any.mean - value.any_after > 0.02 * pricing.any.mean;
             let restores =
                 treatment.ops.iter().any(|op| matches!(op, polder_model::Op::Restore { .. }));
             Some(TreatmentLine {
                 number,
-                avoided: value.avoided,
-                standard_error: value.standard_error,
+                avoided: value.worth.avoided,
+                standard_error: value.worth.standard_error,
                 after_words: match (is_told, fewer, restores) {
                     (true, true, _) => frequency(value.any_after),
                     (true, false, true) => "shorter outages".into(),

@@ -1,182 +1,178 @@
-//! The graph as arrays: numbers instead of names, edges by the node they start from.
+//! From the graph with names to the network with numbers, and back.
 
 use crate::draw;
-use polder_model::{Basis, Graph, Join, NodeKind, Op, Range, Treatment};
-use std::collections::HashMap;
+use crate::network::{Goal, Network, NetworkBuilder, number};
+use polder_model::{Delay, EdgeId, Estimate, Graph, Join, NodeId, Range, SensorId, VariableId};
+use std::collections::{BTreeMap, HashMap};
 
-/// One step.
-pub(crate) struct Edge {
-    pub(crate) to: usize,
-    pub(crate) from: usize,
-    /// Variables that must be true.
-    pub(crate) needs: Vec<usize>,
-    /// Number of its name, for draws that thin it.
-    pub(crate) name: u64,
+/// A network with the names of its parts.
+pub(crate) struct Compiled<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) network: Network,
+    pub(crate) nodes: Vec<&'a NodeId>,
+    /// Names of the edges, in the order of the network.
+    pub(crate) edges: Vec<&'a EdgeId>,
+    pub(crate) variables: Vec<&'a VariableId>,
+    /// Classes of records, by number.
+    pub(crate) classes: Vec<String>,
+    places: Places<'a>,
 }
 
-/// One variable.
-pub(crate) struct Variable {
-    pub(crate) name: u64,
-    pub(crate) range: Range,
-    pub(crate) basis: Basis,
+/// Numbers by name.
+#[derive(Default)]
+struct Places<'a> {
+    nodes: HashMap<&'a str, u32>,
+    edges: HashMap<&'a str, u32>,
+    variables: HashMap<&'a str, u32>,
+    sensors: HashMap<&'a str, u32>,
+    goals: HashMap<&'a str, u32>,
 }
 
-/// What a treatment does, in numbers.
-#[derive(Clone, Default)]
-pub(crate) struct Edit {
-    /// Steps that are gone.
-    pub(crate) removed: Vec<usize>,
-    /// Variables that stay true only in a share of worlds; zero closes them.
-    pub(crate) thinned: Vec<(usize, Range)>,
-    /// Steps that stay open only in a share of worlds.
-    pub(crate) thinned_edges: Vec<(usize, Range)>,
-    /// Hours of a restore from now on.
-    pub(crate) restore: Option<Range>,
-    /// Every step that can change, for quick rejection.
-    pub(crate) touches: Vec<usize>,
-}
-
-/// The graph as arrays.
-pub(crate) struct Compiled {
-    pub(crate) nodes: Vec<String>,
-    pub(crate) edges: Vec<Edge>,
-    pub(crate) edge_ids: Vec<String>,
-    pub(crate) variables: Vec<Variable>,
-    pub(crate) variable_ids: Vec<String>,
-    /// Edge numbers by the node they start from.
-    pub(crate) out: Vec<Vec<usize>>,
-    /// For nodes that need all their steps, how many there are; zero for the others.
-    pub(crate) needs_all: Vec<u32>,
-    pub(crate) sources: Vec<usize>,
-    /// Goal number of each node that is a loss.
-    pub(crate) goal_of: Vec<Option<usize>>,
-    pub(crate) goals: Vec<(usize, String)>,
-    /// The goals whose loss takes the host down.
-    pub(crate) outage: Vec<bool>,
-}
-
-impl Compiled {
+impl<'a> Compiled<'a> {
     /// Numbers every node, edge and variable in the order of their names.
-    pub(crate) fn new(graph: &Graph) -> Self {
-        let nodes: Vec<_> = graph.nodes().collect();
-        let index: HashMap<&str, usize> =
-            nodes.iter().enumerate().map(|(at, node)| (node.id.0.as_str(), at)).collect();
-        let variables: Vec<_> = graph.variables().collect();
-        let variable_index: HashMap<&str, usize> =
-            variables.iter().enumerate().map(|(at, it)| (it.id.0.as_str(), at)).collect();
-        let mut edges = Vec::new();
-        let mut edge_ids = Vec::new();
-        let mut out = vec![Vec::new(); nodes.len()];
-        let mut into = vec![0_u32; nodes.len()];
-        for edge in graph.edges() {
-            let ends = index.get(edge.from.0.as_str()).zip(index.get(edge.to.0.as_str()));
-            let Some((&from, &to)) = ends else { continue };
-            let needs: Option<Vec<usize>> =
-                edge.needs.iter().map(|it| variable_index.get(it.0.as_str()).copied()).collect();
-            // A step that needs what does not exist is never open.
-            let Some(needs) = needs else { continue };
-            if let (Some(list), Some(count)) = (out.get_mut(from), into.get_mut(to)) {
-                list.push(edges.len());
-                *count += 1;
+    pub(crate) fn new(graph: &'a Graph) -> Self {
+        let mut builder = NetworkBuilder::default();
+        let mut places = Places::default();
+        let mut classes: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut nodes = Vec::new();
+        for node in graph.nodes() {
+            let at = builder.node(draw::name(&node.id.0));
+            places.nodes.insert(&node.id.0, at);
+            nodes.push(&node.id);
+            if node.join == Join::All {
+                builder.needs_all(at);
             }
-            edges.push(Edge { to, from, needs, name: draw::name(&edge.id.0) });
-            edge_ids.push(edge.id.0.clone());
-        }
-        let goals: Vec<(usize, String)> = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(at, node)| Some((at, node.goal.clone()?)))
-            .collect();
-        let mut goal_of = vec![None; nodes.len()];
-        for (number, (node, _)) in goals.iter().enumerate() {
-            if let Some(slot) = goal_of.get_mut(*node) {
-                *slot = Some(number);
+            if node.kind.is_source() {
+                builder.source(at);
+            }
+            if let Some(loss) = &node.goal {
+                let mut records = Vec::new();
+                for it in &loss.records {
+                    let fresh = number(classes.len());
+                    records.push((*classes.entry(&it.class).or_insert(fresh), it.count));
+                }
+                places.goals.insert(&node.id.0, number(places.goals.len()));
+                let (weight, takes_down) = (loss.weight, loss.takes_down);
+                builder.goal(at, Goal { weight, takes_down, records });
             }
         }
-        let is_root = |at: &usize| nodes.get(*at).is_some_and(|it| it.kind == NodeKind::Root);
-        Self {
-            outage: goals.iter().map(|(at, _)| is_root(at)).collect(),
-            needs_all: nodes
-                .iter()
-                .zip(&into)
-                .map(|(node, count)| if node.join == Join::All { *count } else { 0 })
-                .collect(),
-            sources: nodes
-                .iter()
-                .enumerate()
-                .filter(|(_, node)| {
-                    matches!(node.kind, NodeKind::Internet | NodeKind::Insider | NodeKind::Supplier)
-                })
-                .map(|(at, _)| at)
-                .collect(),
-            nodes: nodes.iter().map(|node| node.id.0.clone()).collect(),
-            variables: variables
-                .iter()
-                .map(|it| Variable {
-                    name: draw::name(&it.id.0),
-                    range: it.probability.range,
-                    basis: it.probability.basis,
-                })
-                .collect(),
-            variable_ids: variables.iter().map(|it| it.id.0.clone()).collect(),
-            edges,
-            edge_ids,
-            out,
-            goal_of,
-            goals,
+        let mut variables = Vec::new();
+        for it in graph.variables() {
+            let (name, parameter) = (draw::name(&it.id.0), parameter(&it.id.0, &it.probability));
+            let Estimate { range, basis, .. } = it.probability;
+            places
+                .variables
+                .insert(&it.id.0, builder.variable_of(name, parameter, clamped(range), basis));
+            variables.push(&it.id);
         }
+        let added = edges(graph, &places, &mut builder);
+        sensors(graph, &mut places, &mut builder);
+        let network = builder.build();
+        let mut edges = added.clone();
+        for (old, id) in added.iter().enumerate() {
+            let Some(at) = network.position.get(old) else { continue };
+            places.edges.insert(&id.0, *at);
+            if let Some(slot) = edges.get_mut(*at as usize) {
+                *slot = id;
+            }
+        }
+        let mut names: Vec<(u32, String)> =
+            classes.into_iter().map(|(class, at)| (at, class.to_string())).collect();
+        names.sort();
+        let classes = names.into_iter().map(|(_, class)| class).collect();
+        Self { graph, network, nodes, edges, variables, classes, places }
     }
 
-    /// A treatment in numbers; what it names and the graph has not is passed over.
-    pub(crate) fn edit(&self, treatment: &Treatment) -> Edit {
-        let mut edit = Edit::default();
-        let edge = |id: &str| self.edge_ids.binary_search_by(|it| it.as_str().cmp(id)).ok();
-        let variable = |id: &str| self.variable_ids.binary_search_by(|it| it.as_str().cmp(id)).ok();
-        for op in &treatment.ops {
-            match op {
-                Op::Remove { edge: id } => edit.removed.extend(edge(&id.0)),
-                Op::Close { variable: id } => {
-                    edit.thinned.extend(variable(&id.0).map(|it| (it, Range::exactly(0.0))));
-                }
-                Op::Thin { variable: id, factor } => {
-                    edit.thinned.extend(variable(&id.0).map(|it| (it, *factor)));
-                }
-                Op::ThinEdge { edge: id, factor } => {
-                    edit.thinned_edges.extend(edge(&id.0).map(|it| (it, *factor)));
-                }
-                Op::Restore { hours } => edit.restore = Some(*hours),
-            }
-        }
-        edit.touches = self.touches(&edit);
-        edit
+    pub(crate) fn edge(&self, id: &EdgeId) -> Option<u32> {
+        self.places.edges.get(id.0.as_str()).copied()
     }
 
-    fn touches(&self, edit: &Edit) -> Vec<usize> {
-        let mut touches = edit.removed.clone();
-        touches.extend(edit.thinned_edges.iter().map(|(edge, _)| *edge));
-        for (at, edge) in self.edges.iter().enumerate() {
-            if edge.needs.iter().any(|it| edit.thinned.iter().any(|(variable, _)| variable == it)) {
-                touches.push(at);
-            }
-        }
-        touches.sort_unstable();
-        touches.dedup();
-        touches
+    pub(crate) fn variable(&self, id: &VariableId) -> Option<u32> {
+        self.places.variables.get(id.0.as_str()).copied()
     }
 
-    /// Several treatments as one: the strongest effect on each thing counts once for each treatment.
-    pub(crate) fn together(&self, edits: &[Edit]) -> Edit {
-        let mut all = Edit::default();
-        for edit in edits {
-            all.removed.extend(&edit.removed);
-            all.thinned.extend(&edit.thinned);
-            all.thinned_edges.extend(&edit.thinned_edges);
-            all.restore = match (all.restore, edit.restore) {
-                (Some(a), Some(b)) => Some(if b.mean() < a.mean() { b } else { a }),
-                (a, b) => a.or(b),
+    pub(crate) fn sensor(&self, id: &SensorId) -> Option<u32> {
+        self.places.sensors.get(id.0.as_str()).copied()
+    }
+
+    pub(crate) fn goal(&self, id: &NodeId) -> Option<u32> {
+        self.places.goals.get(id.0.as_str()).copied()
+    }
+
+    /// Name of a node by its number.
+    pub(crate) fn node_name(&self, node: u32) -> &str {
+        self.nodes.get(node as usize).map_or("", |it| it.0.as_str())
+    }
+
+    /// Node of a goal by its number.
+    pub(crate) fn goal_node(&self, goal: u32) -> u32 {
+        self.network.goal_nodes.get(goal as usize).copied().unwrap_or_default()
+    }
+
+    /// A loss in words, by the number of its goal.
+    pub(crate) fn goal_title(&self, goal: u32) -> String {
+        let id = self.nodes.get(self.goal_node(goal) as usize);
+        let node = id.and_then(|id| self.graph.find_node(id));
+        node.and_then(|it| it.goal.as_ref()).map(|it| it.title.clone()).unwrap_or_default()
+    }
+}
+
+/// Adds the edges and returns their names in the order added.
+fn edges<'a>(
+    graph: &'a Graph,
+    places: &Places<'a>,
+    builder: &mut NetworkBuilder,
+) -> Vec<&'a EdgeId> {
+    let mut never = None;
+    let mut added = Vec::new();
+    for edge in graph.edges() {
+        let node = |id: &NodeId| places.nodes.get(id.0.as_str()).copied();
+        let Some((from, to)) = node(&edge.from).zip(node(&edge.to)) else { continue };
+        let needs: Option<Vec<u32>> =
+            edge.needs.iter().map(|it| places.variables.get(it.0.as_str()).copied()).collect();
+        // A step that needs what does not exist is never open.
+        let needs = needs.unwrap_or_else(|| {
+            let name = draw::name("never");
+            let make = || {
+                builder.variable_of(name, name, Range::exactly(0.0), polder_model::Basis::Measured)
             };
-        }
-        all.touches = self.touches(&all);
-        all
+            vec![*never.get_or_insert_with(make)]
+        });
+        builder.edge(from, to, &needs, edge.delay);
+        added.push(&edge.id);
     }
+    added
+}
+
+fn sensors<'a>(graph: &'a Graph, places: &mut Places<'a>, builder: &mut NetworkBuilder) {
+    for sensor in graph.sensors() {
+        let node = |id: &NodeId| places.nodes.get(id.0.as_str()).copied();
+        let watches = sensor.watches.iter().filter_map(node).collect();
+        let hours = sensor.hours.range;
+        let notices = clamped(sensor.notices.range);
+        let at = builder.sensor(draw::name(&sensor.id.0), watches, notices, hours);
+        places.sensors.insert(&sensor.id.0, at);
+    }
+}
+
+/// Variables that rest on the same guess are uncertain together: if the guess is wrong for one
+/// service, it is wrong for all.
+fn parameter(id: &str, estimate: &Estimate) -> u64 {
+    if estimate.source.is_empty() {
+        return draw::name(id);
+    }
+    let Range { low, likely, high } = estimate.range;
+    draw::name(&format!("{} {low} {likely} {high}", estimate.source))
+}
+
+/// A range of probabilities within zero and one.
+fn clamped(range: Range) -> Range {
+    let clamp = |value: f64| if value.is_nan() { 1.0 } else { value.clamp(0.0, 1.0) };
+    Range { low: clamp(range.low), likely: clamp(range.likely), high: clamp(range.high) }
+}
+
+/// Hours a step takes at this quantile.
+pub(crate) fn delay_hours(delay: Delay, at: f64) -> f64 {
+    let (low, high) = delay.hours();
+    if low <= 0.0 { 0.0 } else { low * (high / low).powf(at) }
 }

@@ -3,7 +3,7 @@
 use polder_model::Range;
 
 /// Mixes one word into a state (the finaliser of SplitMix64, Steele et al. 2014).
-fn mix(state: u64) -> u64 {
+pub(crate) fn mix(state: u64) -> u64 {
     let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -24,25 +24,65 @@ pub(crate) fn uniform(seed: u64, name: u64, counter: u64) -> f64 {
     bits as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
-/// A value of a range for a name and a counter.
-///
-/// PERT with gamma 4 (a Beta scaled to the range), on a logarithmic scale where the range spans
-/// more than a factor of ten: low and high are then meant as factors.
-pub(crate) fn range(range: Range, seed: u64, name: u64, counter: u64) -> f64 {
-    if range.high <= range.low {
-        return range.likely;
+/// The inverse distribution of a range, as a table: PERT with gamma 4 (a Beta scaled to the range),
+/// on a logarithmic scale where the range spans more than a factor of ten, since low and high are
+/// then meant as factors.
+#[derive(Clone, Debug)]
+pub(crate) struct Quantiles {
+    values: Vec<f64>,
+}
+
+impl Quantiles {
+    /// Steps of the table; between them values are interpolated.
+    const STEPS: usize = 128;
+    /// Points at which the density is summed.
+    const POINTS: usize = 1024;
+
+    pub(crate) fn new(range: Range) -> Self {
+        if range.high <= range.low {
+            return Self { values: vec![range.likely] };
+        }
+        let is_wide = range.low > 0.0 && range.high / range.low > 10.0;
+        let scale = |value: f64| if is_wide { value.ln() } else { value };
+        let (low, likely, high) = (scale(range.low), scale(range.likely), scale(range.high));
+        let width = high - low;
+        // Shapes of the Beta, less one.
+        let (alpha, beta) = (4.0 * (likely - low) / width, 4.0 * (high - likely) / width);
+        let density = |at: usize| {
+            let x = (at as f64 + 0.5) / Self::POINTS as f64;
+            (alpha * x.ln() + beta * (1.0 - x).ln()).exp()
+        };
+        let total: f64 = (0..Self::POINTS).map(density).sum();
+        let mut values = Vec::with_capacity(Self::STEPS + 1);
+        values.push(0.0);
+        let mut sum = 0.0;
+        for at in 0..Self::POINTS {
+            let mass = density(at) / total;
+            while values.len() < Self::STEPS
+                && values.len() as f64 / Self::STEPS as f64 <= sum + mass
+            {
+                let wanted = values.len() as f64 / Self::STEPS as f64;
+                values.push((at as f64 + (wanted - sum) / mass) / Self::POINTS as f64);
+            }
+            sum += mass;
+        }
+        values.resize(Self::STEPS + 1, 1.0);
+        for value in &mut values {
+            let scaled = low + width * *value;
+            *value = if is_wide { scaled.exp() } else { scaled };
+        }
+        Self { values }
     }
-    let is_wide = range.low > 0.0 && range.high / range.low > 10.0;
-    let scale = |value: f64| if is_wide { value.ln() } else { value };
-    let (low, likely, high) = (scale(range.low), scale(range.likely), scale(range.high));
-    let width = high - low;
-    let alpha = 1.0 + 4.0 * (likely - low) / width;
-    let beta = 1.0 + 4.0 * (high - likely) / width;
-    let mut stream = Stream { seed, name, counter: counter << 16 };
-    let first = stream.gamma(alpha);
-    let second = stream.gamma(beta);
-    let value = low + width * first / (first + second);
-    if is_wide { value.exp() } else { value }
+
+    /// The value below which the share `at` of all draws lies; rises with `at`.
+    pub(crate) fn at(&self, at: f64) -> f64 {
+        let place = at.clamp(0.0, 1.0) * (self.values.len() - 1) as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=STEPS")]
+        let index = place as usize;
+        let below = self.values.get(index).copied().unwrap_or_default();
+        let above = self.values.get(index + 1).copied().unwrap_or(below);
+        below + (above - below) * (place - index as f64)
+    }
 }
 
 /// The value at quantile `at` of a triangular distribution on a logarithmic scale.
@@ -62,41 +102,6 @@ pub(crate) fn quantile(range: Range, at: f64) -> f64 {
     value.exp()
 }
 
-/// A sequence of draws for one name and counter.
-struct Stream {
-    seed: u64,
-    name: u64,
-    counter: u64,
-}
-
-impl Stream {
-    fn uniform(&mut self) -> f64 {
-        self.counter += 1;
-        uniform(self.seed, self.name, self.counter)
-    }
-
-    fn normal(&mut self) -> f64 {
-        // Box and Muller 1958; the first number must not be zero.
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
-    /// Gamma with this shape of at least one, and scale one (Marsaglia and Tsang 2000).
-    fn gamma(&mut self, shape: f64) -> f64 {
-        let d = shape - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
-        // Fewer than one in twenty tries fails; the bound only keeps the loop finite.
-        for _ in 0..64 {
-            let x = self.normal();
-            let v = (1.0 + c * x).powi(3);
-            if v > 0.0 && (1.0 - self.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-                return d * v;
-            }
-        }
-        d
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,8 +110,9 @@ mod tests {
     fn draws_of_a_range_have_its_mean() {
         let wanted = Range::new(0.1, 0.2, 0.6);
         let count = 20_000;
-        let mean: f64 =
-            (0..count).map(|at| range(wanted, 1, name("x"), at)).sum::<f64>() / count as f64;
+        let table = Quantiles::new(wanted);
+        let draw = |at| table.at(uniform(1, name("x"), at));
+        let mean: f64 = (0..count).map(draw).sum::<f64>() / count as f64;
         assert!((mean - wanted.mean()).abs() < 0.003, "{mean}");
     }
 

@@ -1,15 +1,33 @@
 //! Prices the graph: how likely each loss is within a year, and what each treatment avoids.
 //!
-//! Sampled with counter-based randomness: whether a variable is true in a world is a hash of seed,
-//! variable and world, so results do not depend on order or threads, and a treated world differs
-//! from its base world by the treatment alone. This is the first form; exact solutions, bounds and
-//! the planner come later.
+//! Exact where it can be (a decision diagram over the variables), bounded where that holds whatever
+//! happens, sampled with its error otherwise: every figure says which. Randomness is a hash of seed,
+//! variable and world, so results depend on neither order nor threads, and a treated world differs
+//! from its base world by the treatment alone.
 
 mod compile;
 mod draw;
+mod effect;
+mod exact;
+mod figures;
+mod form;
+mod ledger;
+mod network;
 mod paths;
+mod plan;
 mod price;
+mod sample;
+mod timed;
 mod world;
 
+pub use effect::Edit;
+pub use figures::{Band, Measurement, Method, Worth};
+pub use form::{
+    EdgeForm, FormError, GraphForm, LossForm, NodeForm, Number, SCHEMA, SensorForm, Solvable,
+    TreatmentForm, VariableForm,
+};
+pub use network::{Goal, Network, NetworkBuilder};
 pub use paths::{Hop, PathShare};
-pub use price::{Band, GoalRisk, Measurement, Options, Pricing, TreatmentValue, price};
+pub use plan::Search;
+pub use price::{GoalRisk, Plan, PlanStep, Pricing, Request, TreatmentValue, price};
+pub use sample::Options;

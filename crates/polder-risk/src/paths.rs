@@ -1,7 +1,7 @@
 //! The ways in which losses come about, gathered by the capabilities they pass.
 
 use crate::compile::Compiled;
-use polder_model::{Graph, NodeId};
+use crate::network::Network;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -37,16 +37,16 @@ pub struct PathShare {
 #[derive(Clone, Default)]
 pub(crate) struct Way {
     count: u64,
-    steps: Vec<BTreeMap<usize, u64>>,
+    steps: Vec<BTreeMap<u32, u64>>,
 }
 
 /// Ways by the nodes they pass.
-pub(crate) type Ways = BTreeMap<Vec<usize>, Way>;
+pub(crate) type Ways = BTreeMap<Vec<u32>, Way>;
 
 /// Notes one path of one world.
-pub(crate) fn note(ways: &mut Ways, graph: &Compiled, path: &[usize]) {
-    let nodes: Vec<usize> =
-        path.iter().filter_map(|edge| graph.edges.get(*edge)).map(|edge| edge.to).collect();
+pub(crate) fn note(ways: &mut Ways, network: &Network, path: &[u32]) {
+    let to = |edge: &u32| network.to.get(*edge as usize).copied();
+    let nodes: Vec<u32> = path.iter().filter_map(to).collect();
     let way = ways.entry(nodes).or_default();
     way.count += 1;
     way.steps.resize(path.len(), BTreeMap::new());
@@ -70,36 +70,30 @@ pub(crate) fn merge(all: &mut Ways, block: Ways) {
 }
 
 /// The `most` most frequent ways, in words.
-pub(crate) fn shares(
-    ways: &Ways,
-    compiled: &Compiled,
-    graph: &Graph,
-    most: usize,
-) -> Vec<PathShare> {
+pub(crate) fn shares(ways: &Ways, compiled: &Compiled<'_>, most: usize) -> Vec<PathShare> {
     let total: u64 = ways.values().map(|way| way.count).sum();
-    let mut ordered: Vec<(&Vec<usize>, &Way)> = ways.iter().collect();
+    let mut ordered: Vec<(&Vec<u32>, &Way)> = ways.iter().collect();
     ordered.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(b.0)));
     ordered
         .into_iter()
         .take(most)
         .filter_map(|(nodes, way)| {
-            let last = nodes.last()?;
-            let goal = compiled.goals.iter().find(|(node, _)| node == last)?.1.clone();
+            let id = compiled.nodes.get(*nodes.last()? as usize)?;
+            let goal = compiled.graph.find_node(id)?.goal.as_ref()?.title.clone();
             let hops: Option<Vec<Hop>> =
-                way.steps.iter().map(|steps| hop(steps, compiled, graph)).collect();
+                way.steps.iter().map(|steps| hop(steps, compiled)).collect();
             Some(PathShare { goal, share: way.count as f64 / total.max(1) as f64, hops: hops? })
         })
         .collect()
 }
 
-fn hop(steps: &BTreeMap<usize, u64>, compiled: &Compiled, graph: &Graph) -> Option<Hop> {
+fn hop(steps: &BTreeMap<u32, u64>, compiled: &Compiled<'_>) -> Option<Hop> {
     let (edge, _) =
         steps.iter().max_by_key(|(edge, count)| (**count, std::cmp::Reverse(**edge)))?;
-    let id = compiled.edge_ids.get(*edge)?;
-    let edge = graph.find_edge(&polder_model::EdgeId(id.clone()))?;
-    let then = graph.find_node(&NodeId(edge.to.0.clone()))?;
+    let edge = compiled.graph.find_edge(compiled.edges.get(*edge as usize)?)?;
+    let then = compiled.graph.find_node(&edge.to)?;
     Some(Hop {
-        edge: id.clone(),
+        edge: edge.id.0.clone(),
         does: edge.label.clone(),
         then: then.label.clone(),
         because: edge.evidence.says.clone(),

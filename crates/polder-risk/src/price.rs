@@ -1,51 +1,30 @@
-//! Draws the worlds, counts the losses, and runs each treatment in the worlds it can change.
+//! Prices a graph: what is lost in a year, what each treatment avoids, which to do first.
 
-use crate::compile::{Compiled, Edit};
-use crate::draw;
+use crate::compile::Compiled;
+use crate::effect::Edit;
+use crate::exact::{Answer, Solver};
+use crate::figures::{Band, Measurement, Worth, measure, worth};
+use crate::ledger::CANDIDATES_MAX;
+use crate::network::{Network, number};
 use crate::paths::{self, PathShare, Ways};
-use crate::world::{Block, BlockEdit, Reach};
-use polder_model::{Basis, Model, Op, Range, Treatment, TreatmentId};
-use rayon::prelude::*;
+use crate::plan::{Candidate, Limit, Search, search};
+use crate::sample::{BlockSums, CURVE_HOURS, Options, Sample, Sums};
+use crate::world::Draws;
+use polder_model::{Graph, NodeId, Range, Treatment, TreatmentId};
 use serde::Serialize;
-use std::collections::BTreeSet;
-
-/// Hours of outage for which the curve says how likely a longer one is.
-const CURVE_HOURS: [f64; 8] = [1.0, 4.0, 24.0, 72.0, 168.0, 336.0, 720.0, 1440.0];
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Ways to a loss that are kept.
 const PATHS_MAX: usize = 12;
 
-/// How to draw.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Options {
-    /// The same seed gives the same result, to the last digit.
-    pub seed: u64,
-    /// Blocks of worlds that share their parameters: what is not known.
-    pub blocks: u64,
-    /// Worlds in each block: luck.
-    pub worlds_per_block: u64,
-    /// Hours of outage that weigh as much as one loss.
-    pub outage_hours_per_loss: f64,
-}
+/// Choke points that are kept.
+const CHOKE_POINTS_MAX: usize = 8;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { seed: 1, blocks: 128, worlds_per_block: 512, outage_hours_per_loss: 48.0 }
-    }
-}
+/// Steps of a graph up to which an exact solution is tried.
+const EXACT_EDGES_MAX: usize = 20_000;
 
-/// A yearly quantity with the range that comes from what is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Band {
-    /// Mean over all blocks.
-    pub mean: f64,
-    /// Below it lie 5 % of the blocks, sampling noise taken out.
-    pub low: f64,
-    /// Above it lie 5 % of the blocks, sampling noise taken out.
-    pub high: f64,
-    /// Standard error of the mean from sampling alone.
-    pub standard_error: f64,
-}
+/// What bounds may cost, in looks at a rule: about a second.
+const BOUNDS_EFFORT: usize = 50_000_000;
 
 /// One loss.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,7 +35,7 @@ pub struct GoalRisk {
     pub loss: String,
     /// Probability within a year.
     pub yearly: Band,
-    /// The same after the first treatments of the ranking.
+    /// The same after the plan.
     pub yearly_after: Band,
 }
 
@@ -65,25 +44,49 @@ pub struct GoalRisk {
 pub struct TreatmentValue {
     /// The treatment.
     pub id: TreatmentId,
-    /// Losses avoided a year, outages counted by their hours.
-    pub avoided: f64,
-    /// Standard error of `avoided`, from paired worlds.
-    pub standard_error: f64,
+    /// What it avoids alone.
+    #[serde(flatten)]
+    pub worth: Worth,
     /// Probability of any loss within a year, with this treatment alone.
     pub any_after: f64,
+    /// Share of years in which it makes things worse: a noisy way closed, a quiet one taken.
+    pub worse: f64,
     /// Whether the next one in the ranking cannot be told from it at 95 %.
     pub ties_with_next: bool,
 }
 
-/// The measurement that would tell most.
+/// One treatment of a plan, with what it is worth seen in three ways.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measurement {
-    /// The variable.
-    pub variable: String,
-    /// What it means when it is true.
-    pub title: String,
-    /// Share of the spread between blocks that goes along with it.
-    pub explains: f64,
+pub struct PlanStep {
+    /// The treatment.
+    pub id: TreatmentId,
+    /// Hours of work, the mean of the range.
+    pub hours: f64,
+    /// Done alone.
+    pub alone: Worth,
+    /// Done after those before it in the plan.
+    pub in_order: Worth,
+    /// Done last, after all others of the plan.
+    pub left_for_last: Worth,
+    /// Any loss within a year after this and all before it.
+    pub any_after: f64,
+}
+
+/// What to do, and how good that is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// In the order to do them.
+    pub steps: Vec<PlanStep>,
+    /// What all of them together avoid, on worlds the search has not seen.
+    pub avoided: Worth,
+    /// No plan within the limits avoids more than this, on the worlds of the search.
+    pub bound: f64,
+    /// What this plan avoids on the worlds of the search.
+    pub found: f64,
+    /// How it was searched for.
+    pub search: Search,
+    /// Treatments the search could choose from.
+    pub candidates: usize,
 }
 
 /// The price of a graph.
@@ -91,403 +94,406 @@ pub struct Measurement {
 pub struct Pricing {
     /// How it was drawn.
     pub options: Options,
-    /// How the figures were won: `sampled`.
-    pub method: String,
     /// Probability of any loss within a year.
     pub any: Band,
-    /// The same after the first treatments of the ranking.
+    /// The same after the plan.
     pub any_after: Band,
     /// Each loss.
     pub goals: Vec<GoalRisk>,
+    /// Expected harm a year: losses by weight, outages by their hours.
+    pub harm: f64,
     /// Expected hours of outage a year.
     pub outage_hours: f64,
-    /// Hours of outage, probability of more within a year, and the same after the first treatments.
+    /// Class, expected records exposed a year, and the same after the plan.
+    pub records: Vec<(String, f64, f64)>,
+    /// Hours of outage, probability of more within a year, and the same after the plan.
     pub exceedance: Vec<(f64, f64, f64)>,
     /// Every treatment, the best first.
     pub treatments: Vec<TreatmentValue>,
-    /// The treatments that "after" means.
-    pub first: Vec<TreatmentId>,
+    /// What to do.
+    pub plan: Plan,
     /// The ways to losses, the most frequent first.
     pub paths: Vec<PathShare>,
+    /// Capabilities that the ways to losses cannot go around, with the share of losses.
+    pub choke_points: Vec<(NodeId, f64)>,
     /// Share of losses that pass a step whose probability is judgement.
     pub on_judgement: f64,
     /// What to measure first.
     pub measure: Option<Measurement>,
 }
 
-/// What one world lost.
-#[derive(Clone, Copy)]
-struct Loss {
-    goals: u64,
-    hours: f64,
+/// Which treatments a plan may hold.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Hours of work.
+    pub hours_max: f64,
+    /// Number of treatments.
+    pub steps_max: usize,
+    /// Treatments the search may choose from: the best alone. Sixteen are searched exhaustively.
+    pub candidates_max: usize,
+    /// Treatments that may not be chosen, such as those of accepted findings.
+    pub skip: BTreeSet<TreatmentId>,
+    /// Exactly these, in this order, whatever they cost: a question, not a search.
+    pub exactly: Option<Vec<TreatmentId>>,
 }
 
-/// Sums of one block.
-struct BlockSums {
-    worlds: f64,
-    any: f64,
-    any_after: f64,
-    goals: Vec<f64>,
-    goals_after: Vec<f64>,
-    harm: f64,
-    hours: f64,
-    curve: Vec<(f64, f64)>,
-    /// For each treatment: sum and sum of squares of what it avoids, and worlds with any loss left.
-    avoided: Vec<(f64, f64, f64)>,
-    ways: Ways,
-    losses: f64,
-    on_judgement: f64,
-    probability: Vec<f64>,
+impl Request {
+    /// The best few of the sixteen that are best alone, whatever the hours.
+    pub fn first(steps_max: usize) -> Self {
+        Self {
+            hours_max: f64::INFINITY,
+            steps_max,
+            candidates_max: 16,
+            skip: BTreeSet::new(),
+            exactly: None,
+        }
+    }
 }
 
-/// Prices a model: base, every treatment alone, and the best `first_max` together.
+/// Prices a graph: as it is, with every treatment alone, and with the best plan.
 ///
-/// `skip` names treatments that may not be among the first, such as those of accepted findings.
+/// `restore` is the time from the decision to restore until service is back, in hours.
 pub fn price(
-    model: &Model,
+    graph: &Graph,
+    restore: Range,
     treatments: &[&Treatment],
-    skip: &BTreeSet<TreatmentId>,
-    first_max: usize,
+    request: &Request,
     options: Options,
 ) -> Pricing {
-    let compiled = Compiled::new(&model.graph);
-    let edits: Vec<Edit> = treatments.iter().map(|it| compiled.edit(it)).collect();
-    let run = Run { compiled: &compiled, options, restore: model.restore_hours };
-    let base = run.blocks(&edits, None);
-    let mut values = values(&base, treatments);
-    let first = first(&values, treatments, skip, first_max);
-    let chosen: Vec<Edit> = treatments
-        .iter()
-        .zip(&edits)
-        .filter(|(it, _)| first.contains(&it.id))
-        .map(|(_, edit)| edit.clone())
-        .collect();
-    let together = compiled.together(&chosen);
+    let compiled = Compiled::new(graph);
+    let edits: Vec<Edit> = treatments.iter().map(|it| Edit::of(&compiled, it)).collect();
+    let pricer = Pricer { compiled: &compiled, treatments, edits: &edits, restore, options };
+    let singles: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
+    let base = pricer.sample(options, &singles, None, true);
+    let mut values = pricer.values(&base);
+    let (order, bound, found, how, candidates) = pricer.choose(&values, request);
     // A fresh seed for the figures shown, so that the winner's luck is not counted (winner's curse).
-    let fresh = Run { options: Options { seed: options.seed ^ 0xf5e5, ..options }, ..run };
-    let shown = fresh.blocks(&[], Some(&together));
+    let fresh = Options { seed: options.seed ^ 0xf5e5, ..options };
+    let sets = plan_sets(&order);
+    let shown = pricer.sample(fresh, &sets, Some(0), true);
+    let plan = pricer.plan(&order, &shown, (bound, found, how, candidates));
     rank(&mut values);
-    summarise(&compiled, model, options, &base, &shown, values, first)
+    pricer.summarize(fresh, values, plan, &order, &base, &shown)
 }
 
-struct Run<'a> {
-    compiled: &'a Compiled,
-    options: Options,
+struct Pricer<'a> {
+    compiled: &'a Compiled<'a>,
+    treatments: &'a [&'a Treatment],
+    edits: &'a [Edit],
     restore: Range,
+    options: Options,
 }
 
-impl Run<'_> {
-    fn blocks(&self, edits: &[Edit], together: Option<&Edit>) -> Vec<BlockSums> {
-        (0..self.options.blocks)
-            .into_par_iter()
-            .map(|number| self.block(number, edits, together))
-            .collect()
+type Choice = (Vec<u32>, f64, f64, Search, usize);
+
+impl Pricer<'_> {
+    fn sample(
+        &self,
+        options: Options,
+        sets: &[Vec<u32>],
+        full: Option<usize>,
+        explains: bool,
+    ) -> Vec<BlockSums> {
+        let (network, edits, restore) = (&self.compiled.network, self.edits, self.restore);
+        Sample { network, options, restore, edits, sets, full, explains }.blocks()
     }
 
-    fn block(&self, number: u64, edits: &[Edit], together: Option<&Edit>) -> BlockSums {
-        let (graph, seed) = (self.compiled, self.options.seed);
-        let block = Block::draw(graph, seed, number);
-        let draw_edit = |edit| BlockEdit::draw(graph, edit, seed, number);
-        let edits: Vec<BlockEdit<'_>> = edits.iter().map(draw_edit).collect();
-        let together = together.map(draw_edit);
-        let mut reach = Reach::new(graph, seed);
-        let mut treated = Reach::new(graph, seed);
-        let mut met = vec![false; graph.edges.len()];
-        let mut sums = BlockSums::new(graph, edits.len(), self.options.worlds_per_block);
-        for at in 0..self.options.worlds_per_block {
-            let world = number * self.options.worlds_per_block + at;
-            let loss = self.loss(world, reach.run(world, &block, None), self.restore);
-            if loss.goals == 0 {
-                continue;
-            }
-            sums.add_base(self, loss);
-            self.note_paths(&reach, loss, &mut sums);
-            for edge in &reach.open {
-                if let Some(slot) = met.get_mut(*edge) {
-                    *slot = true;
-                }
-            }
-            let is_met = |edit: &BlockEdit<'_>| {
-                edit.edit.touches.iter().any(|it| met.get(*it).copied().unwrap_or(false))
-            };
-            for (slot, edit) in sums.avoided.iter_mut().zip(&edits) {
-                let restore = edit.edit.restore.unwrap_or(self.restore);
-                let goals =
-                    if is_met(edit) { treated.run(world, &block, Some(edit)) } else { loss.goals };
-                let after = self.loss(world, goals, restore);
-                let avoided = self.harm(loss) - self.harm(after);
-                slot.0 += avoided;
-                slot.1 += avoided * avoided;
-                slot.2 += f64::from(u8::from(after.goals != 0));
-            }
-            if let Some(edit) = &together {
-                let restore = edit.edit.restore.unwrap_or(self.restore);
-                let goals = treated.run(world, &block, Some(edit));
-                sums.add_after(self.loss(world, goals, restore));
-            }
-            for edge in &reach.open {
-                if let Some(slot) = met.get_mut(*edge) {
-                    *slot = false;
-                }
-            }
-        }
-        sums.probability = block.probability;
-        sums
-    }
-
-    /// Hours of outage come from losing the host; the quantile is the same whatever the treatment.
-    fn loss(&self, world: u64, goals: u64, restore: Range) -> Loss {
-        let is_down = self
-            .compiled
-            .outage
-            .iter()
-            .enumerate()
-            .any(|(goal, down)| *down && goals >> goal.min(63) & 1 == 1);
-        let quantile = draw::uniform(self.options.seed, draw::name("restore"), world);
-        let hours = if is_down { draw::quantile(restore, quantile) } else { 0.0 };
-        Loss { goals, hours }
-    }
-
-    fn harm(&self, loss: Loss) -> f64 {
-        f64::from(loss.goals.count_ones()) + loss.hours / self.options.outage_hours_per_loss
-    }
-
-    fn note_paths(&self, reach: &Reach<'_>, loss: Loss, sums: &mut BlockSums) {
-        for (number, (node, _)) in self.compiled.goals.iter().enumerate() {
-            if loss.goals >> number.min(63) & 1 == 0 {
-                continue;
-            }
-            let path = reach.path(*node);
-            let is_judged = path.iter().filter_map(|it| self.compiled.edges.get(*it)).any(|edge| {
-                edge.needs
-                    .iter()
-                    .filter_map(|it| self.compiled.variables.get(*it))
-                    .any(|it| it.basis == Basis::Judgement && it.range.low < it.range.high)
-            });
-            sums.losses += 1.0;
-            sums.on_judgement += f64::from(u8::from(is_judged));
-            paths::note(&mut sums.ways, self.compiled, &path);
-        }
-    }
-}
-
-impl BlockSums {
-    fn new(graph: &Compiled, edits: usize, worlds: u64) -> Self {
-        Self {
-            worlds: worlds as f64,
-            any: 0.0,
-            any_after: 0.0,
-            goals: vec![0.0; graph.goals.len()],
-            goals_after: vec![0.0; graph.goals.len()],
-            harm: 0.0,
-            hours: 0.0,
-            curve: vec![(0.0, 0.0); CURVE_HOURS.len()],
-            avoided: vec![(0.0, 0.0, 0.0); edits],
-            ways: Ways::new(),
-            losses: 0.0,
-            on_judgement: 0.0,
-            probability: Vec::new(),
-        }
-    }
-
-    fn add_base(&mut self, run: &Run<'_>, loss: Loss) {
-        self.any += 1.0;
-        self.harm += run.harm(loss);
-        self.hours += loss.hours;
-        for (number, count) in self.goals.iter_mut().enumerate() {
-            *count += f64::from(u8::from(loss.goals >> number.min(63) & 1 == 1));
-        }
-        for (slot, hours) in self.curve.iter_mut().zip(CURVE_HOURS) {
-            slot.0 += f64::from(u8::from(loss.hours > hours));
-        }
-    }
-
-    fn add_after(&mut self, loss: Loss) {
-        self.any_after += f64::from(u8::from(loss.goals != 0));
-        for (number, count) in self.goals_after.iter_mut().enumerate() {
-            *count += f64::from(u8::from(loss.goals >> number.min(63) & 1 == 1));
-        }
-        for (slot, hours) in self.curve.iter_mut().zip(CURVE_HOURS) {
-            slot.1 += f64::from(u8::from(loss.hours > hours));
-        }
-    }
-}
-
-fn values(base: &[BlockSums], treatments: &[&Treatment]) -> Vec<TreatmentValue> {
-    let worlds: f64 = base.iter().map(|block| block.worlds).sum();
-    treatments
-        .iter()
-        .enumerate()
-        .map(|(at, treatment)| {
-            let sum = |pick: fn(&(f64, f64, f64)) -> f64| -> f64 {
-                base.iter().filter_map(|block| block.avoided.get(at)).map(pick).sum()
-            };
-            let mean = sum(|it| it.0) / worlds;
-            let variance = (sum(|it| it.1) / worlds - mean * mean).max(0.0);
+    fn values(&self, base: &[BlockSums]) -> Vec<TreatmentValue> {
+        let worlds = self.options.worlds_per_block as f64;
+        let count = base.len().max(1) as f64;
+        let any = base.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
+        let value = |(at, treatment): (usize, &&Treatment)| {
+            let (worth, rarer, worse) = worth(base, at, worlds);
             TreatmentValue {
                 id: treatment.id.clone(),
-                avoided: mean,
-                standard_error: (variance / worlds).sqrt(),
-                any_after: sum(|it| it.2) / worlds,
+                worth,
+                any_after: (any - rarer).max(0.0),
+                worse,
                 ties_with_next: false,
             }
-        })
-        .collect()
-}
+        };
+        self.treatments.iter().enumerate().map(value).collect()
+    }
 
-/// The best treatments that are not parts of larger ones, may be chosen, and avoid anything.
-fn first(
-    values: &[TreatmentValue],
-    treatments: &[&Treatment],
-    skip: &BTreeSet<TreatmentId>,
-    most: usize,
-) -> Vec<TreatmentId> {
-    let present: BTreeSet<&TreatmentId> = treatments.iter().map(|it| &it.id).collect();
-    let mut ordered: Vec<(&TreatmentValue, &&Treatment)> = values
-        .iter()
-        .zip(treatments)
-        .filter(|(_, it)| !skip.contains(&it.id))
-        .filter(|(_, it)| it.part_of.as_ref().is_none_or(|whole| !present.contains(whole)))
-        .filter(|(value, _)| value.avoided > 2.0 * value.standard_error)
-        .collect();
-    ordered.sort_by(|a, b| compare(a.0, b.0));
-    // Of two ways to close the same steps only the better one is worth doing.
-    let mut first: Vec<(&TreatmentValue, &&Treatment)> = Vec::new();
-    for (value, treatment) in ordered {
-        let is_covered = !treatment.ops.is_empty()
-            && treatment.ops.iter().all(|op| {
-                matches!(op, Op::Remove { .. } | Op::Close { .. })
-                    && first.iter().any(|(_, other)| other.ops.contains(op))
-            });
-        if !is_covered && first.len() < most {
-            first.push((value, treatment));
+    /// The best set, in order, with its bound, its worth in the search, and how it was found.
+    fn choose(&self, values: &[TreatmentValue], request: &Request) -> Choice {
+        if let Some(exactly) = &request.exactly {
+            let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
+            let order: Vec<u32> = exactly.iter().filter_map(place).map(number).collect();
+            return (order, 0.0, 0.0, Search::Asked, exactly.len());
+        }
+        let chosen = self.candidates(values, request);
+        let edits: Vec<Edit> =
+            chosen.iter().filter_map(|at| self.edits.get(*at)).cloned().collect();
+        let place = |id: &TreatmentId| {
+            chosen.iter().position(|at| self.treatments.get(*at).is_some_and(|it| it.id == *id))
+        };
+        let mask = |ids: &[TreatmentId]| {
+            ids.iter().filter_map(place).fold(0, |all: u64, at| all | 1 << at)
+        };
+        let candidates: Vec<Candidate> = chosen
+            .iter()
+            .filter_map(|at| self.treatments.get(*at))
+            .map(|it| Candidate {
+                hours: it.effort.hours.mean(),
+                needs: mask(&it.needs),
+                excludes: mask(&it.excludes)
+                    | it.part_of.as_ref().and_then(place).map_or(0, |at| 1 << at),
+            })
+            .collect();
+        let sample = Sample {
+            network: &self.compiled.network,
+            options: self.options,
+            restore: self.restore,
+            edits: &edits,
+            sets: &[],
+            full: None,
+            explains: false,
+        };
+        let mut ledger = sample.ledger();
+        let limit = Limit { hours: request.hours_max, count: request.steps_max };
+        let found = search(&mut ledger, &candidates, limit);
+        let order = found.order.iter().filter_map(|at| chosen.get(*at)).map(|at| number(*at));
+        (order.collect(), found.bound, found.avoided, found.search, candidates.len())
+    }
+
+    /// Treatments to choose from, the best alone first; with each one those it needs.
+    fn candidates(&self, values: &[TreatmentValue], request: &Request) -> Vec<usize> {
+        let is_affordable = |it: &Treatment| it.effort.hours.mean() <= request.hours_max;
+        let mut places: Vec<usize> = (0..self.treatments.len())
+            .filter(|at| {
+                self.treatments.get(*at).is_some_and(|it| {
+                    !request.skip.contains(&it.id) && is_affordable(it) && !it.ops.is_empty()
+                })
+            })
+            .collect();
+        let value = |at: &usize| values.get(*at).map_or(0.0, |it| it.worth.avoided);
+        places.sort_by(|a, b| value(b).total_cmp(&value(a)).then(a.cmp(b)));
+        let mut chosen: Vec<usize> = Vec::new();
+        for at in places {
+            let Some(treatment) = self.treatments.get(at) else { continue };
+            let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
+            let mut group = vec![at];
+            group.extend(treatment.needs.iter().filter_map(place));
+            group.retain(|it| !chosen.contains(it));
+            if chosen.len() + group.len() <= request.candidates_max.min(CANDIDATES_MAX) {
+                chosen.extend(group);
+            }
+        }
+        chosen
+    }
+
+    fn plan(
+        &self,
+        order: &[u32],
+        shown: &[BlockSums],
+        (bound, found, search, candidates): (f64, f64, Search, usize),
+    ) -> Plan {
+        let worlds = self.options.worlds_per_block as f64;
+        let count = shown.len().max(1) as f64;
+        let any = shown.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
+        let steps = order.len();
+        // Sets as `plan_sets` lays them out: all, then prefixes, singles, and all but one.
+        let all = worth(shown, 0, worlds).0;
+        let less = |a: Worth, b: Worth| Worth {
+            avoided: a.avoided - b.avoided,
+            // Both are of the same worlds, so this is on the cautious side.
+            standard_error: a.standard_error.max(b.standard_error),
+        };
+        let step = |(at, edit): (usize, &u32)| {
+            let treatment = self.treatments.get(*edit as usize)?;
+            let (with, rarer, _) = worth(shown, 1 + at, worlds);
+            let before = if at == 0 { Worth::default() } else { worth(shown, at, worlds).0 };
+            let without = worth(shown, 1 + 2 * steps + at, worlds).0;
+            Some(PlanStep {
+                id: treatment.id.clone(),
+                hours: treatment.effort.hours.mean(),
+                alone: worth(shown, 1 + steps + at, worlds).0,
+                in_order: less(with, before),
+                left_for_last: less(all, without),
+                any_after: (any - rarer).max(0.0),
+            })
+        };
+        let steps = order.iter().enumerate().filter_map(step).collect();
+        Plan { steps, avoided: all, bound, found, search, candidates }
+    }
+
+    fn summarize(
+        &self,
+        options: Options,
+        treatments: Vec<TreatmentValue>,
+        plan: Plan,
+        order: &[u32],
+        base: &[BlockSums],
+        shown: &[BlockSums],
+    ) -> Pricing {
+        let (compiled, network) = (self.compiled, &self.compiled.network);
+        let worlds = options.worlds_per_block as f64;
+        let has_ranges = network.has_ranges();
+        let of = |pick: &dyn Fn(&BlockSums) -> f64| {
+            let blocks: Vec<(f64, f64)> = shown.iter().map(|it| (pick(it), it.weight)).collect();
+            Band::sampled(&blocks, worlds, has_ranges)
+        };
+        let count = shown.len().max(1) as f64;
+        let mean = |pick: &dyn Fn(&BlockSums) -> f64| {
+            shown.iter().map(|it| it.weight * pick(it) / worlds).sum::<f64>() / count
+        };
+        let goal = |sums: &Sums, at: u32| sums.goals.get(&at).copied().unwrap_or(0.0);
+        let exact = Exact::of(self, options, order);
+        let mut goals: Vec<GoalRisk> = (0..number(network.goals.len()))
+            .map(|at| GoalRisk {
+                node: compiled.node_name(compiled.goal_node(at)).to_string(),
+                loss: compiled.goal_title(at),
+                yearly: exact.goal(at, false).unwrap_or_else(|| of(&|it| goal(&it.base, at))),
+                yearly_after: exact.goal(at, true).unwrap_or_else(|| of(&|it| goal(&it.after, at))),
+            })
+            .collect();
+        // Control of the host comes first: most other losses follow from it.
+        let is_root = |it: &GoalRisk| it.node == "root";
+        goals.sort_by(|a, b| {
+            let by_size = b.yearly.mean.total_cmp(&a.yearly.mean);
+            is_root(b).cmp(&is_root(a)).then(by_size).then_with(|| a.node.cmp(&b.node))
+        });
+        let mut ways = Ways::new();
+        shown.iter().for_each(|block| paths::merge(&mut ways, block.ways.clone()));
+        let record = |sums: &Sums, at: usize| sums.records.get(at).copied().unwrap_or(0.0);
+        let losses = shown.iter().map(|it| it.weight * it.losses).sum::<f64>();
+        let judged = shown.iter().map(|it| it.weight * it.on_judgement).sum::<f64>();
+        let curve = |sums: &Sums, at: usize| sums.curve.get(at).copied().unwrap_or(0.0);
+        Pricing {
+            options: self.options,
+            any: exact.any(false).unwrap_or_else(|| of(&|it| it.base.any)),
+            any_after: exact.any(true).unwrap_or_else(|| of(&|it| it.after.any)),
+            goals,
+            harm: mean(&|it| it.base.harm),
+            outage_hours: mean(&|it| it.base.hours),
+            records: compiled
+                .classes
+                .iter()
+                .enumerate()
+                .map(|(at, class)| {
+                    let now = mean(&|it| record(&it.base, at));
+                    (class.clone(), now, mean(&|it| record(&it.after, at)))
+                })
+                .collect(),
+            exceedance: CURVE_HOURS
+                .iter()
+                .enumerate()
+                .map(|(at, hours)| {
+                    (*hours, mean(&|it| curve(&it.base, at)), mean(&|it| curve(&it.after, at)))
+                })
+                .collect(),
+            treatments,
+            plan,
+            paths: paths::shares(&ways, compiled, PATHS_MAX),
+            choke_points: choke_points(compiled, shown),
+            on_judgement: if losses > 0.0 { judged / losses } else { 0.0 },
+            measure: measure(compiled, base),
         }
     }
-    first.into_iter().map(|(value, _)| value.id.clone()).collect()
 }
 
-fn compare(a: &TreatmentValue, b: &TreatmentValue) -> std::cmp::Ordering {
-    b.avoided.total_cmp(&a.avoided).then_with(|| a.id.cmp(&b.id))
+/// Exact figures, where time does not matter and the graph is small enough.
+struct Exact {
+    /// Any loss, now and after; then each goal, now and after.
+    any: [Option<Band>; 2],
+    goals: Vec<[Option<Band>; 2]>,
+}
+
+impl Exact {
+    fn of(pricer: &Pricer<'_>, options: Options, order: &[u32]) -> Self {
+        let network = &pricer.compiled.network;
+        let chosen: Vec<&Edit> =
+            order.iter().filter_map(|at| pricer.edits.get(*at as usize)).collect();
+        let is_timed = network.is_timed() || chosen.iter().any(|it| it.changes_time());
+        if is_timed || !options.exact || network.edge_count() > EXACT_EDGES_MAX {
+            return Self { any: [None; 2], goals: Vec::new() };
+        }
+        let after = network.edited(&chosen);
+        let both = [network, &after];
+        let solve = |targets: &[u32]| both.map(|it| solve(it, targets, options));
+        let any = solve(&network.goal_nodes);
+        let goals = network.goal_nodes.iter().map(|node| solve(&[*node])).collect();
+        Self { any, goals }
+    }
+
+    fn any(&self, after: bool) -> Option<Band> {
+        self.any[usize::from(after)]
+    }
+
+    fn goal(&self, goal: u32, after: bool) -> Option<Band> {
+        self.goals.get(goal as usize).and_then(|it| it[usize::from(after)])
+    }
+}
+
+/// The probability that any of the targets is reached, without sampling worlds.
+fn solve(network: &Network, targets: &[u32], options: Options) -> Option<Band> {
+    if targets.is_empty() {
+        return None;
+    }
+    let solver = Solver::new(network, targets);
+    let draws = Draws::new(network, options.seed);
+    let has_ranges = network.has_ranges();
+    let blocks = if has_ranges { options.blocks } else { 1 };
+    let values = |block: u64| -> Vec<f64> {
+        let block = draws.block(block);
+        (0..network.variables.len()).map(|at| block.probability(at)).collect()
+    };
+    if solver.is_exact() {
+        let exact: Option<Vec<f64>> = (0..blocks).map(|at| solver.exact(&values(at))).collect();
+        return Some(Band::exact(&exact?, has_ranges));
+    }
+    // Bounds hold for one set of probabilities; with ranges the worlds tell more.
+    if has_ranges {
+        return None;
+    }
+    match solver.answer(&values(0), BOUNDS_EFFORT) {
+        Answer::Exact(value) => Some(Band::exact(&[value], false)),
+        Answer::Between(low, high) if high - low <= 1e-3 => Some(Band::between(low, high)),
+        Answer::Between(..) => None,
+    }
+}
+
+/// All of the plan; each prefix; each one alone; all but each one.
+fn plan_sets(order: &[u32]) -> Vec<Vec<u32>> {
+    let all = order.to_vec();
+    let prefixes = (1..=order.len()).map(|end| order.iter().take(end).copied().collect());
+    let singles = order.iter().map(|it| vec![*it]);
+    let others =
+        order.iter().map(|it| order.iter().filter(|other| *other != it).copied().collect());
+    [all].into_iter().chain(prefixes).chain(singles).chain(others).collect()
+}
+
+fn choke_points(compiled: &Compiled<'_>, shown: &[BlockSums]) -> Vec<(NodeId, f64)> {
+    let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut losses = 0.0;
+    for block in shown {
+        losses += block.weight * block.base.any;
+        let mut choke: Vec<(&u32, &f64)> = block.choke.iter().collect();
+        choke.sort_by_key(|(node, _)| **node);
+        choke.iter().for_each(|(node, sum)| {
+            *sums.entry(**node).or_default() += block.weight * **sum;
+        });
+    }
+    let mut points: Vec<(NodeId, f64)> = sums
+        .into_iter()
+        .map(|(node, sum)| (NodeId(compiled.node_name(node).into()), sum / losses))
+        .filter(|(_, share)| *share > 0.05)
+        .collect();
+    points.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    points.truncate(CHOKE_POINTS_MAX);
+    points
 }
 
 fn rank(values: &mut [TreatmentValue]) {
-    values.sort_by(compare);
-    let next: Vec<Option<(f64, f64)>> = values
-        .iter()
-        .skip(1)
-        .map(|it| Some((it.avoided, it.standard_error)))
-        .chain([None])
-        .collect();
+    values
+        .sort_by(|a, b| b.worth.avoided.total_cmp(&a.worth.avoided).then_with(|| a.id.cmp(&b.id)));
+    let next: Vec<Option<Worth>> =
+        values.iter().skip(1).map(|it| Some(it.worth)).chain([None]).collect();
     for (value, next) in values.iter_mut().zip(next) {
-        value.ties_with_next = next.is_some_and(|(avoided, error)| {
-            let spread = (value.standard_error.powi(2) + error.powi(2)).sqrt();
-            value.avoided - avoided < 1.96 * spread
+        value.ties_with_next = next.is_some_and(|next| {
+            let error = value.worth.standard_error.hypot(next.standard_error);
+            value.worth.avoided - next.avoided < 1.96 * error
         });
     }
-}
-
-/// Mean over blocks, and the 5 % and 95 % points after shrinking by the share that is sampling noise.
-fn band(per_block: &[f64], worlds_per_block: f64) -> Band {
-    let count = per_block.len().max(1) as f64;
-    let mean = per_block.iter().sum::<f64>() / count;
-    let between = per_block.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / count;
-    let within =
-        per_block.iter().map(|it| it * (1.0 - it).max(0.0)).sum::<f64>() / count / worlds_per_block;
-    let shrink = if between > 0.0 { ((between - within).max(0.0) / between).sqrt() } else { 0.0 };
-    let mut sorted: Vec<f64> =
-        per_block.iter().map(|it| (mean + (it - mean) * shrink).max(0.0)).collect();
-    sorted.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let index = (share * (count - 1.0)).round();
-        // The index lies within the blocks by construction.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=blocks")]
-        let index = index as usize;
-        sorted.get(index).copied().unwrap_or(mean)
-    };
-    Band { mean, low: at(0.05), high: at(0.95), standard_error: (between / count).sqrt() }
-}
-
-fn summarise(
-    compiled: &Compiled,
-    model: &Model,
-    options: Options,
-    base: &[BlockSums],
-    shown: &[BlockSums],
-    treatments: Vec<TreatmentValue>,
-    first: Vec<TreatmentId>,
-) -> Pricing {
-    let worlds = options.worlds_per_block as f64;
-    let of = |pick: &dyn Fn(&BlockSums) -> f64| {
-        let values: Vec<f64> = shown.iter().map(|block| pick(block) / worlds).collect();
-        band(&values, worlds)
-    };
-    let total: f64 = shown.iter().map(|block| block.worlds).sum();
-    let sum = |pick: &dyn Fn(&BlockSums) -> f64| shown.iter().map(pick).sum::<f64>();
-    let goal = |list: &[f64], at: usize| list.get(at).copied().unwrap_or(0.0);
-    let goals = compiled.goals.iter().enumerate().map(|(at, (node, loss))| GoalRisk {
-        node: compiled.nodes.get(*node).cloned().unwrap_or_default(),
-        loss: loss.clone(),
-        yearly: of(&|block| goal(&block.goals, at)),
-        yearly_after: of(&|block| goal(&block.goals_after, at)),
-    });
-    let mut goals: Vec<GoalRisk> = goals.collect();
-    // Control of the host comes first: most other losses follow from it.
-    let is_root = |it: &GoalRisk| it.node == "root";
-    goals.sort_by(|a, b| {
-        let by_size = b.yearly.mean.total_cmp(&a.yearly.mean);
-        is_root(b).cmp(&is_root(a)).then(by_size).then_with(|| a.node.cmp(&b.node))
-    });
-    let mut ways = Ways::new();
-    for block in shown {
-        paths::merge(&mut ways, block.ways.clone());
-    }
-    let curve = |at: usize, after: bool| {
-        let pick = |block: &BlockSums| {
-            let (before, later) = block.curve.get(at).copied().unwrap_or_default();
-            if after { later } else { before }
-        };
-        sum(&pick) / total
-    };
-    Pricing {
-        options,
-        method: "sampled".into(),
-        any: of(&|block| block.any),
-        any_after: of(&|block| block.any_after),
-        goals,
-        outage_hours: sum(&|block| block.hours) / total,
-        exceedance: CURVE_HOURS
-            .iter()
-            .enumerate()
-            .map(|(at, hours)| (*hours, curve(at, false), curve(at, true)))
-            .collect(),
-        treatments,
-        first,
-        paths: paths::shares(&ways, compiled, &model.graph, PATHS_MAX),
-        on_judgement: sum(&|block| block.on_judgement) / sum(&|block| block.losses).max(1.0),
-        measure: measure(compiled, model, base),
-    }
-}
-
-/// The variable whose draw goes along most with the harm of its block.
-fn measure(compiled: &Compiled, model: &Model, base: &[BlockSums]) -> Option<Measurement> {
-    let count = base.len() as f64;
-    let mean_harm = base.iter().map(|block| block.harm).sum::<f64>() / count;
-    let spread = base.iter().map(|block| (block.harm - mean_harm).powi(2)).sum::<f64>();
-    let mut best: Option<(usize, f64)> = None;
-    for at in 0..compiled.variables.len() {
-        let drawn = |block: &BlockSums| block.probability.get(at).copied().unwrap_or(0.0);
-        let mean = base.iter().map(drawn).sum::<f64>() / count;
-        let own = base.iter().map(|block| (drawn(block) - mean).powi(2)).sum::<f64>();
-        let both: f64 =
-            base.iter().map(|block| (drawn(block) - mean) * (block.harm - mean_harm)).sum();
-        let explains = if own > 0.0 && spread > 0.0 { both * both / (own * spread) } else { 0.0 };
-        if both > 0.0 && best.is_none_or(|(_, most)| explains > most) {
-            best = Some((at, explains));
-        }
-    }
-    // With 128 blocks a chance agreement of 5 % among many variables is common.
-    let (at, explains) = best.filter(|(_, explains)| *explains > 0.1)?;
-    let id = compiled.variable_ids.get(at)?.clone();
-    let variable = model.graph.find_variable(&polder_model::VariableId(id.clone()))?;
-    Some(Measurement { variable: id, title: variable.title.clone(), explains })
 }

@@ -9,7 +9,7 @@ use polder_host::{Host, LiveHost, read_archive};
 use polder_model::facts::Facts;
 use polder_model::{Decision, Model, Treatment, TreatmentId};
 use polder_report::{CoverageLine, Earlier, HostLine, Material, View, view};
-use polder_risk::{Options, price};
+use polder_risk::{Options, Request, price};
 use polder_store::Store;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -114,7 +114,8 @@ pub(crate) fn judge(
         Options { seed: seed.unwrap_or(configuration.options.seed), ..configuration.options };
     let treatments = distinct(&model);
     let skip = skipped(&model, &decisions, facts);
-    let pricing = price(&model, &treatments, &skip, configuration.plan, options);
+    let request = Request { skip, ..Request::first(configuration.plan) };
+    let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
     let view = view(Material {
         version: env!("CARGO_PKG_VERSION"),
         host: host_line(facts),

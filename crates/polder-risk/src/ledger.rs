@@ -1,0 +1,238 @@
+//! What every set of treatments would leave, for planning: each world reduced to the sets of
+//! treatments that must be broken through for each loss.
+//!
+//! A way to a loss stands as a mask of the candidates that close it; a loss is left when some mask
+//! has nothing in common with the set chosen. Worlds that come to the same masks are one item.
+
+use crate::effect::Edit;
+use crate::sample::Sample;
+use crate::world::{Local, LocalRoom};
+use polder_model::Range;
+use std::collections::{BTreeMap, HashMap};
+
+/// Candidates of one plan: as many as a mask has bits.
+pub(crate) const CANDIDATES_MAX: usize = 64;
+
+/// Masks kept for one node; a world that needs more is run again for each set.
+const MASKS_MAX: usize = 96;
+
+/// A set of candidates.
+pub(crate) type Mask = u64;
+
+/// Losses that are left when one of the masks is untouched.
+pub(crate) struct Item {
+    pub(crate) masks: Vec<Mask>,
+    /// Harm for each of the restore times a candidate could give; the first is the present one.
+    pub(crate) harm: Vec<f64>,
+    /// Goal whose size some candidate changes.
+    scaled: Option<u32>,
+}
+
+/// A world that does not reduce to masks: somebody may notice, or the ways are too many.
+pub(crate) struct Direct {
+    pub(crate) world: u64,
+    pub(crate) block: u64,
+    pub(crate) weight: f64,
+    pub(crate) quantile: f64,
+    pub(crate) is_timed: bool,
+    pub(crate) local: Local,
+    /// Candidates that close each step.
+    pub(crate) closers: Vec<Mask>,
+    /// Candidates that can matter here.
+    pub(crate) touched: Mask,
+}
+
+/// What a block of worlds adds.
+#[derive(Default)]
+pub(crate) struct Page {
+    pub(crate) items: HashMap<(Option<u32>, Vec<Mask>), Vec<f64>>,
+    pub(crate) direct: Vec<Direct>,
+}
+
+/// All items and worlds of a sample.
+pub(crate) struct Ledger<'a> {
+    sample: &'a Sample<'a>,
+    pub(crate) items: Vec<Item>,
+    direct: Vec<Direct>,
+    memo: HashMap<(usize, Mask), f64>,
+    evaluate: Box<dyn Fn(&Direct, Mask) -> f64 + 'a>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(crate) fn new(
+        sample: &'a Sample<'a>,
+        pages: Vec<Page>,
+        evaluate: Box<dyn Fn(&Direct, Mask) -> f64 + 'a>,
+    ) -> Self {
+        let mut all: BTreeMap<(Option<u32>, Vec<Mask>), Vec<f64>> = BTreeMap::new();
+        let mut direct = Vec::new();
+        for page in pages {
+            direct.extend(page.direct);
+            // Sums must not depend on the order of a hash table.
+            let mut items: Vec<_> = page.items.into_iter().collect();
+            items.sort_by(|a, b| a.0.cmp(&b.0));
+            for (key, harm) in items {
+                let slot = all.entry(key).or_insert_with(|| vec![0.0; harm.len()]);
+                slot.iter_mut().zip(harm).for_each(|(sum, more)| *sum += more);
+            }
+        }
+        let make = |((scaled, masks), harm)| Item { masks, harm, scaled };
+        let items = all.into_iter().map(make).collect();
+        Self { sample, items, direct, memo: HashMap::new(), evaluate }
+    }
+
+    /// Harm a year that is left when these candidates are done.
+    pub(crate) fn harm(&mut self, chosen: Mask) -> f64 {
+        let restore = self.restore(chosen);
+        let mut sum = 0.0;
+        for item in &self.items {
+            if item.masks.iter().any(|mask| mask & chosen == 0) {
+                let harm = item.harm.get(restore).copied().unwrap_or(0.0);
+                sum += harm * item.scaled.map_or(1.0, |goal| self.scale(goal, chosen));
+            }
+        }
+        for (at, world) in self.direct.iter().enumerate() {
+            let key = (at, world.touched & chosen);
+            let harm = match self.memo.get(&key) {
+                Some(harm) => *harm,
+                None => {
+                    let harm = (self.evaluate)(world, key.1);
+                    self.memo.insert(key, harm);
+                    harm
+                }
+            };
+            sum += world.weight * harm;
+        }
+        sum
+    }
+
+    /// Whether every world reduced to masks and no candidate changes restores or sizes.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.direct.is_empty() && !self.sample.edits.iter().any(Edit::is_global)
+    }
+
+    /// Place of the shortest restore these candidates give.
+    fn restore(&self, chosen: Mask) -> usize {
+        let mean =
+            |it: &usize| restores(self.sample).get(*it).map_or(f64::INFINITY, |it| it.mean());
+        let given = self.sample.edits.iter().enumerate().filter(|(_, it)| it.restore.is_some());
+        let places = given.enumerate().filter(|(_, (at, _))| chosen >> at & 1 == 1);
+        let best = places.map(|(place, _)| place + 1).chain([0]);
+        best.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or(0)
+    }
+
+    /// Share of a loss that these candidates leave.
+    fn scale(&self, goal: u32, chosen: Mask) -> f64 {
+        let edits = self.sample.edits.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1);
+        let factors = edits.flat_map(|(_, it)| &it.scaled).filter(|(it, _)| *it == goal);
+        factors.map(|(_, factor)| factor.mean()).product()
+    }
+}
+
+/// Restore times: the present one, then those of the candidates that give one.
+pub(crate) fn restores(sample: &Sample<'_>) -> Vec<Range> {
+    [sample.restore].into_iter().chain(sample.edits.iter().filter_map(|it| it.restore)).collect()
+}
+
+/// The masks of every way to each goal of a world, or nothing when they are too many.
+pub(crate) fn masks(local: &Local, closers: &[Mask]) -> Option<Vec<(u32, Vec<Mask>)>> {
+    let mut labels: Vec<Vec<Mask>> = vec![Vec::new(); local.nodes.len()];
+    let mut queue = std::collections::VecDeque::new();
+    for source in &local.sources {
+        labels.get_mut(*source as usize)?.push(0);
+        queue.push_back(*source);
+    }
+    while let Some(node) = queue.pop_front() {
+        let edges = local.out(node);
+        for edge in edges {
+            let to = *local.to.get(edge)?;
+            let more = match local.needs_all.get(to as usize).copied().unwrap_or(0) {
+                0 => {
+                    let closer = *closers.get(edge)?;
+                    labels.get(node as usize)?.iter().map(|mask| mask | closer).collect()
+                }
+                _ => joined(local, closers, &labels, to)?,
+            };
+            let label = labels.get_mut(to as usize)?;
+            if add(label, &more) && !queue.contains(&to) {
+                queue.push_back(to);
+            }
+            if label.len() > MASKS_MAX {
+                return None;
+            }
+        }
+    }
+    let goals = local.goals.iter();
+    goals.map(|(place, goal)| Some((*goal, labels.get(*place as usize)?.clone()))).collect()
+}
+
+/// Masks of a node that needs all steps: every choice of one way for each of them.
+fn joined(local: &Local, closers: &[Mask], labels: &[Vec<Mask>], node: u32) -> Option<Vec<Mask>> {
+    let mut all: Vec<Mask> = vec![0];
+    for edge in (0..local.to.len()).filter(|edge| local.to.get(*edge) == Some(&node)) {
+        let label = labels.get(*local.from.get(edge)? as usize)?;
+        let closer = *closers.get(edge)?;
+        let mut next = Vec::new();
+        for mask in &all {
+            add(&mut next, &label.iter().map(|it| it | mask | closer).collect::<Vec<_>>());
+        }
+        if next.len() > MASKS_MAX {
+            return None;
+        }
+        all = next;
+    }
+    Some(all)
+}
+
+/// Adds masks, keeps those that contain no other, sorted; says whether anything is new.
+pub(crate) fn add(label: &mut Vec<Mask>, more: &[Mask]) -> bool {
+    let mut is_new = false;
+    for mask in more {
+        // A way that fewer treatments close is left whenever one that more close is.
+        if label.iter().any(|known| known & mask == *known) {
+            continue;
+        }
+        label.retain(|known| known & mask != *mask);
+        let place = label.partition_point(|known| known < mask);
+        label.insert(place, *mask);
+        is_new = true;
+    }
+    is_new
+}
+
+/// Which candidates close which step of a world.
+pub(crate) fn closing(local: &Local, closers: &[(u32, u32)]) -> Vec<Mask> {
+    let mut masks = vec![0; local.edges.len()];
+    for (candidate, place) in closers {
+        if let Some(mask) = masks.get_mut(*place as usize) {
+            *mask |= 1 << candidate;
+        }
+    }
+    masks
+}
+
+/// Candidates that matter in every world, as those that change times do.
+pub(crate) fn timing(edits: &[Edit]) -> Mask {
+    edits
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| it.changes_time())
+        .map(|(at, _)| 1 << at)
+        .fold(0, |all, bit: Mask| all | bit)
+}
+
+/// Candidates that change what a loss costs wherever it happens.
+pub(crate) fn reshaping(edits: &[Edit]) -> Mask {
+    edits
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| it.restore.is_some() || !it.scaled.is_empty())
+        .map(|(at, _)| 1 << at)
+        .fold(0, |all, bit: Mask| all | bit)
+}
+
+/// The goals left in a world when these candidates are done.
+pub(crate) fn goals_left(direct: &Direct, chosen: Mask, room: &mut LocalRoom) -> Vec<u32> {
+    let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
+    direct.local.goals_left(&closed, room)
+}

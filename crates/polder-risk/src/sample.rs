@@ -1,0 +1,555 @@
+//! Draws the worlds and counts the losses, with treatments in the same worlds.
+//!
+//! Only worlds in which something happens are drawn; how often that is, is known exactly. A
+//! treatment is run again only in the worlds with a loss in which it closes a step on a way to it.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "sums are made with one place for each goal, class and set"
+)]
+
+use crate::draw::{self, Quantiles};
+use crate::effect::{Edit, Edits, Shares};
+use crate::ledger::{self, Direct, Ledger, Mask, Page};
+use crate::network::{Network, number};
+use crate::paths::{self, Ways};
+use crate::plan::members;
+use crate::timed::{Clock, Timed, Watch};
+use crate::world::{Block, Draws, Local, LocalRoom, Reach, Room};
+use polder_model::{Basis, Range};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Hours of outage for which the curve says how likely a longer one is.
+pub(crate) const CURVE_HOURS: [f64; 8] = [1.0, 4.0, 24.0, 72.0, 168.0, 336.0, 720.0, 1440.0];
+
+/// Ways noted in one world; a world in which all falls has as many as it has goals.
+const WAYS_PER_WORLD_MAX: usize = 16;
+
+/// Local graphs above this size are not searched for capabilities that no way goes around.
+const CHOKE_NODES_MAX: usize = 64;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Options {
+    /// The same seed gives the same result, to the last digit.
+    pub seed: u64,
+    /// Blocks of worlds that share their parameters: what is not known.
+    pub blocks: u64,
+    /// Worlds in each block: luck.
+    pub worlds_per_block: u64,
+    /// Hours of outage that weigh as much as one loss.
+    pub outage_hours_per_loss: f64,
+    /// Whether figures are exact where they can be; else all are sampled, to compare.
+    pub exact: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            blocks: 128,
+            worlds_per_block: 512,
+            outage_hours_per_loss: 48.0,
+            exact: true,
+        }
+    }
+}
+
+/// What is drawn, and what is done in it.
+pub(crate) struct Sample<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) options: Options,
+    /// Hours of a restore as things stand.
+    pub(crate) restore: Range,
+    pub(crate) edits: &'a [Edit],
+    /// Treatments done together, as numbers of edits.
+    pub(crate) sets: &'a [Vec<u32>],
+    /// The set whose losses are counted in full.
+    pub(crate) full: Option<usize>,
+    /// Whether ways, choke points and parameters are kept.
+    pub(crate) explains: bool,
+}
+
+/// Sums over the worlds of one block, for the estate as it is or as it would be.
+#[derive(Clone, Default)]
+pub(crate) struct Sums {
+    pub(crate) any: f64,
+    pub(crate) harm: f64,
+    pub(crate) hours: f64,
+    pub(crate) curve: [f64; 8],
+    pub(crate) goals: HashMap<u32, f64>,
+    pub(crate) records: Vec<f64>,
+}
+
+/// What one set avoids in one block.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Avoided {
+    pub(crate) sum: f64,
+    pub(crate) squares: f64,
+    /// Worlds that lose something, less those that still do.
+    pub(crate) any: f64,
+    /// Worlds that lose more than without it.
+    pub(crate) worse: f64,
+}
+
+/// Sums of one block.
+#[derive(Default)]
+pub(crate) struct BlockSums {
+    /// Probability that anything happens; sums count worlds in which something does.
+    pub(crate) weight: f64,
+    pub(crate) base: Sums,
+    pub(crate) after: Sums,
+    pub(crate) avoided: Vec<Avoided>,
+    pub(crate) ways: Ways,
+    pub(crate) choke: HashMap<u32, f64>,
+    pub(crate) losses: f64,
+    pub(crate) on_judgement: f64,
+    /// Probability of each variable, where it is kept.
+    pub(crate) probability: Vec<f64>,
+}
+
+/// Hours and harm of the goals reached.
+struct Outcome {
+    goals: Vec<u32>,
+    harm: f64,
+    hours: f64,
+}
+
+/// What a set does besides closing steps.
+struct Terms {
+    restore: Range,
+    scaled: Vec<(u32, f64)>,
+}
+
+/// What all blocks share.
+struct Common<'a> {
+    draws: Draws<'a>,
+    edits: Edits,
+    watch: Watch,
+    /// Sets that can matter in a world in which the treatment of this number closes something.
+    sets_of: Vec<Vec<usize>>,
+    global_sets: Vec<usize>,
+    scales: Vec<Vec<(u32, Quantiles)>>,
+}
+
+impl Sample<'_> {
+    /// Every block, in order.
+    pub(crate) fn blocks(&self) -> Vec<BlockSums> {
+        let common = self.common();
+        (0..self.options.blocks)
+            .into_par_iter()
+            .map_init(|| Worker::new(self, &common), |worker, number| worker.block(number))
+            .collect()
+    }
+
+    fn common(&self) -> Common<'_> {
+        let draws = Draws::new(self.network, self.options.seed);
+        let mut sets_of = vec![Vec::new(); self.edits.len()];
+        let mut global_sets = Vec::new();
+        for (at, set) in self.sets.iter().enumerate() {
+            set.iter().for_each(|edit| sets_of[*edit as usize].push(at));
+            if set.iter().any(|edit| self.edits[*edit as usize].is_global()) {
+                global_sets.push(at);
+            }
+        }
+        let tables = |edit: &Edit| -> Vec<(u32, Quantiles)> {
+            edit.scaled.iter().map(|(goal, factor)| (*goal, Quantiles::new(*factor))).collect()
+        };
+        Common {
+            edits: Edits::new(self.network, self.edits),
+            watch: Watch::new(&draws, self.edits),
+            draws,
+            sets_of,
+            global_sets,
+            scales: self.edits.iter().map(tables).collect(),
+        }
+    }
+
+    /// What every set of the treatments would leave; there are at most 64 of them.
+    pub(crate) fn ledger(&self) -> Ledger<'_> {
+        let common = self.common();
+        let pages: Vec<Page> = (0..self.options.blocks)
+            .into_par_iter()
+            .map_init(|| Worker::new(self, &common), |worker, number| worker.page(number))
+            .collect();
+        Ledger::new(
+            self,
+            pages,
+            Box::new(move |direct, chosen| self.again(&common, direct, chosen)),
+        )
+    }
+
+    /// Harm of one world with a set of candidates, run again.
+    fn again(&self, common: &Common<'_>, direct: &Direct, chosen: Mask) -> f64 {
+        let set: Vec<u32> = members(chosen).map(number).collect();
+        let goals = match direct.is_timed {
+            false => ledger::goals_left(direct, chosen, &mut LocalRoom::default()),
+            true => {
+                let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
+                let clock = Clock {
+                    draws: &common.draws,
+                    watch: &common.watch,
+                    edits: self.edits,
+                    local: &direct.local,
+                    world: direct.world,
+                    block: direct.block,
+                };
+                clock.run(&closed, &set).goals
+            }
+        };
+        self.outcome(goals, &self.terms(common, &set, direct.block), direct.quantile).harm
+    }
+
+    fn terms(&self, common: &Common<'_>, set: &[u32], block: u64) -> Terms {
+        let mut terms = Terms { restore: self.restore, scaled: Vec::new() };
+        for at in set {
+            let edit = &self.edits[*at as usize];
+            if let Some(restore) = edit.restore
+                && restore.mean() < terms.restore.mean()
+            {
+                terms.restore = restore;
+            }
+            for (goal, table) in &common.scales[*at as usize] {
+                let share = common.draws.share(table, edit.name ^ u64::from(*goal), block);
+                terms.scaled.push((*goal, share));
+            }
+        }
+        terms
+    }
+
+    fn outcome(&self, goals: Vec<u32>, terms: &Terms, quantile: f64) -> Outcome {
+        let mut harm = 0.0;
+        let mut down = 0.0;
+        for goal in &goals {
+            let it = &self.network.goals[*goal as usize];
+            let scaled = terms.scaled.iter().filter(|(at, _)| at == goal);
+            harm += it.weight * scaled.map(|(_, factor)| factor).product::<f64>();
+            down += f64::from(u8::from(it.takes_down));
+        }
+        let hours = if down > 0.0 { down * draw::quantile(terms.restore, quantile) } else { 0.0 };
+        Outcome { goals, harm: harm + hours / self.options.outage_hours_per_loss, hours }
+    }
+
+    /// Enters the losses of one world into a page.
+    fn enter(
+        &self,
+        page: &mut Page,
+        goals: Vec<(u32, Vec<Mask>)>,
+        restores: &[Range],
+        quantile: f64,
+    ) {
+        for (goal, masks) in goals {
+            let it = &self.network.goals[goal as usize];
+            let is_scaled = self.edits.iter().any(|edit| edit.scaled.iter().any(|it| it.0 == goal));
+            let slot = page.items.entry((is_scaled.then_some(goal), masks.clone())).or_default();
+            slot.resize(restores.len(), 0.0);
+            slot.iter_mut().for_each(|harm| *harm += it.weight);
+            if !it.takes_down {
+                continue;
+            }
+            // Hours do not shrink with the size of the loss.
+            let slot = page.items.entry((None, masks)).or_default();
+            slot.resize(restores.len(), 0.0);
+            for (harm, restore) in slot.iter_mut().zip(restores) {
+                *harm += draw::quantile(*restore, quantile) / self.options.outage_hours_per_loss;
+            }
+        }
+    }
+
+    fn add(&self, sums: &mut Sums, outcome: &Outcome, terms: &Terms) {
+        if outcome.goals.is_empty() {
+            return;
+        }
+        sums.any += 1.0;
+        sums.harm += outcome.harm;
+        sums.hours += outcome.hours;
+        for (slot, hours) in sums.curve.iter_mut().zip(CURVE_HOURS) {
+            *slot += f64::from(u8::from(outcome.hours > hours));
+        }
+        // Stores that share a class hold the same people: the largest counts.
+        let mut exposed: Vec<(u32, f64)> = Vec::new();
+        for goal in &outcome.goals {
+            *sums.goals.entry(*goal).or_default() += 1.0;
+            let scaled = terms.scaled.iter().filter(|(at, _)| at == goal);
+            let share: f64 = scaled.map(|(_, factor)| factor).product();
+            for (class, count) in &self.network.goals[*goal as usize].records {
+                match exposed.iter_mut().find(|(it, _)| it == class) {
+                    Some((_, most)) => *most = most.max(count * share),
+                    None => exposed.push((*class, count * share)),
+                }
+            }
+        }
+        for (class, count) in exposed {
+            let at = class as usize;
+            sums.records.resize(sums.records.len().max(at + 1), 0.0);
+            sums.records[at] += count;
+        }
+    }
+}
+
+/// Room for one thread.
+struct Worker<'a> {
+    sample: &'a Sample<'a>,
+    common: &'a Common<'a>,
+    reach: Reach<'a>,
+    room: Room,
+    local_room: LocalRoom,
+    closers: Vec<(u32, u32)>,
+    touched: Vec<usize>,
+    closed: Vec<bool>,
+}
+
+/// One world with a loss.
+struct World<'a> {
+    number: u64,
+    local: &'a Local,
+    quantile: f64,
+    /// Whether somebody may notice.
+    is_timed: bool,
+}
+
+impl<'a> Worker<'a> {
+    fn new(sample: &'a Sample<'a>, common: &'a Common<'a>) -> Self {
+        Self {
+            sample,
+            common,
+            reach: Reach::new(&common.draws),
+            room: Room::new(sample.network.node_count()),
+            local_room: LocalRoom::default(),
+            closers: Vec::new(),
+            touched: Vec::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    fn block(&mut self, number: u64) -> BlockSums {
+        let Self { sample, common, .. } = *self;
+        let shares = common.edits.shares(&common.draws, number);
+        let terms: Vec<Terms> =
+            sample.sets.iter().map(|set| sample.terms(common, set, number)).collect();
+        let as_is = sample.terms(common, &[], number);
+        let mut sums = BlockSums {
+            avoided: vec![Avoided::default(); sample.sets.len()],
+            ..BlockSums::default()
+        };
+        let needs_local = !sample.sets.is_empty() || sample.explains;
+        let block = self.worlds(number, needs_local, &mut |worker, world, _| {
+            let timed =
+                world.is_timed.then(|| worker.clock(world, number).run(&worker.closed, &[]));
+            let goals = match &timed {
+                Some(timed) => timed.goals.clone(),
+                None => worker.reach.goals.clone(),
+            };
+            let base = sample.outcome(goals, &as_is, world.quantile);
+            sample.add(&mut sums.base, &base, &as_is);
+            if sample.explains {
+                worker.explain(world, timed.as_ref(), &base, &mut sums);
+            }
+            worker.treat(world, number, &shares, &terms, &base, &mut sums);
+        });
+        sums.weight = block.any;
+        if sample.explains {
+            let count = sample.network.variables.len();
+            sums.probability = (0..count).map(|at| block.probability(at)).collect();
+        }
+        sums
+    }
+
+    /// Draws every world of a block, and shows those that lose something if nobody notices.
+    fn worlds(
+        &mut self,
+        number: u64,
+        needs_local: bool,
+        show: &mut dyn FnMut(&mut Self, &World<'_>, &Block),
+    ) -> Block {
+        let Self { sample, common, .. } = *self;
+        let block = common.draws.block(number);
+        let is_timed = sample.network.is_timed() || sample.edits.iter().any(Edit::changes_time);
+        for at in 0..sample.options.worlds_per_block {
+            let world = number * sample.options.worlds_per_block + at;
+            if !self.reach.run(world, &block) {
+                continue;
+            }
+            let local = match needs_local || is_timed {
+                true => self.reach.local(world, &block, is_timed, &mut self.room),
+                false => Local::default(),
+            };
+            self.closed.clear();
+            self.closed.resize(local.edges.len(), false);
+            let quantile = common.draws.uniform(draw::name("restore"), world);
+            let mut it = World { number: world, local: &local, quantile, is_timed: false };
+            it.is_timed = is_timed && self.clock(&it, number).matters();
+            show(self, &it, &block);
+        }
+        block
+    }
+
+    /// What the worlds of a block add to a ledger.
+    fn page(&mut self, number: u64) -> Page {
+        let Self { sample, common, .. } = *self;
+        let shares = common.edits.shares(&common.draws, number);
+        let worlds = (sample.options.blocks * sample.options.worlds_per_block) as f64;
+        let restores = ledger::restores(sample);
+        let always = ledger::timing(sample.edits);
+        let mut page = Page::default();
+        let mut direct = Vec::new();
+        let block = self.worlds(number, true, &mut |worker, world, _| {
+            let mut closers = std::mem::take(&mut worker.closers);
+            common.edits.closers(&common.draws, world.local, world.number, &shares, &mut closers);
+            let closing = ledger::closing(world.local, &closers);
+            worker.closers = closers;
+            let masks = match world.is_timed {
+                true => None,
+                false => ledger::masks(world.local, &closing),
+            };
+            match masks {
+                Some(goals) => sample.enter(&mut page, goals, &restores, world.quantile),
+                None => direct.push(Direct {
+                    world: world.number,
+                    block: number,
+                    weight: 0.0,
+                    quantile: world.quantile,
+                    is_timed: world.is_timed,
+                    local: world.local.clone(),
+                    touched: closing.iter().fold(always, |all, it| all | it)
+                        | ledger::reshaping(sample.edits),
+                    closers: closing,
+                }),
+            }
+        });
+        let weight = block.any / worlds;
+        page.items.values_mut().flatten().for_each(|harm| *harm *= weight);
+        direct.iter_mut().for_each(|it| it.weight = weight);
+        page.direct = direct;
+        page
+    }
+
+    fn clock<'b>(&'b self, world: &World<'b>, block: u64) -> Clock<'b> {
+        Clock {
+            draws: &self.common.draws,
+            watch: &self.common.watch,
+            edits: self.sample.edits,
+            local: world.local,
+            world: world.number,
+            block,
+        }
+    }
+
+    /// Runs every set that can matter in this world.
+    fn treat(
+        &mut self,
+        world: &World<'_>,
+        block: u64,
+        shares: &Shares,
+        terms: &[Terms],
+        base: &Outcome,
+        sums: &mut BlockSums,
+    ) {
+        let (sample, common) = (self.sample, self.common);
+        if sample.sets.is_empty() {
+            return;
+        }
+        let mut closers = std::mem::take(&mut self.closers);
+        common.edits.closers(&common.draws, world.local, world.number, shares, &mut closers);
+        self.touched.clear();
+        self.touched.extend_from_slice(&common.global_sets);
+        let mut last = None;
+        for (edit, _) in &closers {
+            if last != Some(*edit) {
+                self.touched.extend_from_slice(&common.sets_of[*edit as usize]);
+                last = Some(*edit);
+            }
+        }
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        let mut full_seen = false;
+        for at in std::mem::take(&mut self.touched) {
+            full_seen |= sample.full == Some(at);
+            let set = &sample.sets[at];
+            let mut closes = false;
+            for edit in set {
+                let first = closers.partition_point(|(it, _)| it < edit);
+                for (_, place) in closers[first..].iter().take_while(|(it, _)| it == edit) {
+                    self.closed[*place as usize] = true;
+                    closes = true;
+                }
+            }
+            let goals = if world.is_timed {
+                self.clock(world, block).run(&self.closed, set).goals
+            } else if closes {
+                world.local.goals_left(&self.closed, &mut self.local_room)
+            } else {
+                base.goals.clone()
+            };
+            if closes {
+                self.closed.fill(false);
+            }
+            let after = sample.outcome(goals, &terms[at], world.quantile);
+            let avoided = base.harm - after.harm;
+            let slot = &mut sums.avoided[at];
+            slot.sum += avoided;
+            slot.squares += avoided * avoided;
+            slot.any += f64::from(u8::from(!base.goals.is_empty()));
+            slot.any -= f64::from(u8::from(!after.goals.is_empty()));
+            slot.worse += f64::from(u8::from(avoided < 0.0));
+            if sample.full == Some(at) {
+                sample.add(&mut sums.after, &after, &terms[at]);
+            }
+        }
+        // In a world the full set does not touch, all stays as it is.
+        if let Some(full) = sample.full
+            && !full_seen
+        {
+            sample.add(&mut sums.after, base, &terms[full]);
+        }
+        self.closers = closers;
+    }
+
+    /// Notes the ways of this world, and the capabilities that none of them goes around.
+    fn explain(
+        &mut self,
+        world: &World<'_>,
+        timed: Option<&Timed>,
+        base: &Outcome,
+        sums: &mut BlockSums,
+    ) {
+        let network = self.sample.network;
+        let most = WAYS_PER_WORLD_MAX;
+        for goal in base.goals.iter().take(most) {
+            let path = match timed {
+                Some(timed) => {
+                    let place = world.local.goals.iter().find(|(_, it)| it == goal);
+                    place.map_or_else(Vec::new, |(place, _)| timed.path(world.local, *place))
+                }
+                None => self.reach.path(network.goal_nodes[*goal as usize]),
+            };
+            let is_judged = path.iter().flat_map(|edge| network.needs(*edge)).any(|variable| {
+                let it = &network.variables[*variable as usize];
+                it.basis == Basis::Judgement && it.range.low < it.range.high
+            });
+            sums.losses += 1.0;
+            sums.on_judgement += f64::from(u8::from(is_judged));
+            paths::note(&mut sums.ways, network, &path);
+        }
+        if base.goals.is_empty() || world.local.nodes.len() > CHOKE_NODES_MAX {
+            return;
+        }
+        for place in 0..world.local.nodes.len() {
+            let is_end = world.local.goals.iter().any(|(goal, _)| *goal as usize == place);
+            let node = world.local.nodes[place];
+            if is_end || network.sources.contains(&node) {
+                continue;
+            }
+            let start = world.local.start[place] as usize..world.local.start[place + 1] as usize;
+            self.closed[start.clone()].fill(true);
+            let left = world.local.goals_left(&self.closed, &mut self.local_room).len();
+            self.closed[start].fill(false);
+            let lost = world.local.goals.len().saturating_sub(left);
+            if lost > 0 {
+                let share = lost as f64 / world.local.goals.len() as f64;
+                *sums.choke.entry(node).or_default() += share;
+            }
+        }
+    }
+}

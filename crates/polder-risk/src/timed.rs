@@ -1,0 +1,195 @@
+//! A world in time: when each capability is reached, and when somebody notices.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "every index is a place of the local graph it belongs to"
+)]
+
+use crate::compile::delay_hours;
+use crate::draw::{self, Quantiles};
+use crate::effect::Edit;
+use crate::network::{NONE, number};
+use crate::world::{Draws, Local};
+use polder_model::Range;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Sensors with tables for their ranges.
+pub(crate) struct Watch {
+    /// For each sensor: its own values, then those some treatment would give it.
+    sensors: Vec<Vec<Values>>,
+    /// For each treatment: sensor and place in its list.
+    replaced: Vec<Vec<(usize, usize)>>,
+}
+
+struct Values {
+    notices: Quantiles,
+    hours: Quantiles,
+    hours_mean: f64,
+}
+
+impl Values {
+    fn new(notices: Range, hours: Range) -> Self {
+        let (notices, hours_mean) = (Quantiles::new(notices), hours.mean());
+        Self { notices, hours: Quantiles::new(hours), hours_mean }
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(draws: &Draws<'_>, edits: &[Edit]) -> Self {
+        let mut sensors: Vec<Vec<Values>> = draws
+            .network
+            .sensors
+            .iter()
+            .map(|it| vec![Values::new(it.notices, it.hours)])
+            .collect();
+        let mut replaced = Vec::new();
+        for edit in edits {
+            let mut places = Vec::new();
+            for (sensor, notices, hours) in &edit.notices {
+                if let Some(list) = sensors.get_mut(*sensor as usize) {
+                    places.push((*sensor as usize, list.len()));
+                    list.push(Values::new(*notices, *hours));
+                }
+            }
+            replaced.push(places);
+        }
+        Self { sensors, replaced }
+    }
+}
+
+/// What a world in time came to.
+pub(crate) struct Timed {
+    /// Goals reached before somebody acted.
+    pub(crate) goals: Vec<u32>,
+    /// The step by which each node was first reached, by places of the local graph.
+    parent: Vec<u32>,
+}
+
+impl Timed {
+    /// The steps to a node, as edges of the network.
+    pub(crate) fn path(&self, local: &Local, place: u32) -> Vec<u32> {
+        let mut path = Vec::new();
+        let mut at = place;
+        while self.parent[at as usize] != NONE {
+            let edge = self.parent[at as usize] as usize;
+            path.push(local.edges[edge]);
+            at = local.from[edge];
+        }
+        path.reverse();
+        path
+    }
+}
+
+/// One world, with the times at which things happen.
+pub(crate) struct Clock<'a> {
+    pub(crate) draws: &'a Draws<'a>,
+    pub(crate) watch: &'a Watch,
+    pub(crate) edits: &'a [Edit],
+    pub(crate) local: &'a Local,
+    pub(crate) world: u64,
+    pub(crate) block: u64,
+}
+
+impl Clock<'_> {
+    /// Reaches in the order of time until somebody has acted. `treatments` are numbers of edits.
+    pub(crate) fn run(&self, closed: &[bool], treatments: &[u32]) -> Timed {
+        let local = self.local;
+        let hours = self.hours(treatments);
+        let acts = self.acts(treatments);
+        let mut parent = vec![NONE; local.nodes.len()];
+        let mut arrival = vec![f64::INFINITY; local.nodes.len()];
+        let mut met = vec![(0_u32, 0.0_f64); local.nodes.len()];
+        let mut done = vec![false; local.nodes.len()];
+        let mut end = f64::INFINITY;
+        let mut heap = BinaryHeap::new();
+        for source in &local.sources {
+            arrival[*source as usize] = 0.0;
+            heap.push(Reverse((0_u64, *source)));
+        }
+        while let Some(Reverse((_, node))) = heap.pop() {
+            let now = arrival[node as usize];
+            if std::mem::replace(&mut done[node as usize], true) {
+                continue;
+            }
+            if now >= end {
+                done[node as usize] = false;
+                break;
+            }
+            if let Some(lag) = acts.get(node as usize) {
+                end = end.min(now + lag);
+            }
+            for edge in local.out(node).filter(|edge| !closed[*edge]) {
+                let to = local.to[edge] as usize;
+                let mut then = now + hours[edge];
+                let needed = local.needs_all.get(to).copied().unwrap_or(0);
+                if needed > 0 {
+                    met[to] = (met[to].0 + 1, met[to].1.max(then));
+                    then = met[to].1;
+                    if met[to].0 < needed {
+                        continue;
+                    }
+                }
+                if then < arrival[to] {
+                    arrival[to] = then;
+                    parent[to] = number(edge);
+                    // Times are not negative, so their bits are in the order of their values.
+                    heap.push(Reverse((then.to_bits(), local.to[edge])));
+                }
+            }
+        }
+        let reached = |(place, goal): &(u32, u32)| done[*place as usize].then_some(*goal);
+        Timed { goals: local.goals.iter().filter_map(reached).collect(), parent }
+    }
+
+    /// Hours each step takes in this world.
+    fn hours(&self, treatments: &[u32]) -> Vec<f64> {
+        let network = self.draws.network;
+        let edits = || treatments.iter().map(|at| &self.edits[*at as usize]);
+        let hours = |edge: &u32| {
+            let slower: u8 = edits()
+                .flat_map(|it| &it.slowed)
+                .filter(|(slowed, _)| slowed == edge)
+                .map(|(_, classes)| *classes)
+                .sum();
+            let delay = network.delay[*edge as usize].slower(slower);
+            let quantile = self.draws.uniform(network.edge_name(*edge) ^ 0xde1a, self.world);
+            delay_hours(delay, quantile)
+        };
+        self.local.edges.iter().map(hours).collect()
+    }
+
+    /// For each place, hours after which somebody acts when it is used; infinite when nobody does.
+    fn acts(&self, treatments: &[u32]) -> Vec<f64> {
+        let mut acts = vec![f64::INFINITY; self.local.nodes.len()];
+        for (at, sensor) in self.draws.network.sensors.iter().enumerate() {
+            let list = &self.watch.sensors[at];
+            let replaced = treatments
+                .iter()
+                .flat_map(|it| &self.watch.replaced[*it as usize])
+                .filter(|(sensor, _)| *sensor == at)
+                .map(|(_, place)| &list[*place])
+                .min_by(|a, b| a.hours_mean.total_cmp(&b.hours_mean));
+            let values = replaced.unwrap_or(&list[0]);
+            let shared = draw::uniform(self.draws.seed ^ 0x5eed, sensor.name, self.block);
+            if self.draws.uniform(sensor.name, self.world) >= values.notices.at(shared) {
+                continue;
+            }
+            let lag = values.hours.at(self.draws.uniform(sensor.name ^ 0x1a9, self.world));
+            for (place, node) in self.local.nodes.iter().enumerate() {
+                if sensor.watches.contains(node) {
+                    acts[place] = acts[place].min(lag);
+                }
+            }
+        }
+        acts
+    }
+
+    /// Whether any sensor notices anything in this world, whatever treatment is chosen.
+    pub(crate) fn matters(&self) -> bool {
+        self.draws.network.sensors.iter().zip(&self.watch.sensors).any(|(sensor, list)| {
+            let shared = draw::uniform(self.draws.seed ^ 0x5eed, sensor.name, self.block);
+            let draw = self.draws.uniform(sensor.name, self.world);
+            list.iter().any(|it| draw < it.notices.at(shared))
+        })
+    }
+}
