@@ -42,6 +42,9 @@ pub(crate) struct Direct {
     pub(crate) touched: Mask,
 }
 
+/// Harm of a world when these candidates are done.
+pub(crate) type Evaluate<'a> = Box<dyn Fn(&Direct, Mask) -> f64 + 'a>;
+
 /// What a block of worlds adds.
 #[derive(Default)]
 pub(crate) struct Page {
@@ -55,15 +58,11 @@ pub(crate) struct Ledger<'a> {
     pub(crate) items: Vec<Item>,
     direct: Vec<Direct>,
     memo: HashMap<(usize, Mask), f64>,
-    evaluate: Box<dyn Fn(&Direct, Mask) -> f64 + 'a>,
+    evaluate: Evaluate<'a>,
 }
 
 impl<'a> Ledger<'a> {
-    pub(crate) fn new(
-        sample: &'a Sample<'a>,
-        pages: Vec<Page>,
-        evaluate: Box<dyn Fn(&Direct, Mask) -> f64 + 'a>,
-    ) -> Self {
+    pub(crate) fn new(sample: &'a Sample<'a>, pages: Vec<Page>, evaluate: Evaluate<'a>) -> Self {
         let mut all: BTreeMap<(Option<u32>, Vec<Mask>), Vec<f64>> = BTreeMap::new();
         let mut direct = Vec::new();
         for page in pages {
@@ -109,6 +108,11 @@ impl<'a> Ledger<'a> {
     /// Whether every world reduced to masks and no candidate changes restores or sizes.
     pub(crate) fn is_plain(&self) -> bool {
         self.direct.is_empty() && !self.sample.edits.iter().any(Edit::is_global)
+    }
+
+    /// How many worlds are run again for each set.
+    pub(crate) fn direct_worlds(&self) -> usize {
+        self.direct.len()
     }
 
     /// Place of the shortest restore these candidates give.

@@ -16,6 +16,9 @@ const BUNDLES_MAX: usize = 24;
 /// Rounds of the local search.
 const ROUNDS_MAX: usize = 40;
 
+/// Worlds that may be run again: about a second.
+const RUNS_MAX: usize = 1_000_000;
+
 /// Differences below this are rounding.
 const SAME: f64 = 1e-12;
 
@@ -63,7 +66,8 @@ pub(crate) struct Found {
 pub(crate) fn search(ledger: &mut Ledger<'_>, candidates: &[Candidate], limit: Limit) -> Found {
     let base = ledger.harm(0);
     let mut it = Searcher { ledger, candidates, limit, base };
-    let (chosen, search) = match candidates.len() <= EXHAUSTIVE_MAX {
+    let runs = it.set_count() * it.ledger.direct_worlds();
+    let (chosen, search) = match candidates.len() <= EXHAUSTIVE_MAX && runs <= RUNS_MAX {
         true => (it.exhaustive(), Search::Exhaustive),
         false => (it.local(), Search::Local),
     };
@@ -117,6 +121,17 @@ impl Searcher<'_, '_> {
         a.1 > b.1 + SAME || (a.1 > b.1 - SAME && self.hours(a.0) < self.hours(b.0) - SAME)
     }
 
+    /// How many sets there are of the number allowed.
+    fn set_count(&self) -> usize {
+        let mut sets = 0_usize;
+        let mut choose = 1_usize;
+        for size in 0..=self.limit.count.min(self.candidates.len()) {
+            sets = sets.saturating_add(choose);
+            choose = choose.saturating_mul(self.candidates.len() - size) / (size + 1);
+        }
+        sets
+    }
+
     fn exhaustive(&mut self) -> Mask {
         let mut best = (0, 0.0);
         for chosen in 1..(1_u64 << self.candidates.len()) {
@@ -132,7 +147,10 @@ impl Searcher<'_, '_> {
     }
 
     fn local(&mut self) -> Mask {
-        let moves = self.moves();
+        let mut moves = self.moves();
+        if moves.len() * self.ledger.direct_worlds() * 8 > RUNS_MAX {
+            moves.retain(|it| it.count_ones() == 1);
+        }
         let mut best = (0, 0.0);
         for by_hour in [false, true] {
             let chosen = self.greedy(0, &moves, by_hour);
@@ -214,12 +232,14 @@ impl Searcher<'_, '_> {
     /// Drops one or two and fills up again, until nothing gets better.
     fn refill(&mut self, start: (Mask, f64), moves: &[Mask]) -> (Mask, f64) {
         let mut best = start;
-        for _ in 0..ROUNDS_MAX {
+        let rounds = if self.ledger.direct_worlds() > 0 { 2 } else { ROUNDS_MAX };
+        for _ in 0..rounds {
             let inside: Vec<usize> = members(best.0).collect();
             let ones = inside.iter().map(|a| 1 << a);
             let twos = inside
                 .iter()
                 .flat_map(|a| inside.iter().filter(move |b| a < *b).map(move |b| 1 << a | 1 << b));
+            let twos = twos.take(if self.ledger.direct_worlds() > 0 { 0 } else { usize::MAX });
             let drops: Vec<Mask> = ones.chain(twos).collect();
             let mut found = best;
             for drop in drops {

@@ -20,6 +20,12 @@ const PATHS_MAX: usize = 12;
 /// Choke points that are kept.
 const CHOKE_POINTS_MAX: usize = 8;
 
+/// Losses that must be seen for an error of about one per cent.
+const LOSSES_WANTED: f64 = 8192.0;
+
+/// Treatments that are priced in all worlds; the others could not come near the plan.
+const RACERS: usize = 24;
+
 /// Steps of a graph up to which an exact solution is tried.
 const EXACT_EDGES_MAX: usize = 20_000;
 
@@ -163,17 +169,16 @@ pub fn price(
     let compiled = Compiled::new(graph);
     let edits: Vec<Edit> = treatments.iter().map(|it| Edit::of(&compiled, it)).collect();
     let pricer = Pricer { compiled: &compiled, treatments, edits: &edits, restore, options };
-    let singles: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
-    let base = pricer.sample(options, &singles, None, true);
-    let mut values = pricer.values(&base);
+    let options = pricer.enough();
+    let pricer = Pricer { options, ..pricer };
+    let mut values = pricer.race();
     let (order, bound, found, how, candidates) = pricer.choose(&values, request);
     // A fresh seed for the figures shown, so that the winner's luck is not counted (winner's curse).
     let fresh = Options { seed: options.seed ^ 0xf5e5, ..options };
-    let sets = plan_sets(&order);
-    let shown = pricer.sample(fresh, &sets, Some(0), true);
-    let plan = pricer.plan(&order, &shown, (bound, found, how, candidates));
+    let shown = pricer.sample(fresh, std::slice::from_ref(&order), Some(0), true);
+    let plan = pricer.plan(&order, fresh, &shown, (bound, found, how, candidates));
     rank(&mut values);
-    pricer.summarize(fresh, values, plan, &order, &base, &shown)
+    pricer.summarize(fresh, values, plan, &order, &shown)
 }
 
 struct Pricer<'a> {
@@ -184,9 +189,53 @@ struct Pricer<'a> {
     options: Options,
 }
 
+/// Order, bound, worth in the search, how it was found, and among how many.
 type Choice = (Vec<u32>, f64, f64, Search, usize);
 
 impl Pricer<'_> {
+    /// As many worlds as it takes to see the wanted number of losses.
+    fn enough(&self) -> Options {
+        let few = self.few(self.options);
+        let blocks = self.sample(few, &[], None, false);
+        let seen: f64 = blocks.iter().map(|it| it.base.any).sum();
+        let drawn = (few.blocks * few.worlds_per_block) as f64;
+        let wanted = LOSSES_WANTED / (seen / drawn).max(1e-6) / few.blocks as f64;
+        let most = self.options.worlds_per_block;
+        // Rounded to powers of two, so that a small change of the host leaves the worlds the same.
+        let worlds = std::iter::successors(Some(few.worlds_per_block), |it| Some(it * 2))
+            .find(|it| *it as f64 >= wanted || *it >= most);
+        Options { worlds_per_block: worlds.unwrap_or(most).min(most), ..self.options }
+    }
+
+    /// Prices every treatment in few worlds, and the best of them again in all.
+    fn race(&self) -> Vec<TreatmentValue> {
+        let singles: Vec<Vec<u32>> = (0..self.edits.len()).map(|at| vec![number(at)]).collect();
+        let all = self.options;
+        if self.edits.len() <= RACERS {
+            return self.values(&self.sample(all, &singles, None, false), all, &singles);
+        }
+        let few = self.few(all);
+        let mut values = self.values(&self.sample(few, &singles, None, false), few, &singles);
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        let avoided = |at: &usize| values.get(*at).map_or(0.0, |it| it.worth.avoided);
+        order.sort_by(|a, b| avoided(b).total_cmp(&avoided(a)).then(a.cmp(b)));
+        order.truncate(RACERS);
+        let best: Vec<Vec<u32>> = order.iter().map(|at| vec![number(*at)]).collect();
+        let again = self.sample(all, &best, None, false);
+        for (at, value) in order.into_iter().zip(self.values(&again, all, &best)) {
+            if let Some(slot) = values.get_mut(at) {
+                *slot = value;
+            }
+        }
+        values
+    }
+
+    /// An eighth of the worlds, for what needs less precision.
+    fn few(&self, options: Options) -> Options {
+        let worlds_per_block = (options.worlds_per_block / 8).max(32).min(options.worlds_per_block);
+        Options { worlds_per_block, ..options }
+    }
+
     fn sample(
         &self,
         options: Options,
@@ -198,8 +247,14 @@ impl Pricer<'_> {
         Sample { network, options, restore, edits, sets, full, explains }.blocks()
     }
 
-    fn values(&self, base: &[BlockSums]) -> Vec<TreatmentValue> {
-        let worlds = self.options.worlds_per_block as f64;
+    /// What each set of one treatment is worth.
+    fn values(
+        &self,
+        base: &[BlockSums],
+        options: Options,
+        sets: &[Vec<u32>],
+    ) -> Vec<TreatmentValue> {
+        let worlds = options.worlds_per_block as f64;
         let count = base.len().max(1) as f64;
         let any = base.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
         let value = |(at, treatment): (usize, &&Treatment)| {
@@ -212,7 +267,8 @@ impl Pricer<'_> {
                 ties_with_next: false,
             }
         };
-        self.treatments.iter().enumerate().map(value).collect()
+        let treatment = |set: &Vec<u32>| self.treatments.get(*set.first()? as usize);
+        sets.iter().filter_map(treatment).enumerate().map(value).collect()
     }
 
     /// The best set, in order, with its bound, its worth in the search, and how it was found.
@@ -286,10 +342,13 @@ impl Pricer<'_> {
     fn plan(
         &self,
         order: &[u32],
-        shown: &[BlockSums],
+        fresh: Options,
+        all_worlds: &[BlockSums],
         (bound, found, search, candidates): (f64, f64, Search, usize),
     ) -> Plan {
-        let worlds = self.options.worlds_per_block as f64;
+        let few = self.few(fresh);
+        let shown = &self.sample(few, &plan_sets(order), None, false);
+        let worlds = few.worlds_per_block as f64;
         let count = shown.len().max(1) as f64;
         let any = shown.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
         let steps = order.len();
@@ -315,7 +374,8 @@ impl Pricer<'_> {
             })
         };
         let steps = order.iter().enumerate().filter_map(step).collect();
-        Plan { steps, avoided: all, bound, found, search, candidates }
+        let avoided = worth(all_worlds, 0, fresh.worlds_per_block as f64).0;
+        Plan { steps, avoided, bound, found, search, candidates }
     }
 
     fn summarize(
@@ -324,7 +384,6 @@ impl Pricer<'_> {
         treatments: Vec<TreatmentValue>,
         plan: Plan,
         order: &[u32],
-        base: &[BlockSums],
         shown: &[BlockSums],
     ) -> Pricing {
         let (compiled, network) = (self.compiled, &self.compiled.network);
@@ -388,7 +447,7 @@ impl Pricer<'_> {
             paths: paths::shares(&ways, compiled, PATHS_MAX),
             choke_points: choke_points(compiled, shown),
             on_judgement: if losses > 0.0 { judged / losses } else { 0.0 },
-            measure: measure(compiled, base),
+            measure: measure(compiled, shown),
         }
     }
 }
@@ -396,8 +455,8 @@ impl Pricer<'_> {
 /// Exact figures, where time does not matter and the graph is small enough.
 struct Exact {
     /// Any loss, now and after; then each goal, now and after.
-    any: [Option<Band>; 2],
-    goals: Vec<[Option<Band>; 2]>,
+    any: (Option<Band>, Option<Band>),
+    goals: Vec<(Option<Band>, Option<Band>)>,
 }
 
 impl Exact {
@@ -407,22 +466,23 @@ impl Exact {
             order.iter().filter_map(|at| pricer.edits.get(*at as usize)).collect();
         let is_timed = network.is_timed() || chosen.iter().any(|it| it.changes_time());
         if is_timed || !options.exact || network.edge_count() > EXACT_EDGES_MAX {
-            return Self { any: [None; 2], goals: Vec::new() };
+            return Self { any: (None, None), goals: Vec::new() };
         }
         let after = network.edited(&chosen);
-        let both = [network, &after];
-        let solve = |targets: &[u32]| both.map(|it| solve(it, targets, options));
+        let solve =
+            |targets: &[u32]| (solve(network, targets, options), solve(&after, targets, options));
         let any = solve(&network.goal_nodes);
         let goals = network.goal_nodes.iter().map(|node| solve(&[*node])).collect();
         Self { any, goals }
     }
 
     fn any(&self, after: bool) -> Option<Band> {
-        self.any[usize::from(after)]
+        if after { self.any.1 } else { self.any.0 }
     }
 
     fn goal(&self, goal: u32, after: bool) -> Option<Band> {
-        self.goals.get(goal as usize).and_then(|it| it[usize::from(after)])
+        let (now, later) = self.goals.get(goal as usize)?;
+        if after { *later } else { *now }
     }
 }
 
@@ -468,11 +528,13 @@ fn choke_points(compiled: &Compiled<'_>, shown: &[BlockSums]) -> Vec<(NodeId, f6
     let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
     let mut losses = 0.0;
     for block in shown {
-        losses += block.weight * block.base.any;
+        // Each searched world stands for its share of the losses of the block.
+        let stands_for = block.weight * block.base.any / block.choke_worlds.max(1.0);
+        losses += stands_for * block.choke_worlds;
         let mut choke: Vec<(&u32, &f64)> = block.choke.iter().collect();
         choke.sort_by_key(|(node, _)| **node);
         choke.iter().for_each(|(node, sum)| {
-            *sums.entry(**node).or_default() += block.weight * **sum;
+            *sums.entry(**node).or_default() += stands_for * **sum;
         });
     }
     let mut points: Vec<(NodeId, f64)> = sums

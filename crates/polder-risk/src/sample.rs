@@ -26,6 +26,9 @@ pub(crate) const CURVE_HOURS: [f64; 8] = [1.0, 4.0, 24.0, 72.0, 168.0, 336.0, 72
 /// Ways noted in one world; a world in which all falls has as many as it has goals.
 const WAYS_PER_WORLD_MAX: usize = 16;
 
+/// Worlds that a search runs again for each set it tries.
+const DIRECT_MAX: u64 = 512;
+
 /// Local graphs above this size are not searched for capabilities that no way goes around.
 const CHOKE_NODES_MAX: usize = 64;
 
@@ -36,7 +39,7 @@ pub struct Options {
     pub seed: u64,
     /// Blocks of worlds that share their parameters: what is not known.
     pub blocks: u64,
-    /// Worlds in each block: luck.
+    /// Worlds in each block at most: luck. Where losses are common, fewer tell as much.
     pub worlds_per_block: u64,
     /// Hours of outage that weigh as much as one loss.
     pub outage_hours_per_loss: f64,
@@ -49,12 +52,15 @@ impl Default for Options {
         Self {
             seed: 1,
             blocks: 128,
-            worlds_per_block: 512,
+            worlds_per_block: 256,
             outage_hours_per_loss: 48.0,
             exact: true,
         }
     }
 }
+
+/// Worlds of a block that are searched for them: shares of a few per cent need no more.
+const CHOKE_WORLDS_MAX: f64 = 16.0;
 
 /// What is drawn, and what is done in it.
 pub(crate) struct Sample<'a> {
@@ -103,6 +109,8 @@ pub(crate) struct BlockSums {
     pub(crate) avoided: Vec<Avoided>,
     pub(crate) ways: Ways,
     pub(crate) choke: HashMap<u32, f64>,
+    /// Worlds in which choke points were searched for.
+    pub(crate) choke_worlds: f64,
     pub(crate) losses: f64,
     pub(crate) on_judgement: f64,
     /// Probability of each variable, where it is kept.
@@ -394,6 +402,8 @@ impl<'a> Worker<'a> {
         let always = ledger::timing(sample.edits);
         let mut page = Page::default();
         let mut direct = Vec::new();
+        let direct_max = (DIRECT_MAX / sample.options.blocks.max(1)).max(1);
+        let mut direct_count = 0_u64;
         let block = self.worlds(number, true, &mut |worker, world, _| {
             let mut closers = std::mem::take(&mut worker.closers);
             common.edits.closers(&common.draws, world.local, world.number, &shares, &mut closers);
@@ -405,6 +415,7 @@ impl<'a> Worker<'a> {
             };
             match masks {
                 Some(goals) => sample.enter(&mut page, goals, &restores, world.quantile),
+                None if direct_count >= direct_max => direct_count += 1,
                 None => direct.push(Direct {
                     world: world.number,
                     block: number,
@@ -417,10 +428,13 @@ impl<'a> Worker<'a> {
                     closers: closing,
                 }),
             }
+            direct_count = direct_count.max(direct.len() as u64);
         });
         let weight = block.any / worlds;
         page.items.values_mut().flatten().for_each(|harm| *harm *= weight);
-        direct.iter_mut().for_each(|it| it.weight = weight);
+        // Worlds of a block are alike, so the first stand for all of them.
+        let scale = direct_count as f64 / direct.len().max(1) as f64;
+        direct.iter_mut().for_each(|it| it.weight = weight * scale);
         page.direct = direct;
         page
     }
@@ -532,9 +546,11 @@ impl<'a> Worker<'a> {
             sums.on_judgement += f64::from(u8::from(is_judged));
             paths::note(&mut sums.ways, network, &path);
         }
-        if base.goals.is_empty() || world.local.nodes.len() > CHOKE_NODES_MAX {
+        let is_large = world.local.nodes.len() > CHOKE_NODES_MAX;
+        if base.goals.is_empty() || is_large || sums.choke_worlds >= CHOKE_WORLDS_MAX {
             return;
         }
+        sums.choke_worlds += 1.0;
         for place in 0..world.local.nodes.len() {
             let is_end = world.local.goals.iter().any(|(goal, _)| *goal as usize == place);
             let node = world.local.nodes[place];

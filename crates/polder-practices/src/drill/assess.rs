@@ -1,7 +1,7 @@
 //! Judges backups and restores.
 
 use crate::practice::Scene;
-use polder_model::{Evidence, Finding, Model, NodeKind, Range};
+use polder_model::{Delay, Evidence, Finding, Model, NodeKind, Range};
 
 /// Days after which a practised restore no longer counts.
 const DRILL_DAYS_MAX: i64 = 365;
@@ -60,6 +60,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
                 Vec::new(),
                 first,
             );
+            graph.takes(&edge, Delay::Day);
             let mut finding = Finding::new(
                 "drill/destroyable",
                 "backup",

@@ -3,10 +3,12 @@
 mod confinement;
 mod products;
 mod service;
+mod time;
 
 pub use confinement::{Feature, confinement, escape, features};
 pub use products::future_flaw;
 pub use service::{Service, product_of, services};
+pub(crate) use time::{integrity, integrity_sensor, logs, logs_sensor, take_time, watch};
 
 use polder_model::facts::{Facts, PortVerdict, Protocol};
 use polder_model::{
@@ -27,8 +29,6 @@ pub struct Estate {
     pub local: NodeId,
     /// Controls the host.
     pub root: NodeId,
-    /// An attacker goes unnoticed long enough.
-    pub unnoticed: VariableId,
 }
 
 impl Estate {
@@ -42,17 +42,8 @@ impl Estate {
             graph.node(NodeKind::Zone, "zone:local", format!("talks to services on {host} itself"));
         let root = graph.node(NodeKind::Root, "root", format!("controls {host} as root"));
         graph.goal(&root, format!("control of {host}"));
-        let unnoticed = graph.variable(
-            "unnoticed",
-            "an attacker goes unnoticed until the harm is done",
-            Estimate::published(
-                Range::new(0.80, 0.93, 0.99),
-                "M-Trends 2025 and 2026: median dwell time 11 to 14 days, 43 % found by the victim itself; nothing on this host shortens it",
-                "2026",
-            ),
-        );
         let services = services(facts);
-        let estate = Self { services, internet, public, local, root, unnoticed };
+        let estate = Self { services, internet, public, local, root };
         estate.zones(facts, settings, model);
         estate.users(facts, model);
         estate.listeners(facts, model);
@@ -352,7 +343,7 @@ impl Estate {
                 &store,
                 "files",
                 "reads the files",
-                vec![self.unnoticed.clone()],
+                Vec::new(),
                 evidence.clone(),
             );
             let admin = graph.node(
@@ -360,14 +351,7 @@ impl Estate {
                 format!("dbrole:{id}:admin"),
                 format!("commands {} {} without limits", server.engine.title(), server.instance),
             );
-            graph.edge(
-                &admin,
-                &store,
-                "commands",
-                "reads all data",
-                vec![self.unnoticed.clone()],
-                evidence.clone(),
-            );
+            graph.edge(&admin, &store, "commands", "reads all data", Vec::new(), evidence.clone());
             let service =
                 server.pid.and_then(|pid| self.services.values().find(|it| it.pids.contains(&pid)));
             if let Some(service) = service {

@@ -386,7 +386,7 @@ fn opens(
             &store,
             "password",
             format!("logs in to {} with it", server.engine.title()),
-            vec![variable, scene.estate.unnoticed.clone()],
+            vec![variable],
             evidence.clone(),
         );
     }

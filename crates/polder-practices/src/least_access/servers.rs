@@ -66,9 +66,9 @@ fn let_in(
     model: &mut Model,
 ) -> Vec<EdgeId> {
     let evidence = Evidence::answer(because, spoken_at(server));
-    let (to, needs) = match is_admin {
-        true => (scene.estate.admin(&server.id()), Vec::new()),
-        false => (NodeId(format!("store:{}", server.id())), vec![scene.estate.unnoticed.clone()]),
+    let to = match is_admin {
+        true => scene.estate.admin(&server.id()),
+        false => NodeId(format!("store:{}", server.id())),
     };
     let mut from = vec![scene.estate.local.clone()];
     if answer_holds_outside(server) {
@@ -78,7 +78,7 @@ fn let_in(
     let mut edges = Vec::new();
     for from in from {
         let label = "is let in without a secret";
-        edges.push(model.graph.edge(&from, &to, &how, label, needs.clone(), evidence.clone()));
+        edges.push(model.graph.edge(&from, &to, &how, label, Vec::new(), evidence.clone()));
     }
     if is_admin {
         runs_programs(scene, server, &scene.estate.admin(&server.id()), &evidence, model);
@@ -237,10 +237,11 @@ fn accounts(scene: &Scene<'_>, server: &Server, model: &mut Model) {
         ));
     }
     let is_admin = bare.iter().any(|it| is_administrator(&it.name));
-    let (to, mut needs) = match is_admin {
-        true => (scene.estate.admin(&server.id()), Vec::new()),
-        false => (NodeId(format!("store:{}", server.id())), vec![scene.estate.unnoticed.clone()]),
+    let to = match is_admin {
+        true => scene.estate.admin(&server.id()),
+        false => NodeId(format!("store:{}", server.id())),
     };
+    let mut needs = Vec::new();
     if !bare.iter().any(|it| is_anywhere(&it.from)) {
         needs.push(model.graph.variable(
             format!("address:{}", server.id()),

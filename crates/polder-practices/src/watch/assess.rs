@@ -1,10 +1,13 @@
 //! Judges whether anyone would notice.
 
+use crate::estate::{take_time, watch};
 use crate::practice::Scene;
-use polder_model::{EdgeId, Evidence, Finding, Model};
+use polder_model::{Delay, EdgeId, Evidence, Finding, Model};
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
+    take_time(model);
+    watch(facts, model);
     let watchers = &facts.watchers;
     if facts.system_row().is_none_or(|it| it.kernel_release.is_empty()) {
         model.unknown(
@@ -19,7 +22,9 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         let because = watchers.coverage.because().unwrap_or_default().to_string();
         model.unknown("watch", "what watches this host", because, "run as root");
     }
-    let edges: Vec<EdgeId> = model.graph.edges_needing(&scene.estate.unnoticed).collect();
+    // What takes an attacker long enough to be noticed meanwhile.
+    let edges: Vec<EdgeId> =
+        model.graph.edges().filter(|it| it.delay >= Delay::Hour).map(|it| it.id.clone()).collect();
     let looks_for = |what: &str| watchers.rows.iter().any(|it| it.watches == what);
     if !looks_for("integrity") {
         model.findings.push(

@@ -1,12 +1,10 @@
 //! Proposes what would notice.
 
-use polder_model::{Finding, Op, Range, Treatment, VariableId};
+use crate::estate::{integrity, integrity_sensor, logs, logs_sensor};
+use polder_model::{Finding, Op, Range, Treatment};
 
 pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
-    let unnoticed = |low, likely, high| Op::Thin {
-        variable: VariableId("unnoticed".into()),
-        factor: Range::new(low, likely, high),
-    };
+    let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
     match finding.kind.as_str() {
         "watch/no-integrity" => vec![
             Treatment::new("integrity-check", "Check the integrity of files every night, and mail what changed", [0.7, 1.5, 4.0])
@@ -15,7 +13,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
                 .undo("apt-get purge aide aide-common")
                 .verify("`touch /usr/local/bin/x && aide --check --config /etc/aide/aide.conf` names the file")
                 .may_break("none", "")
-                .effect(unnoticed(0.5, 0.75, 0.95)),
+                .effect(notices(integrity_sensor(), integrity())),
         ],
         "watch/logs-stay" => vec![
             Treatment::new("remote-log", "Send logs to another machine", [0.5, 1.5, 4.0])
@@ -26,7 +24,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
                 .undo("rm /etc/rsyslog.d/60-polder-remote.conf && systemctl restart rsyslog   # and purge rsyslog if it was not there before")
                 .verify("`logger polder-test` appears on the other machine")
                 .may_break("low", "logs may hold what must not leave the host")
-                .effect(unnoticed(0.6, 0.82, 0.97)),
+                .effect(notices(logs_sensor(), logs())),
         ],
         "watch/no-clock" => vec![
             Treatment::new("clock", "Let a time service keep the clock", [0.1, 0.2, 0.5])

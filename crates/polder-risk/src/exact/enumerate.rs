@@ -26,9 +26,9 @@ pub(crate) fn enumerate(rules: &Rules, values: &[f64]) -> f64 {
     let probability = |at: usize| used.get(at).map_or(0.0, |it| values[*it as usize]);
     let mut lane_weight = [1.0; 64];
     for (lane, weight) in lane_weight.iter_mut().enumerate() {
-        for at in 0..used.len().min(6) {
+        for (at, lanes) in LANES.iter().enumerate().take(used.len()) {
             let p = probability(at);
-            *weight *= if LANES[at] >> lane & 1 == 1 { p } else { 1.0 - p };
+            *weight *= if lanes >> lane & 1 == 1 { p } else { 1.0 - p };
         }
         // With fewer than six variables the upper lanes repeat the lower ones.
         if lane >> used.len().min(6) > 0 {
