@@ -4,8 +4,10 @@
 
 mod changes;
 mod explain;
+mod graph;
 mod page;
 mod picture;
+mod plan;
 mod sarif;
 mod terminal;
 mod view;
@@ -13,7 +15,9 @@ mod words;
 
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
+pub use graph::{dot, opengraph, solved_text};
 pub use page::page;
+pub use plan::{PlanView, StepLine, WorthLine, plan_text, plan_view};
 pub use sarif::sarif;
 pub use terminal::{Paint, terminal};
 pub use view::{

@@ -83,7 +83,7 @@ fn wrap(out: &mut String, first: &str, rest: &str, text: &str) {
 }
 
 /// The first `width` characters, with dots where something was cut.
-fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_string();
     }

@@ -15,7 +15,7 @@ pub fn frequency(probability: f64) -> String {
 }
 
 /// A number with two significant digits and no decimals beyond them.
-fn two_digits(value: f64) -> String {
+pub(crate) fn two_digits(value: f64) -> String {
     if value < 9.95 {
         let text = format!("{value:.1}");
         return text.strip_suffix(".0").map_or(text.clone(), str::to_string);

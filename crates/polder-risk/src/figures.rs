@@ -167,6 +167,18 @@ pub(crate) fn worth(blocks: &[BlockSums], at: usize, worlds: f64) -> (Worth, f64
     (Worth { avoided: avoided / count, standard_error }, any / count, worse / count)
 }
 
+/// What set `a` avoids more than set `b`, paired block by block; none means doing nothing.
+pub(crate) fn difference(blocks: &[BlockSums], a: usize, b: Option<usize>, worlds: f64) -> Worth {
+    let count = blocks.len().max(1) as f64;
+    let sum = |block: &BlockSums, at: usize| block.avoided.get(at).map_or(0.0, |it| it.sum);
+    let more = |block: &BlockSums| {
+        block.weight * (sum(block, a) - b.map_or(0.0, |b| sum(block, b))) / worlds
+    };
+    let mean = blocks.iter().map(more).sum::<f64>() / count;
+    let between = blocks.iter().map(|it| (more(it) - mean).powi(2)).sum::<f64>() / count;
+    Worth { avoided: mean, standard_error: (between / (count - 1.0).max(1.0)).sqrt() }
+}
+
 /// The measurement that would tell most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measurement {

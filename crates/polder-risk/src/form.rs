@@ -316,7 +316,7 @@ impl GraphForm {
             sensors: graph.sensors().map(sensor).collect(),
             treatments: treatments
                 .filter(|it| seen.insert(&it.id))
-                .map(TreatmentForm::of)
+                .map(|it| TreatmentForm::of(it, graph))
                 .collect(),
             restore_hours: Some(Number::of(model.restore_hours)),
         }
@@ -554,12 +554,14 @@ impl NodeForm {
 }
 
 impl TreatmentForm {
-    fn of(treatment: &Treatment) -> Self {
+    fn of(treatment: &Treatment, graph: &Graph) -> Self {
+        // A treatment may be about a step that this host does not have; it changes nothing here.
+        let is_here = |op: &&Op| check_op(op, graph, "").is_ok();
         Self {
             id: treatment.id.0.clone(),
             title: treatment.title.clone(),
             hours: Number::of(treatment.effort.hours),
-            ops: treatment.ops.clone(),
+            ops: treatment.ops.iter().filter(is_here).cloned().collect(),
             needs: treatment.needs.iter().map(|it| it.0.clone()).collect(),
             excludes: treatment.excludes.iter().map(|it| it.0.clone()).collect(),
         }

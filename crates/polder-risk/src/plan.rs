@@ -38,6 +38,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Limit {
     pub(crate) hours: f64,
     pub(crate) count: usize,
+    /// Share of all harm that each member must add.
+    pub(crate) share: f64,
 }
 
 /// How a plan was found.
@@ -71,9 +73,11 @@ pub(crate) fn search(ledger: &mut Ledger<'_>, candidates: &[Candidate], limit: L
         true => (it.exhaustive(), Search::Exhaustive),
         false => (it.local(), Search::Local),
     };
+    let best = it.gain(chosen);
+    let chosen = it.pruned(chosen);
     let avoided = it.gain(chosen);
     let bound = match search {
-        Search::Exhaustive => avoided,
+        Search::Exhaustive => best,
         Search::Local | Search::Asked => it.bound().max(avoided),
     };
     Found { order: it.order(chosen), avoided, bound, search }
@@ -144,6 +148,23 @@ impl Searcher<'_, '_> {
             }
         }
         best.0
+    }
+
+    /// Without what adds too little to be worth a step, the longest work first.
+    fn pruned(&mut self, chosen: Mask) -> Mask {
+        let mut left = chosen;
+        let mut order: Vec<usize> = members(chosen).collect();
+        order.sort_by(|a, b| self.hours(1 << b).total_cmp(&self.hours(1 << a)));
+        let least = self.limit.share * self.base;
+        for at in order {
+            let without = left & !(1 << at);
+            let is_needed = self.closed(without) != without;
+            if !is_needed && self.gain(without) >= self.gain(left) - least && self.limit.share > 0.0
+            {
+                left = without;
+            }
+        }
+        left
     }
 
     fn local(&mut self) -> Mask {
@@ -331,4 +352,154 @@ impl Searcher<'_, '_> {
 /// The candidates of a set, in order.
 pub(crate) fn members(chosen: Mask) -> impl Iterator<Item = usize> {
     (0..64).filter(move |at| chosen >> at & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Edit;
+    use crate::network::{Goal, Network, NetworkBuilder};
+    use crate::sample::{Options, Sample};
+    use polder_model::{Delay, Range};
+
+    /// Numbers that look random and are the same each time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, count: u32) -> u32 {
+            self.0 = crate::draw::mix(self.0);
+            u32::try_from((self.0 >> 33) % u64::from(count)).unwrap_or(0)
+        }
+    }
+
+    fn goal() -> Goal {
+        Goal { weight: 1.0, takes_down: false, records: Vec::new() }
+    }
+
+    /// Layers of nodes with random steps between them; each candidate removes two of them.
+    fn layers(dice: &mut Dice) -> (Network, Vec<Edit>) {
+        let mut builder = NetworkBuilder::default();
+        let nodes: Vec<u32> = (0..14).map(|at| builder.node(at)).collect();
+        builder.source(nodes[0]);
+        let mut count = 0;
+        for from in 0..11_u32 {
+            for _ in 0..3 {
+                let to = from / 3 * 3 + 3 + dice.below(3);
+                let p = 0.1 + 0.1 * f64::from(dice.below(8));
+                let variable = builder.variable(u64::from(1000 + count), Range::exactly(p));
+                let ends = (nodes[from as usize], nodes[to.min(13) as usize]);
+                builder.edge(ends.0, ends.1, &[variable], Delay::Minutes);
+                count += 1;
+            }
+        }
+        for at in 11..14 {
+            builder.goal(nodes[at], goal());
+        }
+        (builder.build(), removing(dice, count, 12, 2))
+    }
+
+    /// Chains side by side to one goal: closing all but one buys nothing.
+    fn chains(dice: &mut Dice) -> (Network, Vec<Edit>) {
+        let mut builder = NetworkBuilder::default();
+        let (start, end) = (builder.node(0), builder.node(1));
+        builder.source(start);
+        builder.goal(end, goal());
+        let mut count = 0;
+        for chain in 0..4_u64 {
+            let mut at = start;
+            for hop in 0..3_u64 {
+                let next = if hop == 2 { end } else { builder.node(10 + chain * 3 + hop) };
+                let p = 0.5 + 0.05 * f64::from(dice.below(10));
+                let variable = builder.variable(100 + chain * 3 + hop, Range::exactly(p));
+                builder.edge(at, next, &[variable], Delay::Minutes);
+                at = next;
+                count += 1;
+            }
+        }
+        (builder.build(), removing(dice, count, 12, 1))
+    }
+
+    /// Many hosts behind shared flaws; a candidate thins a flaw or removes steps.
+    fn star(dice: &mut Dice) -> (Network, Vec<Edit>) {
+        let mut builder = NetworkBuilder::default();
+        let internet = builder.node(0);
+        builder.source(internet);
+        let flaws: Vec<u32> =
+            (0..5).map(|at| builder.variable(50 + at, Range::exactly(0.3))).collect();
+        for host in 0..12_u64 {
+            let root = builder.node(100 + host);
+            builder.goal(root, goal());
+            for _ in 0..2 {
+                let flaw = flaws[dice.below(5) as usize];
+                let hit = builder.variable(crate::draw::mix(host ^ dice.0), Range::exactly(0.4));
+                builder.edge(internet, root, &[flaw, hit], Delay::Minutes);
+            }
+        }
+        let mut edits = removing(dice, 24, 9, 3);
+        for (at, flaw) in flaws.iter().take(3).enumerate() {
+            let share = Range::exactly(0.25 * at as f64);
+            edits.push(Edit {
+                name: 900 + at as u64,
+                thinned: vec![(*flaw, share)],
+                ..Edit::default()
+            });
+        }
+        (builder.build(), edits)
+    }
+
+    fn removing(dice: &mut Dice, edges: u32, count: usize, each: usize) -> Vec<Edit> {
+        (0..count)
+            .map(|at| Edit {
+                name: at as u64,
+                removed: (0..each).map(|_| dice.below(edges)).collect(),
+                ..Edit::default()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_local_search_comes_near_the_best_of_all_sets() {
+        let families: [fn(&mut Dice) -> (Network, Vec<Edit>); 3] = [layers, chains, star];
+        for (family, make) in families.iter().enumerate() {
+            let mut ratios = Vec::new();
+            for seed in 0..60 {
+                let mut dice = Dice(seed * 7 + family as u64);
+                let (network, edits) = make(&mut dice);
+                let candidates: Vec<Candidate> = edits
+                    .iter()
+                    .map(|_| Candidate {
+                        hours: 0.5 + 0.5 * f64::from(dice.below(6)),
+                        needs: 0,
+                        excludes: 0,
+                    })
+                    .collect();
+                let options = Options { blocks: 16, worlds_per_block: 64, ..Options::default() };
+                let sample = Sample {
+                    network: &network,
+                    options,
+                    restore: Range::exactly(24.0),
+                    edits: &edits,
+                    sets: &[],
+                    full: None,
+                    explains: false,
+                };
+                let mut ledger = sample.ledger();
+                let base = ledger.harm(0);
+                let limit = Limit { hours: 5.0, count: 12, share: 0.0 };
+                let mut it = Searcher { ledger: &mut ledger, candidates: &candidates, limit, base };
+                let best = it.exhaustive();
+                let best = it.gain(best);
+                let found = it.local();
+                assert!(it.fits(found));
+                let found = it.gain(found);
+                let bound = it.bound();
+                assert!(best <= bound + 1e-9, "bound {bound} below {best}");
+                assert!(found <= best + 1e-9);
+                ratios.push(if best > 0.0 { found / best } else { 1.0 });
+            }
+            ratios.sort_by(f64::total_cmp);
+            println!("family {family}: worst {:.3}, 5 % point {:.3}", ratios[0], ratios[3]);
+            assert!(ratios[3] >= 0.95, "family {family}: {ratios:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::compile::Compiled;
 use crate::effect::Edit;
 use crate::exact::{Answer, Solver};
-use crate::figures::{Band, Measurement, Worth, measure, worth};
+use crate::figures::{Band, Measurement, Worth, difference, measure, worth};
 use crate::ledger::CANDIDATES_MAX;
 use crate::network::{Network, number};
 use crate::paths::{self, PathShare, Ways};
@@ -137,6 +137,8 @@ pub struct Request {
     pub steps_max: usize,
     /// Treatments the search may choose from: the best alone. Sixteen are searched exhaustively.
     pub candidates_max: usize,
+    /// Share of all harm that a treatment must avoid beyond the others to be worth a step.
+    pub share_min: f64,
     /// Treatments that may not be chosen, such as those of accepted findings.
     pub skip: BTreeSet<TreatmentId>,
     /// Exactly these, in this order, whatever they cost: a question, not a search.
@@ -150,6 +152,7 @@ impl Request {
             hours_max: f64::INFINITY,
             steps_max,
             candidates_max: 16,
+            share_min: 0.002,
             skip: BTreeSet::new(),
             exactly: None,
         }
@@ -307,7 +310,8 @@ impl Pricer<'_> {
             explains: false,
         };
         let mut ledger = sample.ledger();
-        let limit = Limit { hours: request.hours_max, count: request.steps_max };
+        let (hours, count) = (request.hours_max, request.steps_max);
+        let limit = Limit { hours, count, share: request.share_min };
         let found = search(&mut ledger, &candidates, limit);
         let order = found.order.iter().filter_map(|at| chosen.get(*at)).map(|at| number(*at));
         (order.collect(), found.bound, found.avoided, found.search, candidates.len())
@@ -353,23 +357,16 @@ impl Pricer<'_> {
         let any = shown.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
         let steps = order.len();
         // Sets as `plan_sets` lays them out: all, then prefixes, singles, and all but one.
-        let all = worth(shown, 0, worlds).0;
-        let less = |a: Worth, b: Worth| Worth {
-            avoided: a.avoided - b.avoided,
-            // Both are of the same worlds, so this is on the cautious side.
-            standard_error: a.standard_error.max(b.standard_error),
-        };
         let step = |(at, edit): (usize, &u32)| {
             let treatment = self.treatments.get(*edit as usize)?;
-            let (with, rarer, _) = worth(shown, 1 + at, worlds);
-            let before = if at == 0 { Worth::default() } else { worth(shown, at, worlds).0 };
-            let without = worth(shown, 1 + 2 * steps + at, worlds).0;
+            let (_, rarer, _) = worth(shown, 1 + at, worlds);
+            let before = (at > 0).then_some(at);
             Some(PlanStep {
                 id: treatment.id.clone(),
                 hours: treatment.effort.hours.mean(),
                 alone: worth(shown, 1 + steps + at, worlds).0,
-                in_order: less(with, before),
-                left_for_last: less(all, without),
+                in_order: difference(shown, 1 + at, before, worlds),
+                left_for_last: difference(shown, 0, Some(1 + 2 * steps + at), worlds),
                 any_after: (any - rarer).max(0.0),
             })
         };

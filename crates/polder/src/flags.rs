@@ -7,6 +7,7 @@ const EXAMPLES: &str = "\
 Examples:
   polder assess                         what to do next on this host
   polder explain 1                      the first treatment in full
+  polder plan --budget 4h               the best set of changes for four hours
   polder assess --html report.html      the same as a page
   polder look listeners --csv           what was seen, as a table
   polder record shop.polder             take the host along, without its secrets
@@ -70,6 +71,10 @@ pub(crate) enum Command {
     Assess(Assess),
     /// Explain a finding, a treatment or a kind of finding in full
     Explain(Explain),
+    /// Find the best set of changes for so many hours of work
+    Plan(Plan),
+    /// Write the graph for other programs, or solve one from a file
+    Graph(Graph),
     /// Live with a finding on purpose, until a date
     Accept(Decide),
     /// Turn a finding down: it does not hold here, or its treatment is not wanted
@@ -138,6 +143,115 @@ pub(crate) struct Explain {
 
     #[command(flatten)]
     pub(crate) target: Target,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `plan`.
+#[derive(Args, Debug)]
+pub(crate) struct Plan {
+    /// Hours of work, such as `4h`, `90min` or `2d` (a day has 8)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) budget: Option<String>,
+
+    /// Leave out what is more likely to break something
+    #[arg(long, value_name = "LEVEL", default_value = "high")]
+    pub(crate) breakage: Breakage,
+
+    /// Take at most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 12)]
+    pub(crate) most: usize,
+
+    /// Price exactly these, in this order, instead of searching
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["budget", "most"])]
+    pub(crate) what_if: Vec<String>,
+
+    /// Say why this treatment has its place, or none
+    #[arg(long, value_name = "ID")]
+    pub(crate) why: Option<String>,
+
+    /// Draw with this seed instead of the configured one
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+
+    /// Print JSON; its schema is in docs/schemas
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// How likely a change is to break something that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Breakage {
+    /// It cannot.
+    None,
+    /// Unlikely.
+    Low,
+    /// Somebody may notice.
+    Some,
+    /// Whoever is careless locks the door from outside.
+    High,
+}
+
+/// Flags of `graph`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Graph {
+    #[command(subcommand)]
+    pub(crate) command: Option<GraphCommand>,
+
+    /// The language to write
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub(crate) format: GraphFormat,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Languages of graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// The form that `polder graph solve` reads; its schema is in docs/schemas.
+    Json,
+    /// Graphviz.
+    Dot,
+    /// BloodHound.
+    Opengraph,
+}
+
+/// What to do with a graph of one's own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GraphCommand {
+    /// Price a graph from a file: losses, treatments, the best plan
+    Solve(Solve),
+}
+
+/// Flags of `graph solve`.
+#[derive(Args, Debug)]
+pub(crate) struct Solve {
+    /// The graph as JSON; `-` reads it from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Hours of work, such as `4h`, `90min` or `2d` (a day has 8)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) budget: Option<String>,
+
+    /// Sample even what could be solved exactly, to compare
+    #[arg(long)]
+    pub(crate) sampled: bool,
+
+    /// Worlds to draw at most, rounded up to whole blocks of 128
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536)]
+    pub(crate) worlds: u64,
+
+    /// Draw with this seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
 
     /// Print JSON
     #[arg(long)]

@@ -110,8 +110,7 @@ pub(crate) fn judge(
 ) -> Result<Judged, Failure> {
     let model = polder_practices::judge(facts, &configuration.settings);
     let (decisions, earlier) = remembered(store, &model.host)?;
-    let options =
-        Options { seed: seed.unwrap_or(configuration.options.seed), ..configuration.options };
+    let options = seeded(configuration, seed);
     let treatments = distinct(&model);
     let skip = skipped(&model, &decisions, facts);
     let request = Request { skip, ..Request::first(configuration.plan) };
@@ -131,6 +130,21 @@ pub(crate) fn judge(
     Ok(Judged { model, view })
 }
 
+/// The configured way to draw, with another seed where one is given.
+pub(crate) fn seeded(configuration: &Configuration, seed: Option<u64>) -> Options {
+    Options { seed: seed.unwrap_or(configuration.options.seed), ..configuration.options }
+}
+
+/// Treatments that decisions keep out of plans.
+pub(crate) fn kept_out(
+    model: &Model,
+    store: Option<&Store>,
+    facts: &Facts,
+) -> Result<BTreeSet<TreatmentId>, Failure> {
+    let (decisions, _) = remembered(store, &model.host)?;
+    Ok(skipped(model, &decisions, facts))
+}
+
 fn remembered(
     store: Option<&Store>,
     host: &str,
@@ -144,7 +158,7 @@ fn remembered(
 }
 
 /// Every treatment once, whichever findings propose it.
-fn distinct(model: &Model) -> Vec<&Treatment> {
+pub(crate) fn distinct(model: &Model) -> Vec<&Treatment> {
     let mut seen = BTreeSet::new();
     model
         .findings

@@ -24,6 +24,10 @@ pub(super) fn run(flags: &Generate) -> Result<u8, Failure> {
         GenerateWhat::Schemas => {
             let schema = schemars::schema_for!(polder_report::View);
             write(&flags.folder, "polder-assessment-1.json", &json(&schema)?)?;
+            let schema = schemars::schema_for!(polder_report::PlanView);
+            write(&flags.folder, "polder-plan-1.json", &json(&schema)?)?;
+            let schema = schemars::schema_for!(polder_risk::GraphForm);
+            write(&flags.folder, "polder-graph-1.json", &json(&schema)?)?;
             let schema = schemars::schema_for!(polder_model::facts::Facts);
             write(&flags.folder, "polder-facts-1.json", &json(&schema)?)?;
         }

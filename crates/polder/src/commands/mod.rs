@@ -6,8 +6,10 @@ mod decide;
 mod doctor;
 mod explain;
 mod generate;
+mod graph;
 mod history;
 mod look;
+mod plan;
 mod record;
 
 use crate::failure::Failure;
@@ -24,6 +26,8 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
     match flags.command {
         Command::Assess(it) => assess::run(&it, &globals),
         Command::Explain(it) => explain::run(&it, &globals),
+        Command::Plan(it) => plan::run(&it, &globals),
+        Command::Graph(it) => graph::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),
         Command::Reconsider(it) => decide::reconsider(&it, &globals),

@@ -1,0 +1,128 @@
+//! `polder plan`: the best set of changes for so many hours of work.
+
+use super::Globals;
+use crate::failure::Failure;
+use crate::flags::{Breakage, Plan};
+use crate::{config, output, session};
+use polder_model::{Op, Treatment, TreatmentId};
+use polder_report::{frequency, plan_text, plan_view};
+use polder_risk::{Pricing, Request, price};
+use std::fmt::Write as _;
+
+/// Hours of a working day.
+const HOURS_PER_DAY: f64 = 8.0;
+
+pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
+    let hours_max = flags.budget.as_deref().map(parse_time).transpose()?.unwrap_or(f64::INFINITY);
+    let configuration = config::read(globals.config.as_deref())?;
+    let host = session::open(&flags.target)?;
+    let store = session::store(globals.state.as_deref(), &flags.target, true);
+    let facts = session::look(host.as_ref(), globals.quiet);
+    let model = polder_practices::judge(&facts, &configuration.settings);
+    let treatments = session::distinct(&model);
+    let mut skip = session::kept_out(&model, store.as_ref(), &facts)?;
+    let is_too_risky = |it: &&&Treatment| level(&it.breakage.level) > flags.breakage;
+    skip.extend(treatments.iter().filter(is_too_risky).map(|it| it.id.clone()));
+    let exactly = match flags.what_if.is_empty() {
+        true => None,
+        false => Some(named(&flags.what_if, &treatments)?),
+    };
+    let request =
+        Request { hours_max, candidates_max: 64, skip, exactly, ..Request::first(flags.most) };
+    let options = session::seeded(&configuration, flags.seed);
+    let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
+    let view = plan_view(&model.host, &treatments, &pricing, hours_max);
+    if let Some(id) = &flags.why {
+        let id = named(std::slice::from_ref(id), &treatments)?;
+        let found = treatments.iter().find(|it| id.contains(&it.id));
+        output::print(&found.map_or_else(String::new, |it| why(it, &pricing)))?;
+    } else if flags.json {
+        output::print_json(&view)?;
+    } else {
+        output::print(&plan_text(&view))?;
+    }
+    Ok(0)
+}
+
+/// The treatments of these identities, in the order asked for.
+fn named(ids: &[String], treatments: &[&Treatment]) -> Result<Vec<TreatmentId>, Failure> {
+    let find = |id: &String| {
+        treatments.iter().find(|it| it.id.0 == *id).map(|it| it.id.clone()).ok_or_else(|| {
+            Failure::usage(format!("no treatment of this host is called `{id}`"))
+                .hint("`polder plan --json` and `polder assess --json` name them")
+        })
+    };
+    ids.iter().map(find).collect()
+}
+
+fn level(word: &str) -> Breakage {
+    match word {
+        "none" => Breakage::None,
+        "low" => Breakage::Low,
+        "some" => Breakage::Some,
+        _ => Breakage::High,
+    }
+}
+
+/// What a treatment changes, what it is worth, which ways it closes.
+fn why(treatment: &Treatment, pricing: &Pricing) -> String {
+    let mut out = format!("{}  [{}]\n", treatment.title, treatment.id);
+    let value = pricing.treatments.iter().find(|it| it.id == treatment.id);
+    if let Some(value) = value {
+        let _ = writeln!(
+            out,
+            "  alone       avoids {:.2} losses a year (error {:.2}), then any loss {}",
+            value.worth.avoided,
+            value.worth.standard_error,
+            frequency(value.any_after)
+        );
+        if value.worse > 0.0 {
+            let _ = writeln!(out, "  worse       in {} of years", frequency(value.worse));
+        }
+    }
+    match pricing.plan.steps.iter().position(|it| it.id == treatment.id) {
+        Some(at) => {
+            let _ = writeln!(out, "  in the plan step {}", at + 1);
+        }
+        None => out.push_str("  in the plan no: others avoid more for the work, or do the same\n"),
+    }
+    let closes = |edge: &str| {
+        treatment.ops.iter().any(|op| match op {
+            Op::Remove { edge: it } | Op::ThinEdge { edge: it, .. } | Op::Slow { edge: it, .. } => {
+                it.0 == edge
+            }
+            _ => false,
+        })
+    };
+    let _ = writeln!(out, "  changes     {} things on the graph", treatment.ops.len());
+    for path in pricing.paths.iter().filter(|it| it.hops.iter().any(|hop| closes(&hop.edge))) {
+        let _ = writeln!(
+            out,
+            "\n  a way it closes ({:.0} % of losses): {}",
+            path.share * 100.0,
+            path.goal
+        );
+        for hop in &path.hops {
+            let mark = if closes(&hop.edge) { "x" } else { "-" };
+            let _ = writeln!(out, "  {mark} {}: {}", hop.does, hop.because);
+        }
+    }
+    out
+}
+
+/// A length of work: `4h`, `90min`, `2d`, or a number of hours.
+pub(super) fn parse_time(text: &str) -> Result<f64, Failure> {
+    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let factor = match text.strip_prefix(digits).unwrap_or_default() {
+        "min" | "m" => Some(1.0 / 60.0),
+        "h" | "" => Some(1.0),
+        "d" => Some(HOURS_PER_DAY),
+        _ => None,
+    };
+    let number: Option<f64> = digits.trim().parse().ok().filter(|it: &f64| it.is_finite());
+    match (number, factor) {
+        (Some(number), Some(factor)) if number >= 0.0 => Ok(number * factor),
+        _ => Err(Failure::usage(format!("`{text}` is no length of work"))
+            .hint("Write hours, minutes or working days: `4h`, `90min`, `2d`")),
+    }
+}
