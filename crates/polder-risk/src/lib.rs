@@ -10,6 +10,7 @@ mod draw;
 mod effect;
 mod exact;
 mod figures;
+mod fleet;
 mod form;
 mod ledger;
 mod network;
@@ -22,6 +23,7 @@ mod world;
 
 pub use effect::Edit;
 pub use figures::{Band, Measurement, Method, Worth};
+pub use fleet::{FleetPrice, price_network};
 pub use form::{
     EdgeForm, FormError, GraphForm, LossForm, NodeForm, Number, SCHEMA, SensorForm, Solvable,
     TreatmentForm, VariableForm,

@@ -137,6 +137,13 @@ impl NetworkBuilder {
             network.needs.extend_from_slice(&self.needs[needs]);
         }
         network.needs_start.push(number(network.needs.len()));
+        network.steps = (0..network.to.len())
+            .map(|at| {
+                let needs = network.needs(number(at));
+                let need = |place: usize| needs.get(place).copied().unwrap_or(NONE);
+                Step { to: network.to[at], needs: [need(0), need(1)], more: needs.len() > 2 }
+            })
+            .collect();
         (network.into_start, network.into) = by_key(&network.to, nodes);
         network.needs_all = vec![0; nodes];
         for node in self.needs_all {
@@ -163,6 +170,16 @@ impl NetworkBuilder {
     }
 }
 
+/// What a walk needs to know of an edge, side by side in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) to: u32,
+    /// Up to two variables; [`NONE`] where there is none.
+    pub(crate) needs: [u32; 2],
+    /// Whether there are more than two.
+    pub(crate) more: bool,
+}
+
 /// The graph as arrays, ready to be priced.
 #[derive(Clone, Default)]
 pub struct Network {
@@ -174,6 +191,8 @@ pub struct Network {
     pub(crate) delay: Vec<Delay>,
     pub(crate) needs_start: Vec<u32>,
     pub(crate) needs: Vec<u32>,
+    /// The same edges as walks read them: one place in memory for each.
+    pub(crate) steps: Vec<Step>,
     /// Edges by the node they end in.
     pub(crate) into_start: Vec<u32>,
     pub(crate) into: Vec<u32>,
@@ -201,6 +220,11 @@ impl Network {
     /// How many edges.
     pub fn edge_count(&self) -> usize {
         self.to.len()
+    }
+
+    /// Place of the edge added as number `added`; edits name edges by their place.
+    pub fn place(&self, added: u32) -> u32 {
+        self.position.get(added as usize).copied().unwrap_or(NONE)
     }
 
     pub(crate) fn out(&self, node: u32) -> std::ops::Range<u32> {

@@ -481,6 +481,7 @@ mod tests {
                     edits: &edits,
                     sets: &[],
                     full: None,
+                    counts_goals: false,
                     explains: false,
                 };
                 let mut ledger = sample.ledger();

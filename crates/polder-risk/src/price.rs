@@ -247,7 +247,8 @@ impl Pricer<'_> {
         explains: bool,
     ) -> Vec<BlockSums> {
         let (network, edits, restore) = (&self.compiled.network, self.edits, self.restore);
-        Sample { network, options, restore, edits, sets, full, explains }.blocks()
+        let counts_goals = explains;
+        Sample { network, options, restore, edits, sets, full, counts_goals, explains }.blocks()
     }
 
     /// What each set of one treatment is worth.
@@ -307,6 +308,7 @@ impl Pricer<'_> {
             edits: &edits,
             sets: &[],
             full: None,
+            counts_goals: false,
             explains: false,
         };
         let mut ledger = sample.ledger();
@@ -494,7 +496,7 @@ fn solve(network: &Network, targets: &[u32], options: Options) -> Option<Band> {
     let blocks = if has_ranges { options.blocks } else { 1 };
     let values = |block: u64| -> Vec<f64> {
         let block = draws.block(block);
-        (0..network.variables.len()).map(|at| block.probability(at)).collect()
+        (0..network.variables.len()).map(|at| draws.probability(&block, at)).collect()
     };
     if solver.is_exact() {
         let exact: Option<Vec<f64>> = (0..blocks).map(|at| solver.exact(&values(at))).collect();

@@ -73,6 +73,8 @@ pub(crate) struct Sample<'a> {
     pub(crate) sets: &'a [Vec<u32>],
     /// The set whose losses are counted in full.
     pub(crate) full: Option<usize>,
+    /// Whether each goal is counted for itself.
+    pub(crate) counts_goals: bool,
     /// Whether ways, choke points and parameters are kept.
     pub(crate) explains: bool,
 }
@@ -278,7 +280,9 @@ impl Sample<'_> {
         // Stores that share a class hold the same people: the largest counts.
         let mut exposed: Vec<(u32, f64)> = Vec::new();
         for goal in &outcome.goals {
-            *sums.goals.entry(*goal).or_default() += 1.0;
+            if self.counts_goals {
+                *sums.goals.entry(*goal).or_default() += 1.0;
+            }
             let scaled = terms.scaled.iter().filter(|(at, _)| at == goal);
             let share: f64 = scaled.map(|(_, factor)| factor).product();
             for (class, count) in &self.network.goals[*goal as usize].records {
@@ -359,7 +363,7 @@ impl<'a> Worker<'a> {
         sums.weight = block.any;
         if sample.explains {
             let count = sample.network.variables.len();
-            sums.probability = (0..count).map(|at| block.probability(at)).collect();
+            sums.probability = (0..count).map(|at| common.draws.probability(&block, at)).collect();
         }
         sums
     }

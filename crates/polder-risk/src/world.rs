@@ -12,33 +12,45 @@ use std::collections::HashMap;
 /// A hazard no draw exceeds: the chance to go past it is one in 10^17.
 const HAZARD_MAX: f64 = 40.0;
 
+/// The mark of a node that is reached in every run.
+const ALWAYS: u32 = u32::MAX;
+
 /// What all draws of one seed share.
 pub(crate) struct Draws<'a> {
     pub(crate) network: &'a Network,
     pub(crate) seed: u64,
-    /// Names of the variables, mixed with the seed.
-    keys: Vec<u64>,
-    tables: Vec<Quantiles>,
-    /// Table of each variable; none where the probability is known exactly.
-    table_of: Vec<u32>,
-    exact: Vec<u64>,
+    variables: Vec<Drawn>,
+    groups: Vec<Group>,
+    /// What else each edge out of the certain part needs, in the order of the entries: thousands
+    /// wait for one flaw, and nearly all of them stay closed.
+    entry_needs: Vec<Drawn>,
+}
+
+/// What a walk needs to know of a variable, side by side in memory.
+#[derive(Clone, Copy)]
+struct Drawn {
+    /// Its name, mixed with the seed.
+    key: u64,
+    /// Its group: those that are always equally likely.
+    group: u32,
+    /// Its place among the entries, if it is one.
+    entry: u32,
+}
+
+/// Variables with the same parameter and the same range.
+struct Group {
+    parameter: u64,
+    values: Quantiles,
 }
 
 /// Values that hold for a block of worlds.
 pub(crate) struct Block {
-    /// Probability of each variable, as a bound for 63 random bits.
+    /// Probability of each group, as a bound for 63 random bits.
     threshold: Vec<u64>,
     /// Summed hazard of the entries before each one, and of all of them.
     hazard: Vec<f64>,
     /// Probability that anything happens at all; one when some loss is certain.
     pub(crate) any: f64,
-}
-
-impl Block {
-    /// Probability of a variable in this block.
-    pub(crate) fn probability(&self, variable: usize) -> f64 {
-        self.threshold[variable] as f64 / (1_u64 << 63) as f64
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0..=2^63")]
@@ -48,50 +60,64 @@ fn bound(probability: f64) -> u64 {
 
 impl<'a> Draws<'a> {
     pub(crate) fn new(network: &'a Network, seed: u64) -> Self {
-        let mut places: HashMap<[u64; 3], u32> = HashMap::new();
-        let mut tables = Vec::new();
-        let mut table_of = Vec::with_capacity(network.variables.len());
-        for Range { low, likely, high } in network.variables.iter().map(|it| it.range) {
-            if high <= low {
-                table_of.push(NONE);
-                continue;
-            }
-            let key = [low.to_bits(), likely.to_bits(), high.to_bits()];
+        let mut places: HashMap<[u64; 4], u32> = HashMap::new();
+        let mut groups = Vec::new();
+        let mut variables = Vec::with_capacity(network.variables.len());
+        for (it, entry) in network.variables.iter().zip(&network.entries.of) {
+            let Range { low, likely, high } = it.range;
+            // What is known exactly needs no parameter.
+            let parameter = if low < high { it.parameter } else { 0 };
+            let key = [parameter, low.to_bits(), likely.to_bits(), high.to_bits()];
             let place = *places.entry(key).or_insert_with(|| {
-                tables.push(Quantiles::new(Range { low, likely, high }));
-                number(tables.len() - 1)
+                groups.push(Group { parameter, values: Quantiles::new(it.range) });
+                number(groups.len() - 1)
             });
-            table_of.push(place);
+            let key = draw::mix(seed ^ it.name);
+            variables.push(Drawn { key, group: place, entry: *entry });
         }
-        Self {
-            network,
-            seed,
-            keys: network.variables.iter().map(|it| draw::mix(seed ^ it.name)).collect(),
-            tables,
-            table_of,
-            exact: network.variables.iter().map(|it| bound(it.range.likely)).collect(),
-        }
+        let entries = &network.entries;
+        let other = |entry: u32, edge: &u32| {
+            let chosen = entries.variables[entry as usize];
+            let mut others = network.needs(*edge).iter().filter(|it| **it != chosen);
+            match (others.next(), others.next()) {
+                (Some(other), None) => variables[*other as usize],
+                // None or several: looked at like any other step.
+                _ => Drawn { key: 0, group: NONE, entry: NONE },
+            }
+        };
+        let all = 0..number(entries.variables.len());
+        let entry_needs = all
+            .flat_map(|entry| entries.edges(entry as usize).iter().map(move |it| (entry, it)))
+            .map(|(entry, edge)| other(entry, edge))
+            .collect();
+        Self { network, seed, variables, groups, entry_needs }
     }
 
     /// Draws every parameter for block `number`.
     pub(crate) fn block(&self, number: u64) -> Block {
-        let mut threshold = self.exact.clone();
-        for (at, table) in self.table_of.iter().enumerate().filter(|(_, it)| **it != NONE) {
-            let parameter = self.network.variables[at].parameter;
-            let quantile = draw::uniform(self.seed ^ 0x5eed, parameter, number);
-            threshold[at] = bound(self.tables[*table as usize].at(quantile));
-        }
+        let draw = |it: &Group| {
+            bound(it.values.at(draw::uniform(self.seed ^ 0x5eed, it.parameter, number)))
+        };
+        let threshold: Vec<u64> = self.groups.iter().map(draw).collect();
+        let hazard = |threshold: &u64| {
+            (-(-(*threshold as f64 / (1_u64 << 63) as f64)).ln_1p()).min(HAZARD_MAX)
+        };
+        let hazards: Vec<f64> = threshold.iter().map(hazard).collect();
         let mut block = Block { threshold, hazard: vec![0.0], any: 1.0 };
         let mut sum = 0.0;
         for variable in &self.network.entries.variables {
-            let probability = block.probability(*variable as usize);
-            sum += (-(-probability).ln_1p()).min(HAZARD_MAX);
+            sum += hazards[self.variables[*variable as usize].group as usize];
             block.hazard.push(sum);
         }
         if self.network.entries.goals.is_empty() {
             block.any = -(-sum).exp_m1();
         }
         block
+    }
+
+    /// Probability of a variable in a block.
+    pub(crate) fn probability(&self, block: &Block, variable: usize) -> f64 {
+        block.threshold[self.variables[variable].group as usize] as f64 / (1_u64 << 63) as f64
     }
 
     /// A share of a treatment that holds for a block.
@@ -127,11 +153,13 @@ impl<'a> Reach<'a> {
     pub(crate) fn new(draws: &'a Draws<'a>) -> Self {
         let network = draws.network;
         let nodes = network.node_count();
+        let mut reached = vec![0; nodes];
+        network.entries.certain.iter().for_each(|node| reached[*node as usize] = ALWAYS);
         Self {
             draws,
             network,
             run: 0,
-            reached: vec![0; nodes],
+            reached,
             waits: vec![(0, 0); if network.has_joins { nodes } else { 0 }],
             queue: Vec::new(),
             parent: vec![NONE; nodes],
@@ -152,8 +180,13 @@ impl<'a> Reach<'a> {
         self.open_entries(world, block);
         for at in 0..self.entry_open.len() {
             let entry = self.entry_open[at] as usize;
-            for edge in self.network.entries.edges(entry) {
-                self.step(*edge, world, block);
+            let entries = &self.network.entries;
+            let start = entries.edges_start[entry] as usize;
+            for (place, edge) in entries.edges(entry).iter().enumerate() {
+                let other = self.draws.entry_needs[start + place];
+                if other.group == NONE || self.holds(other, world, block) {
+                    self.step(*edge, world, block);
+                }
             }
         }
         let mut next = 0;
@@ -192,14 +225,11 @@ impl<'a> Reach<'a> {
     }
 
     fn step(&mut self, edge: u32, world: u64, block: &Block) {
-        let to = self.network.to[edge as usize];
+        let to = self.network.steps[edge as usize].to;
+        if self.is_reached(to) || !self.is_open(edge, world, block) || !self.all_met(to) {
+            return;
+        }
         let at = to as usize;
-        if self.reached[at] == self.run || self.network.entries.inside[at] {
-            return;
-        }
-        if !self.is_open(edge, world, block) || !self.all_met(to) {
-            return;
-        }
         self.reached[at] = self.run;
         self.parent[at] = edge;
         self.queue.push(to);
@@ -210,20 +240,33 @@ impl<'a> Reach<'a> {
     }
 
     /// Whether all variables of a step are true in this world.
+    #[inline]
     fn is_open(&self, edge: u32, world: u64, block: &Block) -> bool {
-        self.network.needs(edge).iter().all(|variable| {
-            let at = *variable as usize;
-            match self.network.entries.of[at] {
-                NONE => {
-                    draw::mix(self.draws.keys[at].wrapping_add(world)) >> 1 < block.threshold[at]
-                }
-                entry => self.entry_mark[entry as usize] == self.run,
-            }
-        })
+        let step = self.network.steps[edge as usize];
+        if step.more {
+            return self.network.needs(edge).iter().all(|it| self.is_true(*it, world, block));
+        }
+        step.needs.iter().all(|it| *it == NONE || self.is_true(*it, world, block))
+    }
+
+    #[inline]
+    fn is_true(&self, variable: u32, world: u64, block: &Block) -> bool {
+        self.holds(self.draws.variables[variable as usize], world, block)
+    }
+
+    #[inline]
+    fn holds(&self, it: Drawn, world: u64, block: &Block) -> bool {
+        match it.entry {
+            NONE => draw::mix(it.key.wrapping_add(world)) >> 1 < block.threshold[it.group as usize],
+            entry => self.entry_mark[entry as usize] == self.run,
+        }
     }
 
     /// Counts a met step of a node that needs all of them.
     fn all_met(&mut self, node: u32) -> bool {
+        if !self.network.has_joins {
+            return true;
+        }
         let needed = self.network.needs_all[node as usize];
         if needed == 0 {
             return true;
@@ -236,7 +279,8 @@ impl<'a> Reach<'a> {
     }
 
     fn is_reached(&self, node: u32) -> bool {
-        self.reached[node as usize] == self.run || self.network.entries.inside[node as usize]
+        let mark = self.reached[node as usize];
+        mark == self.run || mark == ALWAYS
     }
 
     /// The steps by which a node was reached, from its source on.

@@ -1,0 +1,53 @@
+//! Networks of numbers, for estates too large for names: prices, and prices again after a change.
+
+use crate::effect::Edit;
+use crate::figures::{Band, Worth, worth};
+use crate::network::{Network, number};
+use crate::sample::{BlockSums, Options, Sample};
+use polder_model::Range;
+
+/// What a fleet loses in a year, and what each treatment avoids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetPrice {
+    /// Probability of any loss within a year.
+    pub any: Band,
+    /// Losses by weight, outages by their hours.
+    pub harm: f64,
+    /// Hosts down within a year, in host-hours.
+    pub outage_hours: f64,
+    /// What each treatment avoids alone, in the order given.
+    pub treatments: Vec<Worth>,
+}
+
+/// Prices a network and every treatment alone, all in the same worlds.
+pub fn price_network(
+    network: &Network,
+    edits: &[Edit],
+    restore: Range,
+    options: Options,
+) -> FleetPrice {
+    let sets: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
+    let sample = Sample {
+        network,
+        options,
+        restore,
+        edits,
+        sets: &sets,
+        full: None,
+        counts_goals: false,
+        explains: false,
+    };
+    let blocks = sample.blocks();
+    let worlds = options.worlds_per_block as f64;
+    let count = blocks.len().max(1) as f64;
+    let mean = |pick: fn(&BlockSums) -> f64| {
+        blocks.iter().map(|it| it.weight * pick(it) / worlds).sum::<f64>() / count
+    };
+    let any: Vec<(f64, f64)> = blocks.iter().map(|it| (it.base.any, it.weight)).collect();
+    FleetPrice {
+        any: Band::sampled(&any, worlds, network.has_ranges()),
+        harm: mean(|it| it.base.harm),
+        outage_hours: mean(|it| it.base.hours),
+        treatments: (0..sets.len()).map(|at| worth(&blocks, at, worlds).0).collect(),
+    }
+}
