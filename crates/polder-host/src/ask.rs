@@ -69,7 +69,7 @@ pub(crate) fn ask(ask: &Ask) -> Result<Vec<u8>, HostError> {
 
 fn greet(stream: &mut TcpStream, handshake: Handshake) -> std::io::Result<Vec<u8>> {
     match handshake {
-        Handshake::Redis => exchange(stream, b"PING\r\n"),
+        Handshake::Redis => exchange(stream, b"PING\r\nCONFIG GET protected-mode\r\n"),
         Handshake::Nats => receive(stream),
         Handshake::Mqtt => {
             // MQTT 3.1.1 section 3.1: protocol name, level 4, clean session, 10 s, client `polder`.

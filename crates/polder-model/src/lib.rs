@@ -3,6 +3,7 @@
 //! Nothing here reads, runs, prints or asks for the time. Every other crate speaks these words.
 
 mod about;
+mod change;
 mod coverage;
 mod decision;
 mod estimate;
@@ -16,6 +17,7 @@ mod time;
 mod treatment;
 
 pub use about::{About, FindingKind, Lever};
+pub use change::{Change, Check, SetLine};
 pub use coverage::{Coverage, Problem, Table};
 pub use decision::{Decision, DecisionKind};
 pub use estimate::{Basis, Estimate, Probability, Range};

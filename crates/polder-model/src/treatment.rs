@@ -1,6 +1,6 @@
 //! What can be done about a finding: exact steps, their undo, their check, their effect.
 
-use crate::{EdgeId, NodeId, Range, SensorId, VariableId};
+use crate::{Change, EdgeId, NodeId, Range, SensorId, VariableId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,6 +133,12 @@ pub struct Treatment {
     pub title: String,
     /// The exact steps.
     pub steps: Vec<Step>,
+    /// The same for the executor; empty where only a person can do it.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// Whether a mistake could lock its maker out, so that it is taken back unless confirmed.
+    #[serde(default)]
+    pub may_lock_out: bool,
     /// How to take it back.
     pub undo: Vec<Step>,
     /// How to see that it worked: a command and what it must show.
@@ -161,6 +167,8 @@ impl Treatment {
             id: TreatmentId(id.into()),
             title: title.into(),
             steps: Vec::new(),
+            changes: Vec::new(),
+            may_lock_out: false,
             undo: Vec::new(),
             verify: String::new(),
             effort: Effort { hours: Range::new(low, likely, high) },
@@ -190,6 +198,20 @@ impl Treatment {
     #[must_use]
     pub fn part_of(mut self, id: impl Into<String>) -> Self {
         self.part_of = Some(TreatmentId(id.into()));
+        self
+    }
+
+    /// Adds what the executor does, in order.
+    #[must_use]
+    pub fn changing(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        self.changes.extend(changes);
+        self
+    }
+
+    /// Says that a mistake could lock its maker out.
+    #[must_use]
+    pub fn may_lock_out(mut self) -> Self {
+        self.may_lock_out = true;
         self
     }
 

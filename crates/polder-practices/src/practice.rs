@@ -18,6 +18,13 @@ pub struct Scene<'a> {
     pub estate: &'a Estate,
 }
 
+impl Scene<'_> {
+    /// Whether systemd runs the host, so that its units can be started and restarted.
+    pub(crate) fn has_systemd(&self) -> bool {
+        self.facts.system_row().is_some_and(|it| it.init == "systemd")
+    }
+}
+
 /// One piece of advice, as a lever on the model.
 pub trait Practice: Sync {
     /// Says what it is, once, for help, book, page and reports alike.

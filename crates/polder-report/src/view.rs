@@ -88,7 +88,9 @@ pub struct TreatmentLine {
     pub avoided: f64,
     /// Standard error of `avoided`.
     pub standard_error: f64,
-    /// Any loss in a year with this treatment alone, in words.
+    /// Any loss in a year with this treatment alone.
+    pub after_any: f64,
+    /// The same in words.
     pub after_words: String,
     /// Whether the next in the ranking cannot be told from it.
     pub ties_with_next: bool,
@@ -436,6 +438,7 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
                 number,
                 avoided: value.worth.avoided,
                 standard_error: value.worth.standard_error,
+                after_any: value.any_after,
                 after_words: match (is_told, fewer, restores) {
                     (true, true, _) => frequency(value.any_after),
                     (true, false, true) => "shorter outages".into(),

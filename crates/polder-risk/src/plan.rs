@@ -38,7 +38,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Limit {
     pub(crate) hours: f64,
     pub(crate) count: usize,
-    /// Share of all harm that each member must add.
+    /// Share of the harm that is left which each member must avoid.
     pub(crate) share: f64,
 }
 
@@ -155,7 +155,7 @@ impl Searcher<'_, '_> {
         let mut left = chosen;
         let mut order: Vec<usize> = members(chosen).collect();
         order.sort_by(|a, b| self.hours(1 << b).total_cmp(&self.hours(1 << a)));
-        let least = self.limit.share * self.base;
+        let least = self.limit.share * (self.base - self.gain(chosen)).max(0.0);
         for at in order {
             let without = left & !(1 << at);
             let is_needed = self.closed(without) != without;
@@ -362,6 +362,8 @@ mod tests {
     use crate::sample::{Options, Sample};
     use polder_model::{Delay, Range};
 
+    type Family = fn(&mut Dice) -> (Network, Vec<Edit>);
+
     /// Numbers that look random and are the same each time.
     struct Dice(u64);
 
@@ -392,9 +394,7 @@ mod tests {
                 count += 1;
             }
         }
-        for at in 11..14 {
-            builder.goal(nodes[at], goal());
-        }
+        nodes.iter().skip(11).for_each(|node| builder.goal(*node, goal()));
         (builder.build(), removing(dice, count, 12, 2))
     }
 
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn the_local_search_comes_near_the_best_of_all_sets() {
-        let families: [fn(&mut Dice) -> (Network, Vec<Edit>); 3] = [layers, chains, star];
+        let families: [Family; 3] = [layers, chains, star];
         for (family, make) in families.iter().enumerate() {
             let mut ratios = Vec::new();
             for seed in 0..60 {

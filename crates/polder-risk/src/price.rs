@@ -137,7 +137,7 @@ pub struct Request {
     pub steps_max: usize,
     /// Treatments the search may choose from: the best alone. Sixteen are searched exhaustively.
     pub candidates_max: usize,
-    /// Share of all harm that a treatment must avoid beyond the others to be worth a step.
+    /// Share of the harm left by the plan that a treatment must avoid to be worth a step.
     pub share_min: f64,
     /// Treatments that may not be chosen, such as those of accepted findings.
     pub skip: BTreeSet<TreatmentId>,
@@ -152,7 +152,7 @@ impl Request {
             hours_max: f64::INFINITY,
             steps_max,
             candidates_max: 16,
-            share_min: 0.002,
+            share_min: 0.02,
             skip: BTreeSet::new(),
             exactly: None,
         }

@@ -1,4 +1,4 @@
-//! Remembers assessments and decisions in one SQLite database.
+//! Remembers assessments, decisions and operations in one SQLite database.
 //!
 //! The database is versioned; old files are migrated forward and open for ever. What is stored of
 //! an assessment is text made by the caller: this crate does not know what is in it.
@@ -7,6 +7,10 @@
     reason = "the store keeps its own state, not that of the machine under study"
 )]
 
+mod operations;
+
+pub use operations::StoredOperation;
+
 use polder_model::{Decision, DecisionKind, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -14,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Version of the tables this Polder writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Longest wait for another Polder that writes at the same time.
 const BUSY_SECONDS: u64 = 5;
@@ -129,7 +133,17 @@ impl Store {
                  made INTEGER NOT NULL,
                  had_treatment INTEGER NOT NULL,
                  withdrawn INTEGER
-             );",
+             );
+             CREATE TABLE IF NOT EXISTS operation (
+                 id INTEGER PRIMARY KEY AUTOINCREMENT,
+                 host TEXT NOT NULL,
+                 treatment TEXT NOT NULL,
+                 begun INTEGER NOT NULL,
+                 noted INTEGER NOT NULL,
+                 phase TEXT NOT NULL,
+                 record TEXT NOT NULL
+             );
+             CREATE INDEX IF NOT EXISTS operation_of_host ON operation (host, id);",
         )?;
         change.pragma_update(None, "user_version", VERSION)?;
         change.commit()

@@ -10,6 +10,10 @@ pub(crate) enum FailureKind {
     Usage,
     /// The host, a file or a disk is in the way: 3.
     Look,
+    /// A change failed and all is as before: 4.
+    TakenBack,
+    /// A change failed and not all is as before: 5.
+    Stuck,
     /// Polder itself is wrong: 70.
     Internal,
 }
@@ -49,6 +53,8 @@ impl Failure {
         match self.kind {
             FailureKind::Usage => 2,
             FailureKind::Look => 3,
+            FailureKind::TakenBack => 4,
+            FailureKind::Stuck => 5,
             FailureKind::Internal => 70,
         }
     }

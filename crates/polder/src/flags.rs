@@ -13,9 +13,12 @@ Examples:
   polder record shop.polder             take the host along, without its secrets
   polder assess --from shop.polder      and judge it elsewhere
 
+  polder apply 1                        do it: shown first, checked after, can be undone
+
 Exit codes:
-  0 within appetite   1 above it   2 usage or configuration   3 could not look well enough
-  70 a bug in Polder";
+  0 within appetite, or done   1 above it   2 usage or configuration
+  3 could not look well enough   4 a change failed, all is as before
+  5 a change failed, not all is as before   70 a bug in Polder";
 
 /// Say what to do next on an Internet-facing Linux server, what it gains, and whether it worked
 #[derive(Debug, Parser)]
@@ -73,6 +76,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Find the best set of changes for so many hours of work
     Plan(Plan),
+    /// Make the changes of a treatment, check that they worked, take them back if not
+    Apply(Apply),
+    /// Take a change back
+    Undo(Undo),
+    /// Keep a change that would otherwise take itself back
+    Confirm(Undo),
+    /// Show what was changed, and how far
+    Journal(Journal),
     /// Write the graph for other programs, or solve one from a file
     Graph(Graph),
     /// Live with a finding on purpose, until a date
@@ -94,6 +105,9 @@ pub(crate) enum Command {
     /// Write manual pages, completions, schemas or the list of findings
     #[command(hide = true)]
     Generate(Generate),
+    /// Wait, then take an operation back unless it was confirmed
+    #[command(hide = true)]
+    Guard(Guard),
 }
 
 /// Flags of `assess`.
@@ -210,6 +224,71 @@ pub(crate) struct Graph {
 
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// Flags of `apply`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Shows every change first. Asks on a terminal; does nothing elsewhere without --yes.
+What could lock you out is taken back after --keep-after unless `polder confirm` says to keep it."
+)]
+pub(crate) struct Apply {
+    /// Numbers of the plan, or identities of treatments such as `close:tcp/6379`
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
+
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Do not ask
+    #[arg(long, short, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+
+    /// The name of this host, typed out: needed for changes that could lock you out
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) confirm: Option<String>,
+
+    /// Seconds until a change that could lock you out takes itself back
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) keep_after: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `undo` and `confirm`.
+#[derive(Args, Debug)]
+pub(crate) struct Undo {
+    /// Number of the operation in `polder journal`; without one, the last
+    #[arg(value_name = "NUMBER")]
+    pub(crate) id: Option<i64>,
+}
+
+/// Flags of `journal`.
+#[derive(Args, Debug)]
+pub(crate) struct Journal {
+    /// Show this operation in full
+    #[arg(value_name = "NUMBER")]
+    pub(crate) id: Option<i64>,
+
+    /// Show at most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(crate) most: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `guard`.
+#[derive(Args, Debug)]
+pub(crate) struct Guard {
+    /// Number of the operation
+    pub(crate) id: i64,
+    /// Seconds to wait
+    pub(crate) seconds: u32,
 }
 
 /// Languages of graphs.

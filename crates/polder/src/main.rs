@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod failure;
 mod flags;
+mod operations;
 mod output;
 mod session;
 

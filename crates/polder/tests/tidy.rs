@@ -16,13 +16,14 @@ use std::path::{Path, PathBuf};
 use support::{repository, run};
 
 /// Crates from the ground up; each uses only what stands before it.
-const LAYERS: [&str; 8] = [
+const LAYERS: [&str; 9] = [
     "polder-model",
     "polder-host",
     "polder-facts",
     "polder-practices",
     "polder-risk",
     "polder-store",
+    "polder-apply",
     "polder-report",
     "polder",
 ];

@@ -132,6 +132,13 @@ fn read_matches<'a>(mut words: impl Iterator<Item = &'a str>, rule: &mut Firewal
             "--reject-with" | "--log-prefix" | "--log-level" | "--to-ports" | "--set-mark" => {
                 let _ = value();
             }
+            // Strangers never come by the loopback interface: "not lo" leaves none of them out.
+            "-i" | "--in-interface" if negated => {
+                let name = value();
+                if name != "lo" {
+                    rule.unclear.push(format!("! {word} {name}"));
+                }
+            }
             _ if negated => rule.unclear.push(format!("! {word} {}", value())),
             "-p" | "--protocol" => {
                 let protocol = value();

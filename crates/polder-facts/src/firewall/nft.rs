@@ -100,6 +100,13 @@ fn read_rule(value: &Value, sets: &Sets<'_>, rules: &mut Vec<FirewallRule>) {
 fn read_match(body: &Value, sets: &Sets<'_>, rule: &mut FirewallRule) {
     let (Some(left), Some(right)) = (body.get("left"), body.get("right")) else { return };
     let operator = text_of(body, "op");
+    // Strangers never come by the loopback interface: "not lo" leaves none of them out.
+    let is_interface = left
+        .get("meta")
+        .is_some_and(|it| matches!(it.get("key").and_then(Value::as_str), Some("iif" | "iifname")));
+    if operator == "!=" && is_interface && right.as_str() == Some("lo") {
+        return;
+    }
     if !matches!(operator.as_str(), "==" | "in" | "") {
         rule.unclear.push(printable_str(&format!("{operator} {right}")));
         return;

@@ -18,6 +18,22 @@ pub(crate) fn handshake(engine: Engine) -> Option<Handshake> {
     })
 }
 
+/// Settings that an answer tells: they hold, whatever a file says.
+pub(crate) fn settings(engine: Engine, bytes: &[u8]) -> Vec<(String, String)> {
+    // Redis serialization protocol: the name as one bulk string, then its value as another.
+    const NAME: &[u8] = b"$14\r\nprotected-mode\r\n";
+    let value = memchr::memmem::find(bytes, NAME).and_then(|at| bytes.get(at + NAME.len()..));
+    let value = match value {
+        Some(it) if it.starts_with(b"$2\r\nno\r\n") => "no",
+        Some(it) if it.starts_with(b"$3\r\nyes\r\n") => "yes",
+        _ => return Vec::new(),
+    };
+    match engine {
+        Engine::Redis => vec![("protected-mode".into(), value.into())],
+        _ => Vec::new(),
+    }
+}
+
 /// Judges an answer from `address`. Whatever is not understood is unknown, never safe.
 pub(crate) fn judge(engine: Engine, bytes: &[u8], address: &str) -> Access {
     let asks = |what: &str| Access::Asks { because: format!("{address} {what}") };

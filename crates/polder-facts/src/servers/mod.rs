@@ -116,7 +116,10 @@ fn running(host: &dyn Host, facts: &Facts, process: &Process, engine: Engine) ->
     });
     server.access = match answer {
         Some((ask, _)) => match host.ask(&ask) {
-            Ok(bytes) => answers::judge(engine, &bytes, &ask.shown()),
+            Ok(bytes) => {
+                server.settings.extend(answers::settings(engine, &bytes));
+                answers::judge(engine, &bytes, &ask.shown())
+            }
             Err(error) => Access::Unknown { because: error.to_string() },
         },
         None if listeners.iter().all(|it| it.protocol == Protocol::Unix) => {

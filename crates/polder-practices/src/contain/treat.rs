@@ -1,7 +1,7 @@
 //! Proposes a drop-in that confines a service.
 
 use crate::practice::Scene;
-use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
+use polder_model::{Change, Finding, Model, Op, Range, Treatment, VariableId};
 
 /// Settings that most services bear, in the order of systemd.exec(5).
 const COMMON: &str = "NoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=yes\nPrivateTmp=yes\nPrivateDevices=yes\nProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\nProtectControlGroups=yes\nProtectClock=yes\nProtectHostname=yes\nRestrictSUIDSGID=yes\nRestrictNamespaces=yes\nRestrictRealtime=yes\nLockPersonality=yes\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\nSystemCallArchitectures=native\nSystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n";
@@ -23,7 +23,14 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
     let treatment = match unit {
         Some(unit) => {
             let path = format!("/etc/systemd/system/{unit}.d/50-polder-confine.conf");
-            let treatment = treatment.write(path.clone(), format!("[Service]\n{COMMON}{writable}"));
+            let text = format!("[Service]\n{COMMON}{writable}");
+            let mut treatment = treatment.write(path.clone(), text.clone());
+            if service.unit.is_some() && scene.has_systemd() {
+                treatment = treatment.changing([
+                    Change::WriteFile { path: path.clone(), content: text },
+                    Change::RestartUnit { unit: unit.clone() },
+                ]);
+            }
             let treatment = match service.unit.is_some() {
                 true => treatment,
                 false => treatment.decide(format!("Let systemd start it by `{unit}`: what runs now was started without it")),

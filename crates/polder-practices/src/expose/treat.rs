@@ -2,19 +2,16 @@
 
 use crate::practice::Scene;
 use polder_model::facts::{Engine, Server};
-use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
-
-/// Lets the rules of the folder load at the next boot, too.
-const PERSIST: &str = "grep -q nftables.d /etc/nftables.conf || echo 'include \"/etc/nftables.d/*.nft\"' >> /etc/nftables.conf; systemctl enable nftables";
+use polder_model::{Change, Check, Finding, Model, Op, Range, SetLine, Treatment, VariableId};
 
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     match finding.kind.as_str() {
         "expose/listener" | "expose/unauthenticated" => {
-            let mut all = vec![filter(finding)];
+            let mut all = vec![filter(finding, scene)];
             all.extend(bind(finding, scene));
             all
         }
-        "expose/ssh-password" => vec![keys_only(model)],
+        "expose/ssh-password" => vec![keys_only(model, scene)],
         "expose/no-filter" => vec![default_drop(scene)],
         _ => Vec::new(),
     }
@@ -25,22 +22,59 @@ fn port_of(finding: &Finding) -> Option<(&str, &str)> {
 }
 
 /// A rule that drops what comes to one port from outside.
-fn filter(finding: &Finding) -> Treatment {
+fn filter(finding: &Finding, scene: &Scene<'_>) -> Treatment {
     let (protocol, port) = port_of(finding).unwrap_or(("tcp", "0"));
     let name = format!("polder_{protocol}_{port}");
-    let treatment = Treatment::new(format!("close:{protocol}/{port}"), format!("Close {protocol}/{port} to strangers"), [0.1, 0.3, 1.0])
-        .decide(format!("Who needs {protocol}/{port}? Add their addresses to the rule before it is loaded"))
+    let treatment = Treatment::new(
+        format!("close:{protocol}/{port}"),
+        format!("Close {protocol}/{port} to strangers"),
+        [0.1, 0.3, 1.0],
+    )
+    .decide(format!(
+        "Who needs {protocol}/{port}? Add their addresses to the rule before it is loaded"
+    ))
+    .verify(format!("`polder look listeners` shows {protocol}/{port} as closed"))
+    .may_break("some", "clients on other hosts that use the port lose it");
+    let rules = format!(
+        "table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"
+    );
+    load(treatment, scene, &name, &rules).removing(&finding.opens)
+}
+
+/// Loads one table of rules now and, where systemd runs, at each boot.
+fn load(treatment: Treatment, scene: &Scene<'_>, name: &str, rules: &str) -> Treatment {
+    let path = format!("/etc/nftables.d/{name}.nft");
+    let unit = format!("{}.service", name.replace('_', "-"));
+    let unit_path = format!("/etc/systemd/system/{unit}");
+    let unit_text = format!(
+        "[Unit]\nDescription=Rules of Polder: {name}\nDefaultDependencies=no\nBefore=network-pre.target\nWants=network-pre.target\nAfter=nftables.service\n\n[Service]\nType=oneshot\nExecStart=/usr/sbin/nft -f {path}\n\n[Install]\nWantedBy=sysinit.target\n"
+    );
+    let mut treatment = treatment
         .run("apt-get install nftables; mkdir -p /etc/nftables.d")
-        .write(
-            format!("/etc/nftables.d/{name}.nft"),
-            format!("table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"),
-        )
-        .run(PERSIST)
-    .run(format!("nft -c -f /etc/nftables.d/{name}.nft && nft -f /etc/nftables.d/{name}.nft"))
-        .undo(format!("nft delete table inet {name}; rm /etc/nftables.d/{name}.nft"))
-        .verify(format!("`polder look listeners` shows {protocol}/{port} as closed"))
-        .may_break("some", "clients on other hosts that use the port lose it");
-    treatment.removing(&finding.opens)
+        .write(path.clone(), rules)
+        .run(format!("nft -c -f {path} && nft -f {path}"))
+        .changing([
+            Change::InstallPackages { names: vec!["nftables".into()] },
+            Change::WriteFile { path: path.clone(), content: rules.into() },
+            Change::Check { check: Check::Rules { path: path.clone() } },
+            Change::LoadRules { table: format!("inet {name}"), path: path.clone() },
+        ]);
+    let mut undo = format!("nft delete table inet {name}; rm {path}");
+    if scene.has_systemd() {
+        treatment = treatment
+            .write(unit_path.clone(), unit_text.clone())
+            .run(format!("systemctl enable {unit}"))
+            .changing([
+                Change::WriteFile { path: unit_path.clone(), content: unit_text },
+                Change::EnableUnit { unit: unit.clone(), enabled: true },
+            ]);
+        undo = format!("systemctl disable {unit}; rm {unit_path}; {undo}");
+    } else {
+        treatment = treatment.decide(format!(
+            "Load `{path}` at each boot: systemd, which would do it, does not run here"
+        ));
+    }
+    treatment.undo(undo)
 }
 
 /// A server on this host that only local programs need listens on loopback.
@@ -54,6 +88,22 @@ fn bind(finding: &Finding, scene: &Scene<'_>) -> Option<Treatment> {
         .iter()
         .find(|it| it.addresses.iter().any(|it| it.ends_with(&suffix)))?;
     let (file, change, restart) = bind_change(server)?;
+    let service =
+        server.pid.and_then(|pid| scene.estate.services.values().find(|it| it.pids.contains(&pid)));
+    let unit = service.and_then(|it| it.unit.clone()).filter(|_| scene.has_systemd());
+    let line = |key: &str| SetLine { key: key.into(), line: change.clone() };
+    let lines = match server.engine {
+        Engine::Redis => vec![line("bind")],
+        Engine::Postgresql => vec![line("listen_addresses")],
+        Engine::Memcached => vec![line("-l")],
+        _ => Vec::new(),
+    };
+    let changes = match unit {
+        Some(unit) if !lines.is_empty() => {
+            vec![Change::SetLines { path: file.clone(), lines }, Change::RestartUnit { unit }]
+        }
+        _ => Vec::new(),
+    };
     Some(
         Treatment::new(
             format!("bind:{protocol}/{port}"),
@@ -62,6 +112,7 @@ fn bind(finding: &Finding, scene: &Scene<'_>) -> Option<Treatment> {
         )
         .edit(file.clone(), change)
         .run(restart)
+        .changing(changes)
         .undo_by(format!("take the line out of `{file}` again and restart"))
         .verify(format!("`ss -tln` shows port {port} on 127.0.0.1 only"))
         .may_break("some", "clients on other hosts lose it")
@@ -116,15 +167,24 @@ fn bind_change(server: &Server) -> Option<(String, String, String)> {
     Some((change.0, change.1.into(), change.2.into()))
 }
 
-fn keys_only(model: &Model) -> Treatment {
+fn keys_only(model: &Model, scene: &Scene<'_>) -> Treatment {
+    const PATH: &str = "/etc/ssh/sshd_config.d/10-polder-keys-only.conf";
+    const TEXT: &str = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n";
+    let changes = match scene.has_systemd() {
+        true => vec![
+            Change::WriteFile { path: PATH.into(), content: TEXT.into() },
+            Change::Check { check: Check::Sshd },
+            Change::ReloadUnit { unit: "ssh.service".into() },
+        ],
+        false => Vec::new(),
+    };
     let treatment = Treatment::new("ssh-keys-only", "Let SSH take keys only", [0.3, 0.7, 2.0])
         .decide(
             "Log in with a key in a second session before you go on, and keep that session open",
         )
-        .write(
-            "/etc/ssh/sshd_config.d/10-polder-keys-only.conf",
-            "PasswordAuthentication no\nKbdInteractiveAuthentication no\n",
-        )
+        .write(PATH, TEXT)
+        .changing(changes)
+        .may_lock_out()
         .run("sshd -t && systemctl reload ssh")
         .undo("rm /etc/ssh/sshd_config.d/10-polder-keys-only.conf && systemctl reload ssh")
         .verify("`sshd -T | grep -E '^(password|kbdinteractive)authentication'` says no twice")
@@ -152,16 +212,17 @@ fn default_drop(scene: &Scene<'_>) -> Treatment {
         .filter_map(|it| it.split_once('/'))
         .map(|(protocol, port)| format!("    {protocol} dport {port} accept\n"))
         .collect();
-    Treatment::new("filter:default-drop", "Let a packet filter drop what is not meant for strangers", [0.5, 1.0, 3.0])
-        .decide(format!("Which of {} are meant for strangers? Leave the others out", ports.join(", ")))
-        .run("apt-get install nftables; mkdir -p /etc/nftables.d")
-        .write(
-            "/etc/nftables.d/polder_input.nft",
-            format!("table inet polder_input {{\n  chain input {{\n    type filter hook input priority 0; policy drop;\n    ct state established,related accept\n    iifname \"lo\" accept\n    meta l4proto {{ icmp, ipv6-icmp }} accept\n{rules}  }}\n}}\n"),
-        )
-        .run(PERSIST)
-    .run("nft -c -f /etc/nftables.d/polder_input.nft && nft -f /etc/nftables.d/polder_input.nft")
-        .undo("nft delete table inet polder_input; rm /etc/nftables.d/polder_input.nft")
-        .verify("`nft list ruleset` shows the chain with policy drop, and a new SSH session works")
-        .may_break("high", "whatever is left out of the list is cut off, SSH included")
+    let table = format!(
+        "table inet polder_input {{\n  chain input {{\n    type filter hook input priority 0; policy drop;\n    ct state established,related accept\n    iifname \"lo\" accept\n    meta l4proto {{ icmp, ipv6-icmp }} accept\n{rules}  }}\n}}\n"
+    );
+    let treatment = Treatment::new(
+        "filter:default-drop",
+        "Let a packet filter drop what is not meant for strangers",
+        [0.5, 1.0, 3.0],
+    )
+    .decide(format!("Which of {} are meant for strangers? Leave the others out", ports.join(", ")))
+    .verify("`nft list ruleset` shows the chain with policy drop, and a new SSH session works")
+    .may_break("high", "whatever is left out of the list is cut off, SSH included")
+    .may_lock_out();
+    load(treatment, scene, "polder_input", &table)
 }

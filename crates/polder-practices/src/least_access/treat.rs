@@ -2,7 +2,7 @@
 
 use crate::practice::Scene;
 use polder_model::facts::{Engine, Server};
-use polder_model::{Finding, Model, Op, Treatment, VariableId};
+use polder_model::{Change, Finding, Model, Op, Treatment, VariableId};
 
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     match finding.kind.as_str() {
@@ -177,6 +177,11 @@ fn drop_privilege(finding: &Finding, model: &Model) -> Treatment {
         .decide("Where does the file come from? If nobody knows, treat it as evidence of an intrusion: copy it before you change it")
         .run(format!("stat '{path}'; sha256sum '{path}'"))
         .run(format!("chmod u-s,g-s '{path}'; setcap -r '{path}'"))
+        .changing([
+            // Capabilities first: a change of mode leaves them as they are, and both are shown.
+            Change::DropCapabilities { path: path.clone() },
+            Change::ClearMode { path: path.clone(), bits: 0o6000 },
+        ])
         .undo_by("set the mode and capabilities that `stat` and `getcap` printed")
         .verify("`polder look privileged` no longer lists it")
         .may_break("some", "whatever used the right stops working");
@@ -191,6 +196,10 @@ fn own_by_root(finding: &Finding) -> Treatment {
     Treatment::new(format!("own:{path}"), format!("Let only root write `{path}`"), [0.1, 0.3, 1.0])
         .run(format!("stat --format='%U:%G %a %n' '{path}'   # note this: it is the undo"))
         .run(format!("chown root:root '{path}' && chmod go-w '{path}'"))
+        .changing([
+            Change::SetOwner { path: path.clone(), uid: 0, gid: 0 },
+            Change::ClearMode { path: path.clone(), bits: 0o022 },
+        ])
         .undo_by("chown and chmod to what `stat` printed")
         .verify("`polder look influences` no longer lists it")
         .may_break("some", "a deployment that writes there as another user stops")
@@ -207,6 +216,7 @@ fn hide_credential(finding: &Finding) -> Treatment {
     .run(format!("stat --format='%U:%G %a %n' '{path}'   # note this: it is the undo"))
     .decide("Which service reads it? Make that service's user the owner")
     .run(format!("chmod go-rwx '{path}'"))
+    .changing([Change::ClearMode { path: path.clone(), bits: 0o077 }])
     .undo_by("chmod to what `stat` printed")
     .verify("`polder look credentials` shows no other reader")
     .may_break("some", "a program that read it as another user fails")

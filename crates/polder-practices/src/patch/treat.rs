@@ -2,7 +2,7 @@
 
 use super::assess::flaw;
 use crate::practice::Scene;
-use polder_model::{Finding, Model, Op, Range, Treatment, VariableId};
+use polder_model::{Change, Finding, Model, Op, Range, Treatment, VariableId};
 
 /// The treatment that installs everything at once.
 const UPGRADE: &str = "upgrade";
@@ -39,7 +39,10 @@ fn one(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
     let id = format!("upgrade:{}", finding.subject);
     let mut treatment =
         Treatment::new(id, format!("Upgrade `{}`", finding.subject), [0.1, 0.2, 0.5]);
-    if !held.is_empty() {
+    if held.is_empty() {
+        let names = names.iter().map(|it| (*it).to_string()).collect();
+        treatment = treatment.changing([Change::UpgradePackages { names }]);
+    } else {
         treatment = treatment.run(format!("apt-mark unhold {}", held.join(" ")));
     }
     treatment = treatment
@@ -65,6 +68,10 @@ fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
         .undo("grep ' upgrade ' /var/log/dpkg.log   # then: apt-get install --allow-downgrades PACKAGE=OLD_VERSION")
         .verify("`apt list --upgradable` is empty")
         .may_break("some", "services restart; a changed default may need attention");
+    let names: Vec<String> = rows.iter().filter(|it| !it.held).map(|it| it.name.clone()).collect();
+    if !names.is_empty() {
+        treatment = treatment.changing([Change::UpgradePackages { names }]);
+    }
     treatment.ops = sources.iter().flat_map(|source| closes(source, model)).collect();
     treatment
 }
@@ -86,7 +93,10 @@ fn restart(finding: &Finding, scene: &Scene<'_>) -> Treatment {
         [0.05, 0.1, 0.3],
     );
     let treatment = match (unit, systemd) {
-        (Some(unit), _) => treatment.run(format!("systemctl restart {unit}")),
+        (Some(unit), true) => treatment
+            .run(format!("systemctl restart {unit}"))
+            .changing([Change::RestartUnit { unit }]),
+        (Some(unit), false) => treatment.run(format!("systemctl restart {unit}")),
         (None, true) => treatment
             .run(format!("systemctl list-units '*{name}*'   # then: systemctl restart UNIT")),
         (None, false) => treatment.decide(format!(
@@ -134,17 +144,21 @@ fn sources() -> Treatment {
 }
 
 fn automatic(model: &Model) -> Treatment {
+    const PATH: &str = "/etc/apt/apt.conf.d/52polder-auto-upgrades";
+    const TEXT: &str =
+        "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
     let mut treatment = Treatment::new(
         "automatic-updates",
         "Let security updates install themselves",
         [0.2, 0.4, 1.0],
     )
     .run("apt-get install unattended-upgrades")
-    .write(
-        "/etc/apt/apt.conf.d/20auto-upgrades",
-        "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n",
-    )
-    .undo("apt-get purge unattended-upgrades; rm /etc/apt/apt.conf.d/20auto-upgrades   # or put its old content back")
+    .write(PATH, TEXT)
+    .changing([
+        Change::InstallPackages { names: vec!["unattended-upgrades".into()] },
+        Change::WriteFile { path: PATH.into(), content: TEXT.into() },
+    ])
+    .undo("apt-get purge unattended-upgrades; rm /etc/apt/apt.conf.d/52polder-auto-upgrades   # or put its old content back")
     .verify("`unattended-upgrade --dry-run` ends without an error")
     .may_break("low", "an update may restart a service at an hour nobody chose")
     .effect(Op::Thin {

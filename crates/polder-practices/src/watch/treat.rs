@@ -1,7 +1,7 @@
 //! Proposes what would notice.
 
 use crate::estate::{integrity, integrity_sensor, logs, logs_sensor};
-use polder_model::{Finding, Op, Range, Treatment};
+use polder_model::{Change, Finding, Op, Range, Treatment};
 
 pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
@@ -29,6 +29,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
         "watch/no-clock" => vec![
             Treatment::new("clock", "Let a time service keep the clock", [0.1, 0.2, 0.5])
                 .run("apt-get install chrony")
+                .changing([Change::InstallPackages { names: vec!["chrony".into()] }])
                 .undo("apt-get purge chrony")
                 .verify("`chronyc tracking` shows a small offset")
                 .may_break("low", "a clock that was wrong jumps once"),

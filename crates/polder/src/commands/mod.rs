@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod apply;
 mod assess;
 mod config;
 mod decide;
@@ -8,9 +9,11 @@ mod explain;
 mod generate;
 mod graph;
 mod history;
+mod journal;
 mod look;
 mod plan;
 mod record;
+mod undo;
 
 use crate::failure::Failure;
 use crate::flags::{Command, Flags};
@@ -27,6 +30,11 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Assess(it) => assess::run(&it, &globals),
         Command::Explain(it) => explain::run(&it, &globals),
         Command::Plan(it) => plan::run(&it, &globals),
+        Command::Apply(it) => apply::run(&it, &globals),
+        Command::Undo(it) => undo::undo(&it, &globals),
+        Command::Confirm(it) => undo::confirm(&it, &globals),
+        Command::Guard(it) => undo::guard(&it, &globals),
+        Command::Journal(it) => journal::run(&it, &globals),
         Command::Graph(it) => graph::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),
