@@ -37,6 +37,7 @@ impl<'a> Compiled<'a> {
         let mut nodes = Vec::new();
         for node in graph.nodes() {
             let at = builder.node(draw::name(&node.id.0));
+            builder.kind(at, node.kind as u8);
             places.nodes.insert(&node.id.0, at);
             nodes.push(&node.id);
             if node.join == Join::All {

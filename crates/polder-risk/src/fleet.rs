@@ -51,3 +51,15 @@ pub fn price_network(
         treatments: (0..sets.len()).map(|at| worth(&blocks, at, worlds).0).collect(),
     }
 }
+
+/// How much more is lost in a year in which a variable is true than in one in which it is not.
+///
+/// The expected harm is linear in the probability of each variable, so a changed fact about one of
+/// them changes it by the change of its probability times this; nothing else need be drawn again.
+/// Both kinds of year are the same otherwise, pair by pair.
+pub fn sensitivity(network: &Network, variable: u32, restore: Range, options: Options) -> Worth {
+    let certain = network.with_certain(variable);
+    let closes = Edit { thinned: vec![(variable, Range::exactly(0.0))], ..Edit::default() };
+    let price = price_network(&certain, &[closes], restore, options);
+    price.treatments.first().copied().unwrap_or_default()
+}

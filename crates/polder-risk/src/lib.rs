@@ -18,12 +18,13 @@ mod paths;
 mod plan;
 mod price;
 mod sample;
+mod stability;
 mod timed;
 mod world;
 
 pub use effect::Edit;
 pub use figures::{Band, Measurement, Method, Worth};
-pub use fleet::{FleetPrice, price_network};
+pub use fleet::{FleetPrice, price_network, sensitivity};
 pub use form::{
     EdgeForm, FormError, GraphForm, LossForm, NodeForm, Number, SCHEMA, SensorForm, Solvable,
     TreatmentForm, VariableForm,
@@ -33,3 +34,4 @@ pub use paths::{Hop, PathShare};
 pub use plan::Search;
 pub use price::{GoalRisk, Plan, PlanStep, Pricing, Request, TreatmentValue, price};
 pub use sample::Options;
+pub use stability::{Shifted, stability};

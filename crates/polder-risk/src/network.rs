@@ -52,6 +52,7 @@ pub(crate) struct Sensor {
 #[derive(Default)]
 pub struct NetworkBuilder {
     node_names: Vec<u64>,
+    kinds: Vec<u8>,
     needs_all: Vec<u32>,
     sources: Vec<u32>,
     from: Vec<u32>,
@@ -68,7 +69,15 @@ impl NetworkBuilder {
     /// Adds a node that is reached by any of its steps; `name` is the same for ever.
     pub fn node(&mut self, name: u64) -> u32 {
         self.node_names.push(name);
+        self.kinds.push(0);
         number(self.node_names.len() - 1)
+    }
+
+    /// Says of what kind a node is: ways over the same kinds are told as one.
+    pub fn kind(&mut self, node: u32, kind: u8) {
+        if let Some(slot) = self.kinds.get_mut(node as usize) {
+            *slot = kind;
+        }
     }
 
     /// Makes a node need all the steps into it.
@@ -163,6 +172,7 @@ impl NetworkBuilder {
         network.out_start = out_start;
         network.position = position;
         network.node_names = self.node_names;
+        network.kinds = self.kinds;
         network.sources = self.sources;
         network.variables = self.variables;
         network.entries = Entries::find(&network);
@@ -184,6 +194,7 @@ pub(crate) struct Step {
 #[derive(Clone, Default)]
 pub struct Network {
     pub(crate) node_names: Vec<u64>,
+    pub(crate) kinds: Vec<u8>,
     /// Edges by the node they start from: `out_start[node]..out_start[node + 1]`.
     pub(crate) out_start: Vec<u32>,
     pub(crate) from: Vec<u32>,
@@ -225,6 +236,30 @@ impl Network {
     /// Place of the edge added as number `added`; edits name edges by their place.
     pub fn place(&self, added: u32) -> u32 {
         self.position.get(added as usize).copied().unwrap_or(NONE)
+    }
+
+    /// The same network where a variable is always true.
+    pub(crate) fn with_certain(&self, variable: u32) -> Self {
+        let mut network = self.clone();
+        if let Some(it) = network.variables.get_mut(variable as usize) {
+            it.range = Range::exactly(1.0);
+        }
+        network.entries = Entries::find(&network);
+        network
+    }
+
+    /// The same network where some probabilities are multiplied by a factor, up to one.
+    pub(crate) fn scaled(&self, variables: &[usize], factor: f64) -> Self {
+        let mut network = self.clone();
+        for at in variables {
+            if let Some(it) = network.variables.get_mut(*at) {
+                let scale = |value: f64| (value * factor).min(1.0);
+                let Range { low, likely, high } = it.range;
+                it.range = Range { low: scale(low), likely: scale(likely), high: scale(high) };
+            }
+        }
+        network.entries = Entries::find(&network);
+        network
     }
 
     pub(crate) fn out(&self, node: u32) -> std::ops::Range<u32> {

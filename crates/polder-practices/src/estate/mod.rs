@@ -190,6 +190,9 @@ impl Estate {
         variable: &VariableId,
         evidence: &Evidence,
     ) {
+        let evidence_too = evidence.clone();
+        let root = self.root.clone();
+        targeted(&mut model.graph, user, &root, "local flaw", [0.05, 0.2, 0.5], evidence_too);
         model.graph.edge(
             user,
             &self.root,
@@ -251,7 +254,11 @@ impl Estate {
             vec![future],
             seen.clone(),
         );
+        let evidence = graph_evidence(service, listener);
+        targeted(graph, &node, process, &format!("flaw in {product}"), [0.01, 0.05, 0.2], evidence);
         if service.runs_own_code {
+            let evidence = graph_evidence(service, listener);
+            targeted(graph, &node, process, "flaw in own code", [0.1, 0.3, 0.6], evidence);
             let own = graph.variable(
                 format!("own-code:{}", service.name),
                 format!("own code in `{}` has a flaw that is found and used", service.name),
@@ -367,6 +374,43 @@ impl Estate {
             }
         }
     }
+}
+
+fn graph_evidence(service: &Service, listener: &polder_model::facts::Listener) -> Evidence {
+    let says = format!("`{}` listens on {}", service.name, shown_address(listener));
+    Evidence::command(
+        says,
+        if listener.protocol == Protocol::Unix { "ss -xlp" } else { "ss -tulnp" },
+    )
+}
+
+/// A step that somebody takes who means this host and not just any: whether there is such a person
+/// is one question for all of these steps, which therefore come together.
+fn targeted(
+    graph: &mut polder_model::Graph,
+    from: &NodeId,
+    to: &NodeId,
+    what: &str,
+    [low, likely, high]: [f64; 3],
+    evidence: Evidence,
+) {
+    let class = graph.variable(
+        "attacker:targeted",
+        "somebody means this host in particular",
+        Estimate::judgement(
+            0.005,
+            0.02,
+            0.1,
+            "share of hosts a year that an attacker picks on purpose; most are met by chance",
+        ),
+    );
+    let finds = graph.variable(
+        format!("targeted:{what}"),
+        format!("who means this host finds a {what}"),
+        Estimate::judgement(low, likely, high, "somebody who looks longer finds more"),
+    );
+    let (how, label) = (format!("targeted, {what}"), format!("searches for a {what}"));
+    graph.edge(from, to, &how, label, vec![class, finds], evidence);
 }
 
 /// What decides whether a stranger reaches a listener; none when nobody does.
