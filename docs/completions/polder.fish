@@ -34,6 +34,12 @@ complete -c polder -n "__fish_polder_needs_command" -s h -l help -d 'Print help 
 complete -c polder -n "__fish_polder_needs_command" -s V -l version -d 'Print version'
 complete -c polder -n "__fish_polder_needs_command" -f -a "assess" -d 'Judge this host and rank what to do next'
 complete -c polder -n "__fish_polder_needs_command" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_needs_command" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
+complete -c polder -n "__fish_polder_needs_command" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
+complete -c polder -n "__fish_polder_needs_command" -f -a "undo" -d 'Take a change back'
+complete -c polder -n "__fish_polder_needs_command" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
+complete -c polder -n "__fish_polder_needs_command" -f -a "journal" -d 'Show what was changed, and how far'
+complete -c polder -n "__fish_polder_needs_command" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
 complete -c polder -n "__fish_polder_needs_command" -f -a "accept" -d 'Live with a finding on purpose, until a date'
 complete -c polder -n "__fish_polder_needs_command" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
 complete -c polder -n "__fish_polder_needs_command" -f -a "reconsider" -d 'Take a decision back'
@@ -43,6 +49,7 @@ complete -c polder -n "__fish_polder_needs_command" -f -a "record" -d 'Write all
 complete -c polder -n "__fish_polder_needs_command" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
 complete -c polder -n "__fish_polder_needs_command" -f -a "config" -d 'Show the configuration'
 complete -c polder -n "__fish_polder_needs_command" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_needs_command" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
 complete -c polder -n "__fish_polder_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand assess" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
 complete -c polder -n "__fish_polder_using_subcommand assess" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
@@ -70,6 +77,88 @@ never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand explain" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand explain" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand plan" -l budget -d 'Hours of work, such as `4h`, `90min` or `2d` (a day has 8)' -r
+complete -c polder -n "__fish_polder_using_subcommand plan" -l breakage -d 'Leave out what is more likely to break something' -r -f -a "none\t'It cannot'
+low\t'Unlikely'
+some\t'Somebody may notice'
+high\t'Whoever is careless locks the door from outside'"
+complete -c polder -n "__fish_polder_using_subcommand plan" -l most -d 'Take at most this many' -r
+complete -c polder -n "__fish_polder_using_subcommand plan" -l what-if -d 'Price exactly these, in this order, instead of searching' -r
+complete -c polder -n "__fish_polder_using_subcommand plan" -l why -d 'Say why this treatment has its place, or none' -r
+complete -c polder -n "__fish_polder_using_subcommand plan" -l seed -d 'Draw with this seed instead of the configured one' -r
+complete -c polder -n "__fish_polder_using_subcommand plan" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand plan" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand plan" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand plan" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand plan" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand plan" -l json -d 'Print JSON; its schema is in docs/schemas'
+complete -c polder -n "__fish_polder_using_subcommand plan" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand apply" -l confirm -d 'The name of this host, typed out: needed for changes that could lock you out' -r
+complete -c polder -n "__fish_polder_using_subcommand apply" -l keep-after -d 'Seconds until a change that could lock you out takes itself back' -r
+complete -c polder -n "__fish_polder_using_subcommand apply" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand apply" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand apply" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
+complete -c polder -n "__fish_polder_using_subcommand apply" -s y -l yes -d 'Do not ask'
+complete -c polder -n "__fish_polder_using_subcommand apply" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand apply" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand undo" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand undo" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand undo" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand undo" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand confirm" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand confirm" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand confirm" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand confirm" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand confirm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand journal" -l most -d 'Show at most this many' -r
+complete -c polder -n "__fish_polder_using_subcommand journal" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand journal" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand journal" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand journal" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand journal" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand journal" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l format -d 'The language to write' -r -f -a "json\t'The form that `polder graph solve` reads; its schema is in docs/schemas'
+dot\t'Graphviz'
+opengraph\t'BloodHound'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l budget -d 'Hours of work, such as `4h`, `90min` or `2d` (a day has 8)' -r
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l worlds -d 'Worlds to draw at most, rounded up to whole blocks of 128' -r
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l seed -d 'Draw with this seed' -r
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l sampled -d 'Sample even what could be solved exactly, to compare'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand accept" -l because -d 'Why' -r
 complete -c polder -n "__fish_polder_using_subcommand accept" -l owner -d 'Who answers for it' -r
 complete -c polder -n "__fish_polder_using_subcommand accept" -l until -d 'Last day of the decision, as YYYY-MM-DD' -r
@@ -169,16 +258,31 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand generate" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "assess" -d 'Judge this host and rank what to do next'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "reconsider" -d 'Take a decision back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "history" -d 'Show earlier assessments and decisions'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "look" -d 'Show what was seen, table by table'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "config" -d 'Show the configuration'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain accept reject reconsider history look record doctor config generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand guard" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand guard" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand guard" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand guard" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand guard" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "assess" -d 'Judge this host and rank what to do next'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "undo" -d 'Take a change back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "journal" -d 'Show what was changed, and how far'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "reconsider" -d 'Take a decision back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "history" -d 'Show earlier assessments and decisions'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "look" -d 'Show what was seen, table by table'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "config" -d 'Show the configuration'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'

@@ -21,7 +21,7 @@ pub use plan::{PlanView, StepLine, WorthLine, plan_text, plan_view};
 pub use sarif::sarif;
 pub use terminal::{Paint, terminal};
 pub use view::{
-    CoverageLine, DecisionLine, Ending, FindingLine, GoalLine, HopLine, HostLine, Material,
-    PathLine, RiskLine, TreatmentLine, View, view,
+    ChokeLine, CoverageLine, DecisionLine, Ending, FindingLine, GoalLine, HopLine, HostLine,
+    Material, PathLine, RiskLine, TreatmentLine, View, view,
 };
 pub use words::{age, day, effort, frequency, hours, last_day, moment};

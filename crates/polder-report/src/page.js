@@ -36,3 +36,47 @@ function unfold() {
 addEventListener("hashchange", unfold);
 unfold();
 addEventListener("beforeprint", () => document.querySelectorAll("ol.plan details").forEach((it) => { it.open = true; }));
+// The picture: opening a treatment shows which steps it closes; size by keys, wheel or drag.
+const ways = document.getElementById("ways");
+function highlight() {
+  const open = [...document.querySelectorAll("ol.plan details[open]")].map((it) => it.id.replace("plan-", ""));
+  for (const step of document.querySelectorAll("#ways .step")) {
+    const closed = step.dataset.closed.split(" ").some((number) => number && open.includes(number));
+    step.classList.toggle("closed", closed);
+  }
+}
+for (const it of document.querySelectorAll("ol.plan details")) it.addEventListener("toggle", highlight);
+if (ways) {
+  const svg = ways.querySelector("svg");
+  const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
+  let size = 1;
+  const resize = (to) => {
+    size = Math.min(4, Math.max(0.25, to));
+    svg.setAttribute("width", width * size);
+    svg.setAttribute("height", height * size);
+  };
+  ways.addEventListener("keydown", (event) => {
+    if (event.key === "+" || event.key === "=") resize(size * 1.25);
+    else if (event.key === "-") resize(size / 1.25);
+    else if (event.key === "0") resize(1);
+    else return;
+    event.preventDefault();
+  });
+  ways.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    resize(event.deltaY < 0 ? size * 1.1 : size / 1.1);
+  }, { passive: false });
+  let from = null;
+  ways.addEventListener("pointerdown", (event) => {
+    from = { x: event.clientX + ways.scrollLeft, y: event.clientY + ways.scrollTop };
+    ways.setPointerCapture(event.pointerId);
+  });
+  ways.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    ways.scrollLeft = from.x - event.clientX;
+    ways.scrollTop = from.y - event.clientY;
+  });
+  ways.addEventListener("pointerup", () => { from = null; });
+  highlight();
+}

@@ -81,6 +81,9 @@ fn plan(view: &View) -> Markup {
         @if plan.is_empty() {
             p { "No treatment lowers the risk by an amount that can be told." }
         } @else {
+            @if let Some(other) = &view.rests_on_guesses {
+                p { "The order rests on judgement: with guesses off by three, " code { (other) } " comes first." }
+            }
             p { "All of them: from " b { (view.any.words) } " to " b { (view.any_after.words) } " in a year (range " (view.any_after.range_words) ")." }
             ol class="plan" {
                 @for line in &plan {
@@ -127,6 +130,10 @@ fn paths(view: &View) -> Markup {
     html! {
         h2 { "How an attacker gets there" }
         (picture::paths(view))
+        @if !view.choke_points.is_empty() {
+            h3 { "Where they all pass" }
+            ul { @for it in view.choke_points.iter().take(5) { li { (percent(it.share)) " of losses: who " (it.label) } } }
+        }
         @for path in view.paths.iter().take(5) {
             details {
                 summary { b { (percent(path.share)) } " of losses: " (path.loss) }

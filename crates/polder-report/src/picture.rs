@@ -3,12 +3,10 @@
 use crate::view::{PathLine, View};
 use crate::words::frequency;
 use maud::{Markup, html};
-use std::collections::BTreeMap;
-#[cfg(test)]
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most nodes drawn; a picture with more says less.
-const NODES_MAX: usize = 40;
+const NODES_MAX: usize = 60;
 
 /// Size of one node and the gaps between nodes, in user units.
 const NODE: (f64, f64) = (190.0, 44.0);
@@ -17,7 +15,16 @@ const GAP: (f64, f64) = (60.0, 22.0);
 /// Nodes and steps of the most frequent paths, in layers from left to right.
 struct Drawing {
     layers: Vec<Vec<String>>,
-    steps: BTreeMap<(String, String), (f64, String)>,
+    steps: BTreeMap<(String, String), Drawn>,
+}
+
+/// One step, as it is drawn.
+#[derive(Clone, Default)]
+struct Drawn {
+    share: f64,
+    label: String,
+    /// Numbers of the treatments of the plan that close it.
+    closed_by: BTreeSet<usize>,
 }
 
 /// The most frequent ways to a loss as one picture.
@@ -31,12 +38,14 @@ pub(crate) fn paths(view: &View) -> Markup {
     let height = tallest * (NODE.1 + GAP.1) + 10.0;
     let place = drawing.places(height);
     html! {
-        div class="scroll" tabindex="0" role="region" aria-label="Attack paths, drawn" {
+        p class="soft" { "Open a treatment of the plan to see which steps it closes. Keys in the picture: arrows move, " kbd { "+" } " " kbd { "-" } " " kbd { "0" } " change its size; or drag, and turn the wheel with Ctrl." }
+        div class="scroll" id="ways" tabindex="0" role="region" aria-label="Attack paths, drawn" {
             svg viewBox=(format!("0 0 {width:.0} {height:.0}")) width=(format!("{width:.0}")) height=(format!("{height:.0}")) role="img" aria-label="Ways from an attacker to a loss; the list below says the same in words" {
-                @for ((from, to), (share, label)) in &drawing.steps {
+                @for ((from, to), step) in &drawing.steps {
                     @if let (Some(a), Some(b)) = (place.get(from), place.get(to)) {
-                        path class="step" d=(curve(*a, *b)) stroke-width=(format!("{:.1}", 1.0 + 7.0 * share)) {
-                            title { (label) ": " (crate::words::percent(*share)) " of losses" }
+                        path class="step" d=(curve(*a, *b)) stroke-width=(format!("{:.1}", 1.0 + 7.0 * step.share)) data-closed=(numbers(&step.closed_by)) {
+                            title { (step.label) ": " (crate::words::percent(step.share)) " of losses"
+                                @if !step.closed_by.is_empty() { "; closed by " (numbers(&step.closed_by)) " of the plan" } }
                         }
                     }
                 }
@@ -71,7 +80,7 @@ fn source(edge: &str) -> &str {
 impl Drawing {
     fn of(paths: &[PathLine]) -> Self {
         let mut depth: BTreeMap<String, usize> = BTreeMap::new();
-        let mut steps: BTreeMap<(String, String), (f64, String)> = BTreeMap::new();
+        let mut steps: BTreeMap<(String, String), Drawn> = BTreeMap::new();
         for path in paths {
             let fresh = path.hops.iter().filter(|hop| !depth.contains_key(&hop.then)).count();
             if depth.len() + fresh + 1 > NODES_MAX {
@@ -83,8 +92,12 @@ impl Drawing {
             for (at, hop) in path.hops.iter().enumerate() {
                 let layer = depth.entry(hop.then.clone()).or_insert(at + 1);
                 *layer = (*layer).max(at + 1);
-                let step = steps.entry((from, hop.then.clone())).or_insert((0.0, hop.does.clone()));
-                step.0 += path.share;
+                let step = steps.entry((from, hop.then.clone())).or_default();
+                if step.label.is_empty() {
+                    step.label.clone_from(&hop.does);
+                }
+                step.share += path.share;
+                step.closed_by.extend(&hop.closed_by);
                 from = hop.then.clone();
             }
         }
@@ -100,21 +113,35 @@ impl Drawing {
         drawing
     }
 
-    /// Orders each layer by the mean place of what leads to it (Sugiyama et al. 1981).
+    /// Orders each layer by the mean place of its neighbors, forth and back until it settles
+    /// (Sugiyama et al. 1981).
     fn untangle(&mut self) {
-        for at in 1..self.layers.len() {
-            let before: BTreeMap<String, usize> = self
+        let count = self.layers.len();
+        for forth in [true, false, true, false, true] {
+            for step in 1..count {
+                self.order(if forth { step } else { count - 1 - step }, forth);
+            }
+        }
+    }
+
+    /// Orders one layer by the layers before it, or by those after it.
+    fn order(&mut self, at: usize, forth: bool) {
+        {
+            let skipped = if forth { 0 } else { at + 1 };
+            let taken = if forth { at } else { self.layers.len() };
+            let near: BTreeMap<String, usize> = self
                 .layers
                 .iter()
-                .take(at)
+                .take(taken)
+                .skip(skipped)
                 .flat_map(|layer| layer.iter().enumerate().map(|(row, name)| (name.clone(), row)))
                 .collect();
             let steps = &self.steps;
             let mean = |name: &String| {
                 let rows: Vec<f64> = steps
                     .keys()
-                    .filter(|(_, to)| to == name)
-                    .filter_map(|(from, _)| before.get(from))
+                    .filter(|(from, to)| if forth { to == name } else { from == name })
+                    .filter_map(|(from, to)| near.get(if forth { from } else { to }))
                     .map(|row| *row as f64)
                     .collect();
                 rows.iter().sum::<f64>() / rows.len().max(1) as f64
@@ -137,6 +164,10 @@ impl Drawing {
         }
         places
     }
+}
+
+fn numbers(set: &BTreeSet<usize>) -> String {
+    set.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn curve(from: (f64, f64), to: (f64, f64)) -> String {
@@ -233,6 +264,7 @@ mod tests {
             because: String::new(),
             seen_in: String::new(),
             other_ways: 0,
+            closed_by: Vec::new(),
         };
         let paths: Vec<PathLine> = (0..100)
             .map(|at| PathLine {

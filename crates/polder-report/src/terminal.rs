@@ -155,6 +155,12 @@ fn plan(out: &mut String, view: &View, paint: Paint) {
         let text = format!("    {} cannot be told apart.", ties.join(", "));
         line(out, &paint.dim(&text));
     }
+    if let Some(other) = &view.rests_on_guesses {
+        let text = format!(
+            "The order rests on judgement: with guesses off by three, `{other}` comes first."
+        );
+        wrap(out, "    ", "    ", &text);
+    }
     let hours_total: f64 = plan.iter().map(|it| it.treatment.effort.hours.likely).sum();
     let text = format!(
         "All of them, about {} of work: from {} to {}.",
@@ -371,6 +377,10 @@ fn basis(out: &mut String, view: &View) {
         view.graph.1
     );
     wrap(out, "", "", &text);
+    for it in view.choke_points.iter().take(3) {
+        let text = format!("{} of the losses pass one point: who {}.", percent(it.share), it.label);
+        wrap(out, "", "", &text);
+    }
     if let Some(measure) = &view.measure {
         wrap(out, "", "", &format!("To know more, measure first how likely it is that {measure}."));
     }

@@ -3,7 +3,7 @@
 use crate::changes::{Change, Earlier, EarlierFinding, changes};
 use crate::words::{effort, frequency, hours, last_day};
 use polder_model::{
-    About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Step, Timestamp,
+    About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Op, Step, Timestamp,
     Treatment, TreatmentId, Unknown,
 };
 use polder_risk::{Band, Pricing};
@@ -136,6 +136,19 @@ pub struct HopLine {
     pub seen_in: String,
     /// Other steps that lead to the same place.
     pub other_ways: usize,
+    /// Numbers of the treatments of the plan that close it, wholly or in part.
+    pub closed_by: Vec<usize>,
+}
+
+/// A capability that the ways to losses cannot go around.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ChokeLine {
+    /// The node, by its identity.
+    pub node: String,
+    /// The capability in words.
+    pub label: String,
+    /// Share of losses that pass it.
+    pub share: f64,
 }
 
 /// One attack path.
@@ -214,6 +227,10 @@ pub struct View {
     pub coverage: Vec<CoverageLine>,
     /// Attack paths.
     pub paths: Vec<PathLine>,
+    /// Capabilities that the ways to losses cannot go around.
+    pub choke_points: Vec<ChokeLine>,
+    /// What would come first if guesses were wrong by three, where that is something else.
+    pub rests_on_guesses: Option<String>,
     /// Decisions.
     pub decisions: Vec<DecisionLine>,
     /// When the assessment compared with was made.
@@ -254,6 +271,8 @@ pub struct Material<'a> {
     pub appetite: f64,
     /// Where it comes from.
     pub appetite_from: &'a str,
+    /// What would come first if guesses were wrong by three, where that is something else.
+    pub rests_on_guesses: Option<&'a str>,
     /// Looks up a kind of finding.
     pub kind: fn(&str) -> Option<(&'static About, &'static FindingKind)>,
 }
@@ -312,7 +331,9 @@ pub fn view(material: Material<'_>) -> View {
         findings,
         unknowns: model.unknowns.clone(),
         coverage: material.coverage,
-        paths: paths(pricing),
+        choke_points: choke_points(model, pricing),
+        rests_on_guesses: material.rests_on_guesses.map(str::to_string),
+        paths: paths(model, pricing),
         decisions,
         compared_with: earlier.map(|it| it.taken),
         changes: Vec::new(),
@@ -432,8 +453,7 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
                 pricing.plan.steps.iter().position(|it| it.id == value.id).map(|at| at + 1);
             let is_told = value.worth.is_told();
             let fewer = pricing.any.mean - value.any_after > 0.02 * pricing.any.mean;
-            let restores =
-                treatment.ops.iter().any(|op| matches!(op, polder_model::Op::Restore { .. }));
+            let restores = treatment.ops.iter().any(|op| matches!(op, Op::Restore { .. }));
             Some(TreatmentLine {
                 number,
                 avoided: value.worth.avoided,
@@ -456,7 +476,35 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
     lines
 }
 
-fn paths(pricing: &Pricing) -> Vec<PathLine> {
+fn choke_points(model: &Model, pricing: &Pricing) -> Vec<ChokeLine> {
+    let line = |(id, share): &(polder_model::NodeId, f64)| {
+        let label = model.graph.find_node(id)?.label.clone();
+        Some(ChokeLine { node: id.0.clone(), label, share: *share })
+    };
+    pricing.choke_points.iter().filter_map(line).collect()
+}
+
+/// Numbers of the treatments of the plan that touch a step.
+fn closed_by(edge: &str, model: &Model, pricing: &Pricing) -> Vec<usize> {
+    let Some(edge) = model.graph.find_edge(&polder_model::EdgeId(edge.into())) else {
+        return Vec::new();
+    };
+    let touches = |op: &Op| match op {
+        Op::Remove { edge: it } | Op::ThinEdge { edge: it, .. } | Op::Slow { edge: it, .. } => {
+            *it == edge.id
+        }
+        Op::Close { variable } | Op::Thin { variable, .. } => edge.needs.contains(variable),
+        Op::Notice { .. } | Op::Scale { .. } | Op::Restore { .. } => false,
+    };
+    let all: Vec<&Treatment> = model.findings.iter().flat_map(|it| &it.treatments).collect();
+    let is_touching = |id: &TreatmentId| {
+        all.iter().find(|it| it.id == *id).is_some_and(|it| it.ops.iter().any(touches))
+    };
+    let steps = pricing.plan.steps.iter().enumerate();
+    steps.filter(|(_, step)| is_touching(&step.id)).map(|(at, _)| at + 1).collect()
+}
+
+fn paths(model: &Model, pricing: &Pricing) -> Vec<PathLine> {
     pricing
         .paths
         .iter()
@@ -473,6 +521,7 @@ fn paths(pricing: &Pricing) -> Vec<PathLine> {
                     because: hop.because.clone(),
                     seen_in: hop.seen_in.clone(),
                     other_ways: hop.other_ways,
+                    closed_by: closed_by(&hop.edge, model, pricing),
                 })
                 .collect(),
         })

@@ -9,7 +9,7 @@ use polder_host::{Host, LiveHost, read_archive};
 use polder_model::facts::Facts;
 use polder_model::{Decision, Model, Treatment, TreatmentId};
 use polder_report::{CoverageLine, Earlier, HostLine, Material, View, view};
-use polder_risk::{Options, Request, price};
+use polder_risk::{Options, Request, price, stability};
 use polder_store::Store;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -115,7 +115,11 @@ pub(crate) fn judge(
     let skip = skipped(&model, &decisions, facts);
     let request = Request { skip, ..Request::first(configuration.plan) };
     let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
+    let few = Options { worlds_per_block: 32, ..options };
+    let shifted = stability(&model.graph, model.restore_hours, &treatments, few, false);
+    let other = shifted.iter().find(|it| it.first_changes).and_then(|it| it.first.as_ref());
     let view = view(Material {
+        rests_on_guesses: other.map(|it| it.0.as_str()),
         version: env!("CARGO_PKG_VERSION"),
         host: host_line(facts),
         model: &model,
