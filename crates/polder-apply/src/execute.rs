@@ -40,6 +40,8 @@ pub enum Phase {
     Stuck {
         /// What is in the way.
         because: String,
+        /// Number of the last step begun.
+        step: usize,
     },
 }
 
@@ -52,7 +54,9 @@ impl Phase {
     /// The last step that was begun, of `count`.
     fn last_step(&self, count: usize) -> Option<usize> {
         match self {
-            Self::Acting { step } | Self::TakingBack { step } => Some(*step),
+            Self::Acting { step } | Self::TakingBack { step } | Self::Stuck { step, .. } => {
+                Some(*step)
+            }
             Self::TakenBack { .. } => None,
             _ => count.checked_sub(1),
         }
@@ -100,27 +104,36 @@ impl Executor<'_> {
     /// Makes every step, or takes all of them back.
     pub fn apply(&mut self, operation: &Operation) -> Outcome {
         for (step, it) in operation.changes.iter().enumerate() {
-            if let Err(error) = self.step(step, it) {
-                return self.give_up(operation, step, error);
+            match self.step(step, it) {
+                Ok(()) => {}
+                // What somebody else changed before we did anything is not ours to take back.
+                Err((error, false)) => return self.give_up(operation, step.checked_sub(1), error),
+                Err((error, true)) => return self.give_up(operation, Some(step), error),
             }
         }
         match self.note(&Phase::Checking) {
             Ok(()) => Outcome::Made,
             Err(error) => {
-                let last = operation.changes.len().saturating_sub(1);
+                let last = operation.changes.len().checked_sub(1);
                 self.give_up(operation, last, error)
             }
         }
     }
 
-    fn step(&mut self, step: usize, it: &Prepared) -> Result<(), ApplyError> {
+    /// Makes one step; a failure says whether anything was begun.
+    fn step(&mut self, step: usize, it: &Prepared) -> Result<(), (ApplyError, bool)> {
         if it.is_done() {
             return Ok(());
         }
-        self.note(&Phase::Acting { step })?;
-        if observe(self.ground, &it.change, &it.before)? != it.before {
-            return Err(ApplyError::Changed { what: subject(&it.change) });
+        self.note(&Phase::Acting { step }).map_err(|error| (error, false))?;
+        let now = observe(self.ground, &it.change, &it.before).map_err(|error| (error, false))?;
+        if now != it.before {
+            return Err((ApplyError::Changed { what: subject(&it.change) }, false));
         }
+        self.make(it).map_err(|error| (error, true))
+    }
+
+    fn make(&self, it: &Prepared) -> Result<(), ApplyError> {
         (self.reach)("about to act");
         act(self.ground, &it.change, &it.after, self.reach)?;
         (self.reach)("acted");
@@ -130,15 +143,58 @@ impl Executor<'_> {
         Ok(())
     }
 
-    fn give_up(&mut self, operation: &Operation, step: usize, error: ApplyError) -> Outcome {
+    fn give_up(
+        &mut self,
+        operation: &Operation,
+        step: Option<usize>,
+        error: ApplyError,
+    ) -> Outcome {
         let because = error.to_string();
-        match self.back(operation, step, &because) {
+        let done = match step {
+            Some(step) => self.back(operation, step, &because, false),
+            None => self.note(&Phase::TakenBack { because }).map_err(|error| error.to_string()),
+        };
+        match done {
             Ok(()) => Outcome::TakenBack(error),
             Err(stuck) => Outcome::Stuck(error, stuck),
         }
     }
 
-    /// Takes an operation back from wherever it stands. Says what is in the way, if anything is.
+    /// Things that are neither as before nor as planned: somebody else changed them since.
+    pub fn changed_since(&self, operation: &Operation) -> Vec<String> {
+        let is_changed = |it: &&Prepared| {
+            !it.is_done()
+                && it.before != State::Nothing
+                && self.check_way_back(it).is_err()
+                && !operation.changes.iter().any(|other| {
+                    // A later step of the same operation about the same thing.
+                    other.before == it.after && subject(&other.change) == subject(&it.change)
+                })
+        };
+        operation.changes.iter().filter(is_changed).map(|it| subject(&it.change)).collect()
+    }
+
+    fn check_way_back(&self, it: &Prepared) -> Result<State, ApplyError> {
+        let now = observe(self.ground, &it.change, &it.before)?;
+        let is_known = match (&now, &it.before, &it.after) {
+            // A package manager that was killed leaves some packages in neither; it can finish.
+            (State::Versions(now), State::Versions(before), State::Versions(after)) => {
+                now.iter().all(|(name, version)| {
+                    version.is_none()
+                        || before.get(name) == Some(version)
+                        || after.get(name) == Some(version)
+                })
+            }
+            _ => now == it.before || now == it.after,
+        };
+        match is_known {
+            true => Ok(now),
+            false => Err(ApplyError::Changed { what: subject(&it.change) }),
+        }
+    }
+
+    /// Takes an operation back from wherever it stands. With `anyway`, what somebody else changed is
+    /// left as it is and the operation counts as settled. Says what is in the way, if anything is.
     ///
     /// # Errors
     /// What could not be brought back, in words; all else was.
@@ -147,14 +203,21 @@ impl Executor<'_> {
         operation: &Operation,
         phase: &Phase,
         because: &str,
+        anyway: bool,
     ) -> Result<(), String> {
         match phase.last_step(operation.changes.len()) {
-            Some(step) => self.back(operation, step, because),
+            Some(step) => self.back(operation, step, because, anyway),
             None => Ok(()),
         }
     }
 
-    fn back(&mut self, operation: &Operation, step: usize, because: &str) -> Result<(), String> {
+    fn back(
+        &mut self,
+        operation: &Operation,
+        step: usize,
+        because: &str,
+        anyway: bool,
+    ) -> Result<(), String> {
         let mut stuck: Vec<String> = Vec::new();
         let note = self.note(&Phase::TakingBack { step });
         stuck.extend(note.err().map(|it| it.to_string()));
@@ -175,9 +238,14 @@ impl Executor<'_> {
                 stuck.push(error.to_string());
             }
         }
-        let phase = match stuck.is_empty() {
-            true => Phase::TakenBack { because: because.into() },
-            false => Phase::Stuck { because: stuck.join("; ") },
+        let phase = match (stuck.is_empty(), anyway) {
+            (true, _) => Phase::TakenBack { because: because.into() },
+            (false, true) => {
+                let left = stuck.join("; ");
+                stuck.clear();
+                Phase::TakenBack { because: format!("{because}, but for this: {left}") }
+            }
+            (false, false) => Phase::Stuck { because: stuck.join("; "), step },
         };
         if let Err(error) = self.note(&phase) {
             stuck.push(error.to_string());
@@ -197,14 +265,8 @@ impl Executor<'_> {
         {
             place.tidy()?;
         }
-        let now = observe(self.ground, &it.change, &it.before)?;
-        if now == it.before {
+        if self.check_way_back(it)? == it.before {
             return Ok(());
-        }
-        // A package manager that was killed leaves versions that are neither; it can finish.
-        let is_between = matches!(now, State::Versions(_));
-        if now != it.after && !is_between {
-            return Err(ApplyError::Changed { what: subject(&it.change) });
         }
         (self.reach)("about to take back");
         act(self.ground, &it.change, &it.before, self.reach)?;

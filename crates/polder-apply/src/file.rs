@@ -19,7 +19,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 const XATTR_BYTES_MAX: usize = 64 << 10;
 
 /// All that is restored of a file.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct FileState {
     /// Its content, in hexadecimal.
     content: String,
@@ -32,6 +32,24 @@ pub struct FileState {
     /// Extended attributes and their values in hexadecimal, sorted by name.
     xattrs: Vec<(String, String)>,
 }
+
+impl PartialEq for FileState {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |it: &Self| (it.content.clone(), it.mode, it.uid, it.gid);
+        // Labels and inherited lists of access come from the folder and the policy of the host.
+        let own = |it: &Self| -> Vec<(String, String)> {
+            let is_own = |name: &str| {
+                name != "security.selinux"
+                    && !name.starts_with("security.SMACK64")
+                    && !name.starts_with("system.posix_acl")
+            };
+            it.xattrs.iter().filter(|(name, _)| is_own(name)).cloned().collect()
+        };
+        plain(self) == plain(other) && own(self) == own(other)
+    }
+}
+
+impl Eq for FileState {}
 
 impl std::fmt::Debug for FileState {
     /// Never the content: it may hold secrets.
@@ -59,11 +77,6 @@ impl FileState {
     pub fn content(&self) -> Vec<u8> {
         unhex(&self.content)
     }
-
-    /// The value of an extended attribute, in hexadecimal.
-    pub(crate) fn xattr(&self, name: &str) -> Option<String> {
-        self.xattrs.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone())
-    }
 }
 
 /// A path taken apart: an open folder and a name in it.
@@ -89,10 +102,14 @@ impl Place {
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = fs::open(root, flags, Mode::empty()).map_err(failed)?;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        // Whoever owns a folder on the way could turn it into a link between a look and a change.
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
         match fs::openat2(&root, parent, flags, Mode::empty(), resolve) {
             Ok(folder) => Ok(Some(Self { folder, name: name.into(), path: path.into() })),
             Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP) => {
+                Err(ApplyError::Kind { path: path.into(), what: "behind a link to a folder" })
+            }
             Err(error) => Err(failed(error)),
         }
     }
@@ -125,6 +142,20 @@ impl Place {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = fs::openat(&self.folder, &self.name, flags, Mode::empty());
         file.map(|it| Some(File::from(it))).map_err(self.failed("open"))
+    }
+
+    /// Mode, user and group; none when there is no file.
+    pub(crate) fn owner(&self) -> Result<Option<(u32, u32, u32)>, ApplyError> {
+        let Some(file) = self.open()? else { return Ok(None) };
+        let stat = fs::fstat(&file).map_err(self.failed("look at"))?;
+        Ok(Some((stat.st_mode & 0o7777, stat.st_uid, stat.st_gid)))
+    }
+
+    /// One extended attribute in hexadecimal, if the file has it; none when there is no file.
+    pub(crate) fn attribute(&self, name: &str) -> Result<Option<Option<String>>, ApplyError> {
+        let Some(file) = self.open()? else { return Ok(None) };
+        let all = self.xattrs(&file)?;
+        Ok(Some(all.into_iter().find(|(it, _)| it == name).map(|(_, value)| value)))
     }
 
     /// The whole file; none when there is none.

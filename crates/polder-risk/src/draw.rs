@@ -89,9 +89,12 @@ impl Quantiles {
 ///
 /// Monotone in `at`, so that a base world and a treated one can share the quantile.
 pub(crate) fn quantile(range: Range, at: f64) -> f64 {
-    if range.high <= range.low || range.low <= 0.0 {
+    if range.high <= range.low {
         return range.likely;
     }
+    // From no time at all is from a minute on: a logarithm has no zero.
+    let least = 1.0 / 60.0;
+    let range = Range::new(range.low.max(least), range.likely.max(least), range.high.max(least));
     let (low, likely, high) = (range.low.ln(), range.likely.ln(), range.high.ln());
     let turn = (likely - low) / (high - low);
     let value = if at < turn {

@@ -153,18 +153,13 @@ impl Worth {
 /// things worse.
 pub(crate) fn worth(blocks: &[BlockSums], at: usize, worlds: f64) -> (Worth, f64, f64) {
     let count = blocks.len().max(1) as f64;
-    let (mut avoided, mut error, mut any, mut worse) = (0.0, 0.0, 0.0, 0.0);
+    let (mut any, mut worse) = (0.0, 0.0);
     for block in blocks {
         let it: Avoided = block.avoided.get(at).copied().unwrap_or_default();
-        let mean = it.sum / worlds;
-        avoided += block.weight * mean;
-        let variance = (it.squares / worlds - mean * mean).max(0.0);
-        error += block.weight * block.weight * variance / worlds;
         any += block.weight * it.any / worlds;
         worse += block.weight * it.worse / worlds;
     }
-    let standard_error = error.sqrt() / count;
-    (Worth { avoided: avoided / count, standard_error }, any / count, worse / count)
+    (difference(blocks, at, None, worlds), any / count, worse / count)
 }
 
 /// What set `a` avoids more than set `b`, paired block by block; none means doing nothing.

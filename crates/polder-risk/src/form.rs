@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Name and version of the form.
 pub const SCHEMA: &str = "polder-graph/1";
 
+/// Weights and counts beyond this are no numbers of anything on a host.
+const AMOUNT_MAX: f64 = 1e12;
+
 /// Why a graph could not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -409,6 +412,10 @@ impl GraphForm {
                 let range = checked(probability, &where_, 1.0)?;
                 let (basis, source, date) = (Basis::Judgement, String::new(), String::new());
                 let estimate = Estimate { range, basis, source, date };
+                let own = VariableId(format!("of {id}"));
+                if graph.find_variable(&own).is_some() {
+                    return Err(FormError::Twice { kind: "variable", name: own.0 });
+                }
                 needs.push(graph.variable(
                     format!("of {id}"),
                     format!("{where_} is open"),
@@ -453,7 +460,7 @@ impl GraphForm {
             let where_ = format!("the loss of `{}`", node.id);
             let counts = loss.records.values().copied();
             for value in counts.chain([loss.weight]) {
-                checked(Number::Exactly(value), &where_, f64::INFINITY)?;
+                checked(Number::Exactly(value), &where_, AMOUNT_MAX)?;
             }
             let record =
                 |(class, count): (&String, &f64)| Records { class: class.clone(), count: *count };
@@ -482,6 +489,9 @@ impl GraphForm {
     fn sensors(&self, graph: &mut Graph) -> Result<(), FormError> {
         for sensor in &self.sensors {
             let where_ = format!("the sensor `{}`", sensor.id);
+            if graph.find_sensor(&SensorId(sensor.id.clone())).is_some() {
+                return Err(FormError::Twice { kind: "sensor", name: sensor.id.clone() });
+            }
             for name in &sensor.watches {
                 if graph.find_node(&NodeId(name.clone())).is_none() {
                     let (kind, name) = ("node", name.clone());
@@ -608,6 +618,12 @@ fn check_op(op: &Op, graph: &Graph, where_: &str) -> Result<(), FormError> {
             graph.find_node(node).ok_or_else(|| unknown("node", &node.0))?;
         }
         Op::Restore { .. } => {}
+    }
+    if let Op::Slow { classes, .. } = op
+        && *classes > 4
+    {
+        let (value, wanted) = (f64::from(*classes), "between zero and four classes of delay");
+        return Err(FormError::Number { where_: where_.into(), value, wanted });
     }
     match op {
         Op::Thin { factor, .. } | Op::ThinEdge { factor, .. } | Op::Scale { factor, .. } => {

@@ -279,7 +279,10 @@ impl Network {
     /// A number for an edge that stays the same for ever.
     pub(crate) fn edge_name(&self, edge: u32) -> u64 {
         let (from, to) = (self.from[edge as usize], self.to[edge as usize]);
-        self.node_names[from as usize].rotate_left(17) ^ self.node_names[to as usize]
+        let ends = self.node_names[from as usize].rotate_left(17) ^ self.node_names[to as usize];
+        // Steps between the same ends differ in what they need.
+        let needs = self.needs(edge).iter().map(|it| self.variables[*it as usize].name);
+        needs.fold(ends, |all, name| all.rotate_left(9) ^ name)
     }
 
     /// Whether any probability is a range.

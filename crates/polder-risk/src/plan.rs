@@ -294,6 +294,10 @@ impl Searcher<'_, '_> {
             most.max(self.gain(1 << at))
         });
         let together = together.max(self.gain(everything));
+        if self.ledger.direct_worlds() > 0 {
+            // Where somebody may notice, less can be more: only the whole harm is a sure bound.
+            return self.base;
+        }
         if !self.ledger.is_plain() {
             return together;
         }

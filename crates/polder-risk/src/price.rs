@@ -324,25 +324,47 @@ impl Pricer<'_> {
         let is_affordable = |it: &Treatment| it.effort.hours.mean() <= request.hours_max;
         let mut places: Vec<usize> = (0..self.treatments.len())
             .filter(|at| {
-                self.treatments.get(*at).is_some_and(|it| {
-                    !request.skip.contains(&it.id) && is_affordable(it) && !it.ops.is_empty()
-                })
+                self.treatments
+                    .get(*at)
+                    .is_some_and(|it| !request.skip.contains(&it.id) && is_affordable(it))
             })
             .collect();
+        let allowed: BTreeSet<usize> = places.iter().copied().collect();
         let value = |at: &usize| values.get(*at).map_or(0.0, |it| it.worth.avoided);
         places.sort_by(|a, b| value(b).total_cmp(&value(a)).then(a.cmp(b)));
+        // What changes nothing on the graph is chosen only because something else needs it.
+        places.retain(|at| self.treatments.get(*at).is_some_and(|it| !it.ops.is_empty()));
         let mut chosen: Vec<usize> = Vec::new();
         for at in places {
             let Some(treatment) = self.treatments.get(at) else { continue };
-            let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
-            let mut group = vec![at];
-            group.extend(treatment.needs.iter().filter_map(place));
+            let Some(mut group) = self.with_needs(treatment) else { continue };
+            // What may not be chosen keeps out all that needs it.
+            if group.iter().any(|it| !allowed.contains(it)) {
+                continue;
+            }
             group.retain(|it| !chosen.contains(it));
             if chosen.len() + group.len() <= request.candidates_max.min(CANDIDATES_MAX) {
                 chosen.extend(group);
             }
         }
         chosen
+    }
+
+    /// A treatment with all it needs, directly or not; none when one of them is not there.
+    fn with_needs(&self, treatment: &Treatment) -> Option<Vec<usize>> {
+        let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
+        let mut group = vec![place(&treatment.id)?];
+        let mut next = 0;
+        while let Some(at) = group.get(next).copied() {
+            next += 1;
+            for id in &self.treatments.get(at)?.needs {
+                let needed = place(id)?;
+                if !group.contains(&needed) {
+                    group.push(needed);
+                }
+            }
+        }
+        Some(group)
     }
 
     fn plan(

@@ -94,7 +94,6 @@ pub(crate) struct Sums {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Avoided {
     pub(crate) sum: f64,
-    pub(crate) squares: f64,
     /// Worlds that lose something, less those that still do.
     pub(crate) any: f64,
     /// Worlds that lose more than without it.
@@ -507,7 +506,6 @@ impl<'a> Worker<'a> {
             let avoided = base.harm - after.harm;
             let slot = &mut sums.avoided[at];
             slot.sum += avoided;
-            slot.squares += avoided * avoided;
             slot.any += f64::from(u8::from(!base.goals.is_empty()));
             slot.any -= f64::from(u8::from(!after.goals.is_empty()));
             slot.worse += f64::from(u8::from(avoided < 0.0));

@@ -149,8 +149,7 @@ impl Clock<'_> {
             let slower: u8 = edits()
                 .flat_map(|it| &it.slowed)
                 .filter(|(slowed, _)| slowed == edge)
-                .map(|(_, classes)| *classes)
-                .sum();
+                .fold(0, |all, (_, classes)| all.saturating_add(*classes));
             let delay = network.delay[*edge as usize].slower(slower);
             let quantile = self.draws.uniform(network.edge_name(*edge) ^ 0xde1a, self.world);
             delay_hours(delay, quantile)

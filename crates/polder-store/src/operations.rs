@@ -55,33 +55,33 @@ impl Store {
         done.map(drop).map_err(|source| self.failed(source))
     }
 
-    /// One operation of `host`.
+    /// One operation. A store belongs to one machine, whatever that is called by now.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn operation(&self, host: &str, id: i64) -> Result<Option<StoredOperation>, StoreError> {
+    pub fn operation(&self, id: i64) -> Result<Option<StoredOperation>, StoreError> {
         self.database
             .query_row(
                 "SELECT id, treatment, begun, noted, phase, record FROM operation
-                 WHERE host = ?1 AND id = ?2",
-                params![host, id],
+                 WHERE id = ?1",
+                [id],
                 operation,
             )
             .optional()
             .map_err(|source| self.failed(source))
     }
 
-    /// The newest `most` operations of `host`, the newest first.
+    /// The newest `most` operations, the newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn operations(&self, host: &str, most: u32) -> Result<Vec<StoredOperation>, StoreError> {
+    pub fn operations(&self, most: u32) -> Result<Vec<StoredOperation>, StoreError> {
         let read = || {
             let mut query = self.database.prepare(
                 "SELECT id, treatment, begun, noted, phase, record FROM operation
-                 WHERE host = ?1 ORDER BY id DESC LIMIT ?2",
+                 ORDER BY id DESC LIMIT ?1",
             )?;
-            query.query_map(params![host, most], operation)?.collect::<rusqlite::Result<Vec<_>>>()
+            query.query_map([most], operation)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.failed(source))
     }
@@ -110,9 +110,9 @@ mod tests {
         store.note(id, Timestamp(2), "applied").unwrap();
         drop(store);
         let store = Store::open(folder.path()).unwrap();
-        let found = store.operation("shop", id).unwrap().unwrap();
+        let found = store.operation(id).unwrap().unwrap();
         assert_eq!((found.phase.as_str(), found.noted), ("applied", Timestamp(2)));
-        assert_eq!(store.operation("other", id).unwrap(), None);
-        assert_eq!(store.operations("shop", 5).unwrap().len(), 1);
+        assert_eq!(store.operation(id + 1).unwrap(), None);
+        assert_eq!(store.operations(5).unwrap().len(), 1);
     }
 }

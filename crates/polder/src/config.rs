@@ -56,6 +56,7 @@ struct WorthPart {
 struct DrillPart {
     last_restore: Option<String>,
     restore_hours: Option<[f64; 3]>,
+    restores: Option<Vec<f64>>,
     backup_elsewhere: Option<bool>,
 }
 
@@ -136,6 +137,10 @@ fn check(file: &File) -> Result<(), Failure> {
         let text = "`drill.restore_hours` must be three lengths of time above zero";
         return Err(Failure::usage(text).hint("restore_hours = [1.0, 2.0, 6.0]"));
     }
+    if file.drill.restores.as_ref().is_some_and(|it| !it.iter().all(|hours| is_time(*hours))) {
+        let text = "`drill.restores` must be lengths of time above zero, in hours";
+        return Err(Failure::usage(text).hint("restores = [1.4, 0.9] after two practised restores"));
+    }
     Ok(())
 }
 
@@ -189,6 +194,9 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         restore_hours.is_some(),
         restore_hours.map_or(String::new(), |it| format!("{it:?}")),
     );
+    let restores = file.drill.restores.clone().unwrap_or_default();
+    show("drill.restores", !restores.is_empty(), format!("{restores:?}"));
+    let measured = Range::predicted(&restores);
     let elsewhere = file.drill.backup_elsewhere.unwrap_or(false);
     show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
     let appetite_from = match file.appetite.any_loss_per_year {
@@ -199,7 +207,9 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         settings: Settings {
             internet_facing: facing,
             public_ports,
-            restore_hours: restore_hours.map(|[low, likely, high]| Range::new(low, likely, high)),
+            restore_hours: restore_hours
+                .map(|[low, likely, high]| Range::new(low, likely, high))
+                .or(measured),
             last_restore,
             backup_elsewhere: elsewhere,
         },

@@ -81,7 +81,7 @@ pub(crate) enum Command {
     /// Take a change back
     Undo(Undo),
     /// Keep a change that would otherwise take itself back
-    Confirm(Undo),
+    Confirm(Confirm),
     /// Show what was changed, and how far
     Journal(Journal),
     /// Write the graph for other programs, or solve one from a file
@@ -258,9 +258,21 @@ pub(crate) struct Apply {
     pub(crate) json: bool,
 }
 
-/// Flags of `undo` and `confirm`.
+/// Flags of `undo`.
 #[derive(Args, Debug)]
 pub(crate) struct Undo {
+    /// Number of the operation in `polder journal`; without one, the last
+    #[arg(value_name = "NUMBER")]
+    pub(crate) id: Option<i64>,
+
+    /// Leave as it is what somebody else changed since, and take the rest back
+    #[arg(long)]
+    pub(crate) anyway: bool,
+}
+
+/// Flags of `confirm`.
+#[derive(Args, Debug)]
+pub(crate) struct Confirm {
     /// Number of the operation in `polder journal`; without one, the last
     #[arg(value_name = "NUMBER")]
     pub(crate) id: Option<i64>,

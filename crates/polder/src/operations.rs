@@ -52,7 +52,7 @@ impl Operations {
 
     /// Operations, the newest first.
     pub(crate) fn all(&self) -> Result<Vec<Known>, Failure> {
-        all(&self.store, &self.host, LOOKED_THROUGH)
+        all(&self.store, LOOKED_THROUGH)
     }
 
     /// The operation asked for, or the newest one that `is_wanted`.
@@ -64,7 +64,7 @@ impl Operations {
         match id {
             None => Ok(self.all()?.into_iter().find(|it| is_wanted(&it.phase))),
             Some(id) => {
-                let stored = self.store.operation(&self.host, id).map_err(Failure::look)?;
+                let stored = self.store.operation(id).map_err(Failure::look)?;
                 stored.map(known).transpose()
             }
         }
@@ -106,8 +106,8 @@ impl Journal for StoreJournal<'_> {
 }
 
 /// Operations of a store, the newest first.
-pub(crate) fn all(store: &Store, host: &str, most: u32) -> Result<Vec<Known>, Failure> {
-    let stored = store.operations(host, most).map_err(Failure::look)?;
+pub(crate) fn all(store: &Store, most: u32) -> Result<Vec<Known>, Failure> {
+    let stored = store.operations(most).map_err(Failure::look)?;
     stored.into_iter().map(known).collect()
 }
 
@@ -153,6 +153,6 @@ pub(crate) fn phase_words(phase: &Phase) -> String {
         Phase::Applied => "in force".into(),
         Phase::TakingBack { .. } => "cut off while it was being taken back".into(),
         Phase::TakenBack { because } => format!("taken back: {because}"),
-        Phase::Stuck { because } => format!("neither as before nor as planned: {because}"),
+        Phase::Stuck { because, .. } => format!("neither as before nor as planned: {because}"),
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
         "drill/never-restored" => vec![
             Treatment::new("practise-restore", "Practise a restore on a spare machine, and note how long it took", [2.0, 4.0, 10.0])
                 .decide("Restore the newest backup on an empty machine; start the services; compare a few records")
-                .edit("/etc/polder/polder.toml", "[drill] last_restore = \"YYYY-MM-DD\", restore_hours = [LOW, LIKELY, HIGH]")
+                .edit("/etc/polder/polder.toml", "[drill] last_restore = \"YYYY-MM-DD\", restores = [HOURS]")
                 .undo_by("delete the spare machine, and take the lines out of polder.toml")
                 .verify("`polder assess` shows the measured hours")
                 .may_break("none", "")

@@ -40,6 +40,14 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
     for line in lines {
         prepared.push((line, prepare(line, &before)?));
     }
+    if let Some((line, _)) = prepared.iter().find(|(line, _)| line.treatment.may_lock_out)
+        && prepared.len() > 1
+    {
+        let text = format!("`{}` could lock you out, and is applied alone", line.treatment.id);
+        return Err(
+            Failure::usage(text).hint("Apply it, confirm it from a new session, then the others")
+        );
+    }
     for (line, operation) in &prepared {
         output::print(&shown(line, operation))?;
     }
@@ -48,9 +56,16 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
     }
     let mut operations = Operations::open(globals)?;
     refuse_unsettled(&operations)?;
-    for (line, _) in &prepared {
-        // The one before may have changed what this one is about.
+    for (at, (line, seen)) in prepared.iter().enumerate() {
         let operation = prepare(line, &before)?;
+        if operation != *seen && at == 0 {
+            let text = "the host was changed while you were asked; nothing was done";
+            return Err(Failure::look(text).hint("Run it again to see what would change now"));
+        }
+        if operation != *seen {
+            // The one before changed what this one is about.
+            output::print(&shown(line, &operation))?;
+        }
         apply(&mut operations, line, &operation, &before, flags, &configuration, globals)?;
     }
     Ok(0)
@@ -116,6 +131,9 @@ fn shown(line: &TreatmentLine, operation: &Operation) -> String {
     }
     out.push('\n');
     out.push_str(&operation.shown());
+    for it in operation.no_way_back(&Ground::here()) {
+        let _ = writeln!(out, "  cannot be taken back: {it}");
+    }
     out.push('\n');
     out
 }
@@ -177,6 +195,12 @@ fn apply(
     globals: &Globals,
 ) -> Result<(), Failure> {
     let id = operations.begin(operation)?;
+    let guarded = line.treatment.may_lock_out;
+    if guarded && let Err(error) = arm(operations, id, flags.keep_after, globals) {
+        let because = "its guard could not be started".to_string();
+        operations.note(id, &Phase::TakenBack { because })?;
+        return Err(error.hint("Nothing was changed"));
+    }
     let failed = |kind, text: String| Failure::new(kind, text);
     match operations.execute(id, |executor| executor.apply(operation)) {
         Outcome::Made => {}
@@ -196,8 +220,8 @@ fn apply(
         Ok(after) => after,
         Err(because) => {
             let phase = Phase::Checking;
-            let back =
-                operations.execute(id, |executor| executor.take_back(operation, &phase, &because));
+            let back = operations
+                .execute(id, |executor| executor.take_back(operation, &phase, &because, false));
             return Err(match back {
                 Ok(()) => failed(FailureKind::TakenBack, format!("it did not work: {because}"))
                     .hint("All is as it was before; `polder journal` keeps the record"),
@@ -206,15 +230,11 @@ fn apply(
             });
         }
     };
-    let guarded = line.treatment.may_lock_out;
     let phase = match guarded {
         true => Phase::Unconfirmed { until: now().0 + i64::from(flags.keep_after) },
         false => Phase::Applied,
     };
     operations.note(id, &phase)?;
-    if guarded {
-        arm(operations, id, flags.keep_after, globals)?;
-    }
     report(id, line, before, &after, flags, guarded)
 }
 

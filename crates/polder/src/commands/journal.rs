@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 pub(super) fn run(flags: &Journal, globals: &Globals) -> Result<u8, Failure> {
     let store = Store::open(&operations::folder(globals)?).map_err(Failure::look)?;
-    let mut all = operations::all(&store, &operations::host_name(), flags.most.max(1))?;
+    let mut all = operations::all(&store, flags.most.max(1))?;
     if let Some(id) = flags.id {
         all.retain(|it| it.stored.id == id);
         if all.is_empty() {
@@ -41,7 +41,11 @@ pub(super) fn run(flags: &Journal, globals: &Globals) -> Result<u8, Failure> {
         );
         if flags.id.is_some() {
             out.push('\n');
-            out.push_str(&it.operation.shown());
+            // Not the content of files: it may hold secrets.
+            for prepared in &it.operation.changes {
+                let already = if prepared.is_done() { "(already so) " } else { "" };
+                let _ = writeln!(out, "      {already}{}", prepared.words());
+            }
         }
     }
     if all.iter().any(|it| !it.phase.is_settled()) {

@@ -2,14 +2,14 @@
 
 use super::Globals;
 use crate::failure::{Failure, FailureKind};
-use crate::flags::{Guard, Undo};
-use crate::operations::{Known, Operations, now, phase_words};
+use crate::flags::{Confirm, Guard, Undo};
+use crate::operations::{Known, Operations, phase_words};
 use crate::output;
 use polder_apply::Phase;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the guard waits for another Polder that holds the lock.
-const TRIES: u32 = 120;
+/// How often the guard looks.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn undo(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
     let mut operations = Operations::open(globals)?;
@@ -26,7 +26,18 @@ pub(super) fn undo(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
         output::print(&format!("Operation {} is taken back already.\n", known.stored.id))?;
         return Ok(0);
     }
-    take_back(&mut operations, &known, "asked for")?;
+    let id = known.stored.id;
+    let changed = operations.execute(id, |executor| executor.changed_since(&known.operation));
+    if !changed.is_empty() && known.phase == Phase::Applied && !flags.anyway {
+        let text = format!(
+            "{} was changed by somebody else since; nothing is taken back",
+            changed.join(", ")
+        );
+        return Err(Failure::usage(text).hint(format!(
+            "`polder undo {id} --anyway` takes the rest back, and leaves that as it is"
+        )));
+    }
+    take_back(&mut operations, &known, "asked for", flags.anyway)?;
     output::print(&format!(
         "Taken back: operation {}, {}. All it changed is as it was before.\n",
         known.stored.id, known.operation.title
@@ -39,20 +50,23 @@ pub(super) fn take_back(
     operations: &mut Operations,
     known: &Known,
     because: &str,
+    anyway: bool,
 ) -> Result<(), Failure> {
     let id = known.stored.id;
     operations
-        .execute(id, |executor| executor.take_back(&known.operation, &known.phase, because))
+        .execute(id, |executor| {
+            executor.take_back(&known.operation, &known.phase, because, anyway)
+        })
         .map_err(|stuck| {
             Failure::new(
                 FailureKind::Stuck,
                 format!("operation {id} could not be taken back whole: {stuck}"),
             )
-            .hint(format!("What is named was left alone; the rest is as before. Put it right and run `polder undo {id}` again"))
+            .hint(format!("What is named was left alone; the rest is as before. Put it right and run `polder undo {id}` again, or `polder undo {id} --anyway` to leave it so"))
         })
 }
 
-pub(super) fn confirm(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
+pub(super) fn confirm(flags: &Confirm, globals: &Globals) -> Result<u8, Failure> {
     let mut operations = Operations::open(globals)?;
     let found = operations.find(flags.id, |phase| matches!(phase, Phase::Unconfirmed { .. }))?;
     let Some(known) = found else {
@@ -71,22 +85,29 @@ pub(super) fn confirm(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Waits in the background, then takes an operation back unless somebody confirmed it.
+/// Watches one operation in the background until it is settled. Whoever makes the change holds the
+/// lock: if it is free and the change is not settled, that one was killed, and the change is taken
+/// back at once; if it waits to be confirmed, it gets its time, by a clock nobody can set.
 pub(super) fn guard(flags: &Guard, globals: &Globals) -> Result<u8, Failure> {
-    std::thread::sleep(Duration::from_secs(u64::from(flags.seconds)));
-    for _ in 0..TRIES {
-        let Ok(mut operations) = Operations::open(globals) else {
-            std::thread::sleep(Duration::from_secs(1));
-            continue;
+    let mut since: Option<Instant> = None;
+    loop {
+        std::thread::sleep(LOOK);
+        let Ok(mut operations) = Operations::open(globals) else { continue };
+        let Some(known) = operations.find(Some(flags.id), |_| true)? else { return Ok(0) };
+        let time = Duration::from_secs(u64::from(flags.seconds));
+        let because = match known.phase {
+            Phase::Unconfirmed { .. }
+                if since.get_or_insert_with(Instant::now).elapsed() < time =>
+            {
+                continue;
+            }
+            Phase::Unconfirmed { .. } => "nobody confirmed it in time",
+            Phase::Acting { .. } | Phase::Checking | Phase::TakingBack { .. } => {
+                "it was cut off in the middle"
+            }
+            Phase::Applied | Phase::TakenBack { .. } | Phase::Stuck { .. } => return Ok(0),
         };
-        let found = operations.find(Some(flags.id), |_| true)?;
-        let Some(known) = found else { return Ok(0) };
-        if let Phase::Unconfirmed { until } = known.phase
-            && now().0 >= until
-        {
-            take_back(&mut operations, &known, "nobody confirmed it in time")?;
-        }
+        take_back(&mut operations, &known, because, false)?;
         return Ok(0);
     }
-    Err(Failure::look("the journal stayed locked"))
 }
