@@ -1247,7 +1247,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__undo)
-            opts="-q -h --config --state --color --quiet --help"
+            opts="-q -h --anyway --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

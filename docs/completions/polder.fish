@@ -105,7 +105,7 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s y -l yes -d 'Do not ask'
-complete -c polder -n "__fish_polder_using_subcommand apply" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand apply" -l json -d 'Print JSON when it is done'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand undo" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
@@ -113,6 +113,7 @@ complete -c polder -n "__fish_polder_using_subcommand undo" -l state -d 'Keep hi
 complete -c polder -n "__fish_polder_using_subcommand undo" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand undo" -l anyway -d 'Leave as it is what somebody else changed since, and take the rest back'
 complete -c polder -n "__fish_polder_using_subcommand undo" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand confirm" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F

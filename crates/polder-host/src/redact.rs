@@ -71,6 +71,40 @@ const HARMLESS_ENDS: [&str; 24] = [
     "min",
 ];
 
+/// Last words of names in environment files whose values are no secrets.
+const PLAIN_ENDS: [&str; 30] = [
+    "host",
+    "hostname",
+    "port",
+    "user",
+    "username",
+    "name",
+    "database",
+    "db",
+    "env",
+    "environment",
+    "debug",
+    "level",
+    "driver",
+    "connection",
+    "dir",
+    "path",
+    "file",
+    "url",
+    "uri",
+    "region",
+    "locale",
+    "lang",
+    "timezone",
+    "tz",
+    "mode",
+    "version",
+    "charset",
+    "schema",
+    "address",
+    "domain",
+];
+
 /// What a path says about its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -88,6 +122,8 @@ enum Content {
     PasswordFile,
     /// The whole file is one secret.
     Whole,
+    /// `NAME=value` lines of a program, most of which are there because they are secret.
+    Environment,
     /// Settings.
     Settings,
 }
@@ -102,6 +138,7 @@ fn content_of(path: &Path) -> Content {
         b".erlang.cookie" | b"credentials.tdb" => return Content::Whole,
         b".pgpass" | b".htpasswd" | b"pwfile" => return Content::PasswordFile,
         _ if name.ends_with(b"_history") => return Content::History,
+        _ if name.starts_with(b".env") || name.ends_with(b".env") => return Content::Environment,
         _ => {}
     }
     const PLAIN: [&[u8]; 13] = [
@@ -134,6 +171,7 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
         Content::AuthorizedKeys => each_line(&bytes, |line, _| authorized_key_line(line)),
         Content::History => history(&bytes),
         Content::PasswordFile => each_line(&bytes, |line, _| password_file_line(line)),
+        Content::Environment => environment(&bytes),
         Content::Settings => settings(&bytes),
     }
 }
@@ -311,6 +349,29 @@ fn settings(bytes: &[u8]) -> Vec<u8> {
             return shown;
         }
         setting_line(line)
+    })
+}
+
+/// In an environment file a value is a secret unless its name says that it is none.
+fn environment(bytes: &[u8]) -> Vec<u8> {
+    let mut key = KeyBlock::Outside;
+    each_line(bytes, |line, _| {
+        if let Some(shown) = key.line(line) {
+            return shown;
+        }
+        let shown = setting_line(line);
+        let Some((name, value)) = shown.split_once('=') else { return shown };
+        let bare = value.trim().trim_matches(['"', '\'']);
+        let word = name.trim().trim_start_matches("export ").to_ascii_lowercase();
+        let last = word.rsplit(['_', '.', '-']).next().unwrap_or(&word);
+        let is_number = bare.chars().all(|it| it.is_ascii_digit() || it == '.');
+        let is_plain = shown.trim_start().starts_with('#')
+            || value.contains("<secret:")
+            || PLAIN_ENDS.contains(&last)
+            || is_harmless_value(bare)
+            // A port, a size, an address: long numbers are codes.
+            || (is_number && bare.len() <= 15 && !is_secret_name(name));
+        if is_plain { shown } else { format!("{name}=<secret:{}>", class_of_name(name)) }
     })
 }
 

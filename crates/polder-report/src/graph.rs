@@ -1,7 +1,7 @@
 //! The graph for other programs: Graphviz, BloodHound's OpenGraph, and the figures of a solved file.
 
 use crate::words::frequency;
-use polder_model::{Graph, Join, NodeKind};
+use polder_model::{Graph, Join, NodeKind, printable_str};
 use polder_risk::{Band, Method, Pricing};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -46,7 +46,7 @@ pub fn dot(graph: &Graph) -> String {
 /// A string of Graphviz: quotes and backslashes escaped, control characters left out.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for character in polder_model::printable_str(text).chars() {
+    for character in printable_str(text).chars() {
         if matches!(character, '"' | '\\') {
             out.push('\\');
         }
@@ -121,13 +121,13 @@ fn kind_word(kind: NodeKind) -> &'static str {
 pub fn solved_text(title: &str, pricing: &Pricing) -> String {
     let mut out = String::new();
     if !title.is_empty() {
-        let _ = writeln!(out, "{title}\n");
+        let _ = writeln!(out, "{}\n", printable_str(title));
     }
     let _ = writeln!(out, "any loss          {}", figure(&pricing.any));
     for goal in &pricing.goals {
-        let _ = writeln!(out, "{:<17} {}", goal.node, figure(&goal.yearly));
+        let _ = writeln!(out, "{:<17} {}", printable_str(&goal.node), figure(&goal.yearly));
     }
-    let _ = writeln!(out, "losses a year     {:.6}", pricing.harm);
+    let _ = writeln!(out, "losses a year     {:.6} sampled", pricing.harm);
     if pricing.outage_hours > 0.0 {
         let _ = writeln!(out, "outage hours      {:.6}", pricing.outage_hours);
     }
@@ -141,14 +141,15 @@ pub fn solved_text(title: &str, pricing: &Pricing) -> String {
         let _ = writeln!(
             out,
             "{:<30} {:>12.6} {:>12.6}{}",
-            value.id.0,
+            printable_str(&value.id.0),
             value.worth.avoided,
             value.worth.standard_error,
             if value.worse > 0.0 { "  (worse in some years)" } else { "" }
         );
     }
     for (node, share) in &pricing.choke_points {
-        let _ = writeln!(out, "\n{:.0} % of losses pass {node}", share * 100.0);
+        let node = printable_str(&node.0);
+        let _ = writeln!(out, "\n{:.0} % of losses cannot go around {node}", share * 100.0);
     }
     out
 }

@@ -1,7 +1,7 @@
 //! A plan: what to do within a budget, what each step is worth seen in three ways, how good it is.
 
 use crate::words::{frequency, hours, two_digits};
-use polder_model::{Treatment, TreatmentId};
+use polder_model::{Treatment, TreatmentId, printable_str};
 use polder_risk::{Band, Pricing, Search, Worth};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct StepLine {
     pub title: String,
     /// Hours of work, the mean of the range.
     pub hours: f64,
+    /// Whether only a person can do it; `polder apply` does the others.
+    pub by_hand: bool,
     /// How likely it is to break something: `none`, `low`, `some`, `high`.
     pub breakage: String,
     /// Done alone.
@@ -78,8 +80,8 @@ pub struct PlanView {
     pub avoided: WorthLine,
     /// How it was searched for: `exhaustive`, `local` or `asked`.
     pub search: String,
-    /// Share of the best possible that the plan surely reaches, between zero and one.
-    pub surely_reaches: Option<f64>,
+    /// Losses a year that no other plan within the budget can avoid beyond this one.
+    pub at_most_more: Option<f64>,
     /// Treatments the search could choose from.
     pub candidates: usize,
 }
@@ -110,6 +112,7 @@ pub fn plan_view(
             id: step.id.0.clone(),
             title: treatment.title.clone(),
             hours: step.hours,
+            by_hand: treatment.changes.is_empty(),
             breakage: treatment.breakage.level.clone(),
             alone: WorthLine::of(step.alone),
             in_order: WorthLine::of(step.in_order),
@@ -138,8 +141,7 @@ pub fn plan_view(
             Search::Asked => "asked",
         }
         .into(),
-        surely_reaches: (plan.search != Search::Asked && plan.bound > 0.0)
-            .then(|| (plan.found / plan.bound).clamp(0.0, 1.0)),
+        at_most_more: (plan.search != Search::Asked).then(|| (plan.bound - plan.found).max(0.0)),
         candidates: plan.candidates,
     }
 }
@@ -148,7 +150,7 @@ pub fn plan_view(
 pub fn plan_text(view: &PlanView) -> String {
     let mut out = String::new();
     let limit = view.budget_hours.map_or("as long as it takes".into(), hours);
-    let _ = writeln!(out, "Plan for {} | budget {limit}\n", view.subject);
+    let _ = writeln!(out, "Plan for {} | budget {limit}\n", printable_str(&view.subject));
     if view.steps.is_empty() {
         out.push_str("Nothing within the budget avoids a loss that can be told.\n");
         if view.budget_hours.is_some() {
@@ -163,13 +165,14 @@ pub fn plan_text(view: &PlanView) -> String {
             out,
             "{:>2}  {:<38} {:>7} {:>8} {:>8} {:>8}",
             at + 1,
-            crate::terminal::cut(&step.title, 38),
+            crate::terminal::cut(&printable_str(&step.title), 38),
             hours(step.hours),
             step.alone.words(),
             step.in_order.words(),
             step.left_for_last.words(),
         );
-        let _ = writeln!(out, "    {}", step.id);
+        let by_hand = if step.by_hand { "  (by hand)" } else { "" };
+        let _ = writeln!(out, "    {}{by_hand}", printable_str(&step.id));
         for note in &step.notes {
             let _ = writeln!(out, "    note: {note}");
         }
@@ -193,12 +196,12 @@ pub fn plan_text(view: &PlanView) -> String {
 fn quality(view: &PlanView) -> String {
     let count = view.candidates;
     let of = if count == 1 { "1 treatment".into() } else { format!("{count} treatments") };
-    match (view.search.as_str(), view.surely_reaches) {
-        ("exhaustive", _) => format!("Every set of {of} was tried: no other one is better.\n"),
+    match (view.search.as_str(), view.at_most_more) {
+        ("exhaustive", _) => format!("All combinations of {of} were tried: none is better.\n"),
         ("asked", _) => "Exactly what was asked for; nothing was searched.\n".into(),
-        (_, Some(share)) => format!(
-            "Searched among {of}: surely at least {:.0} % of the best possible.\n",
-            (share * 100.0).floor()
+        (_, Some(more)) => format!(
+            "Searched among {of}: no other plan avoids more than {} losses a year beyond it.\n",
+            two_digits_small(more)
         ),
         _ => format!("Searched among {of}.\n"),
     }

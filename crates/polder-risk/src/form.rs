@@ -58,6 +58,9 @@ pub enum FormError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// No node whose loss could be priced.
+    #[error("no node is a loss: name one in `goals`, or give it a `loss`")]
+    NoLoss,
     /// No node from which an attacker starts.
     #[error("no node is a source: say `\"source\": true` or give one the kind `internet`")]
     NoSource,
@@ -337,6 +340,9 @@ impl GraphForm {
         if !graph.nodes().any(is_source) {
             return Err(FormError::NoSource);
         }
+        if !graph.nodes().any(|it| it.goal.is_some()) {
+            return Err(FormError::NoLoss);
+        }
         let treatments = self.treatments(&graph)?;
         let restore_hours = match self.restore_hours {
             Some(hours) => checked(hours, "`restore_hours`", f64::INFINITY)?,
@@ -582,8 +588,8 @@ impl TreatmentForm {
 fn checked(number: Number, where_: &str, most: f64) -> Result<Range, FormError> {
     let range = number.range();
     let wanted = match most <= 1.0 {
-        true => "between zero and one, lowest first",
-        false => "a number from zero on, lowest first",
+        true => "between zero and one, or not in the order low, likely, high",
+        false => "a number from zero on, or not in the order low, likely, high",
     };
     let values = [range.low, range.likely, range.high];
     let mut least = 0.0;

@@ -68,7 +68,7 @@ pub(crate) struct Found {
 pub(crate) fn search(ledger: &mut Ledger<'_>, candidates: &[Candidate], limit: Limit) -> Found {
     let base = ledger.harm(0);
     let mut it = Searcher { ledger, candidates, limit, base };
-    let runs = it.set_count() * it.ledger.direct_worlds();
+    let runs = it.set_count().saturating_mul(it.ledger.direct_worlds());
     let (chosen, search) = match candidates.len() <= EXHAUSTIVE_MAX && runs <= RUNS_MAX {
         true => (it.exhaustive(), Search::Exhaustive),
         false => (it.local(), Search::Local),
@@ -169,7 +169,7 @@ impl Searcher<'_, '_> {
 
     fn local(&mut self) -> Mask {
         let mut moves = self.moves();
-        if moves.len() * self.ledger.direct_worlds() * 8 > RUNS_MAX {
+        if moves.len() * self.ledger.direct_worlds() * 4 > RUNS_MAX {
             moves.retain(|it| it.count_ones() == 1);
         }
         let mut best = (0, 0.0);

@@ -95,6 +95,26 @@ pub struct Plan {
     pub candidates: usize,
 }
 
+impl Plan {
+    /// Steps that are worth something on fresh worlds, and those that these need.
+    fn told(&self, treatments: &[&Treatment]) -> BTreeSet<TreatmentId> {
+        let is_worth = |it: &&PlanStep| {
+            it.alone.is_told() || it.in_order.is_told() || it.left_for_last.is_told()
+        };
+        let mut told: BTreeSet<TreatmentId> =
+            self.steps.iter().filter(is_worth).map(|it| it.id.clone()).collect();
+        loop {
+            let needs =
+                treatments.iter().filter(|it| told.contains(&it.id)).flat_map(|it| &it.needs);
+            let more: Vec<TreatmentId> = needs.filter(|it| !told.contains(it)).cloned().collect();
+            if more.is_empty() {
+                return told;
+            }
+            told.extend(more);
+        }
+    }
+}
+
 /// The price of a graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pricing {
@@ -175,11 +195,27 @@ pub fn price(
     let options = pricer.enough();
     let pricer = Pricer { options, ..pricer };
     let mut values = pricer.race();
-    let (order, bound, found, how, candidates) = pricer.choose(&values, request);
+    let (first_order, bound, found, how, candidates) = pricer.choose(&values, request);
     // A fresh seed for the figures shown, so that the winner's luck is not counted (winner's curse).
     let fresh = Options { seed: options.seed ^ 0xf5e5, ..options };
-    let shown = pricer.sample(fresh, std::slice::from_ref(&order), Some(0), true);
-    let plan = pricer.plan(&order, fresh, &shown, (bound, found, how, candidates));
+    let (mut order, mut shown, mut plan);
+    order = first_order;
+    loop {
+        shown = pricer.sample(fresh, std::slice::from_ref(&order), Some(0), true);
+        plan = pricer.plan(&order, fresh, &shown, (bound, found, how, candidates));
+        let told = plan.told(treatments);
+        if how == Search::Asked || request.share_min <= 0.0 || told.len() == plan.steps.len() {
+            break;
+        }
+        // On fresh worlds nothing could be told of the others: they were the search's luck.
+        let is_told =
+            |at: &u32| treatments.get(*at as usize).is_some_and(|it| told.contains(&it.id));
+        let before = order.len();
+        order.retain(is_told);
+        if order.len() == before {
+            break;
+        }
+    }
     rank(&mut values);
     pricer.summarize(fresh, values, plan, &order, &shown)
 }
@@ -202,7 +238,7 @@ impl Pricer<'_> {
         let blocks = self.sample(few, &[], None, false);
         let seen: f64 = blocks.iter().map(|it| it.base.any).sum();
         let drawn = (few.blocks * few.worlds_per_block) as f64;
-        let wanted = LOSSES_WANTED / (seen / drawn).max(1e-6) / few.blocks as f64;
+        let wanted = LOSSES_WANTED * few.care as f64 / (seen / drawn).max(1e-6) / few.blocks as f64;
         let most = self.options.worlds_per_block;
         // Rounded to powers of two, so that a small change of the host leaves the worlds the same.
         let worlds = std::iter::successors(Some(few.worlds_per_block), |it| Some(it * 2))

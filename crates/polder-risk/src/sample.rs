@@ -45,6 +45,8 @@ pub struct Options {
     pub outage_hours_per_loss: f64,
     /// Whether figures are exact where they can be; else all are sampled, to compare.
     pub exact: bool,
+    /// How much more care a plan gets than a first look: one, or a small number.
+    pub care: u64,
 }
 
 impl Default for Options {
@@ -55,6 +57,7 @@ impl Default for Options {
             worlds_per_block: 256,
             outage_hours_per_loss: 48.0,
             exact: true,
+            care: 1,
         }
     }
 }
@@ -405,7 +408,7 @@ impl<'a> Worker<'a> {
         let always = ledger::timing(sample.edits);
         let mut page = Page::default();
         let mut direct = Vec::new();
-        let direct_max = (DIRECT_MAX / sample.options.blocks.max(1)).max(1);
+        let direct_max = (DIRECT_MAX * sample.options.care / sample.options.blocks.max(1)).max(1);
         let mut direct_count = 0_u64;
         let block = self.worlds(number, true, &mut |worker, world, _| {
             let mut closers = std::mem::take(&mut worker.closers);

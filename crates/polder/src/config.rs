@@ -161,28 +161,18 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let public_ports = file.host.public_ports.clone().unwrap_or_default();
     show("host.public_ports", file.host.public_ports.is_some(), format!("{public_ports:?}"));
     let appetite = file.appetite.any_loss_per_year.unwrap_or(APPETITE_DEFAULT);
-    show(
-        "appetite.any_loss_per_year",
-        file.appetite.any_loss_per_year.is_some(),
-        appetite.to_string(),
-    );
+    let is_set = file.appetite.any_loss_per_year.is_some();
+    show("appetite.any_loss_per_year", is_set, appetite.to_string());
     let defaults = Options::default();
     let seed = file.assess.seed.unwrap_or(defaults.seed);
     show("assess.seed", file.assess.seed.is_some(), seed.to_string());
     let plan = file.assess.plan.unwrap_or(PLAN_DEFAULT);
     show("assess.plan", file.assess.plan.is_some(), plan.to_string());
     let hours = file.worth.outage_hours_per_loss.unwrap_or(defaults.outage_hours_per_loss);
-    show(
-        "worth.outage_hours_per_loss",
-        file.worth.outage_hours_per_loss.is_some(),
-        hours.to_string(),
-    );
-    let last_restore = file
-        .drill
-        .last_restore
-        .as_deref()
-        .map(|it| parse_day(it, "drill.last_restore"))
-        .transpose()?;
+    let is_set = file.worth.outage_hours_per_loss.is_some();
+    show("worth.outage_hours_per_loss", is_set, hours.to_string());
+    let last_restore = file.drill.last_restore.as_deref();
+    let last_restore = last_restore.map(|it| parse_day(it, "drill.last_restore")).transpose()?;
     show(
         "drill.last_restore",
         last_restore.is_some(),

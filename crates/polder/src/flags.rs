@@ -233,7 +233,7 @@ pub(crate) struct Graph {
 What could lock you out is taken back after --keep-after unless `polder confirm` says to keep it."
 )]
 pub(crate) struct Apply {
-    /// Numbers of the plan, or identities of treatments such as `close:tcp/6379`
+    /// Identities of treatments such as `close:tcp/6379`, or their numbers in `polder assess`
     #[arg(value_name = "ID", required = true)]
     pub(crate) ids: Vec<String>,
 
@@ -253,8 +253,8 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) keep_after: u32,
 
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON when it is done
+    #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,
 }
 
@@ -337,7 +337,7 @@ pub(crate) struct Solve {
     pub(crate) sampled: bool,
 
     /// Worlds to draw at most, rounded up to whole blocks of 128
-    #[arg(long, value_name = "COUNT", default_value_t = 65_536)]
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) worlds: u64,
 
     /// Draw with this seed

@@ -185,7 +185,8 @@ fn an_open_redis_is_found_closed_checked_and_opened_again() {
     let before = network.any();
 
     let output = network.polder(&["apply", "close:tcp/6399"]);
-    assert!(stdout(&output).contains("Nothing was changed"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("nothing was changed"), "{}", stderr(&output));
     assert_eq!((network.rules(), network.changed()), (String::new(), Vec::new()));
 
     let output = network.polder(&["apply", "close:tcp/6399", "--yes"]);

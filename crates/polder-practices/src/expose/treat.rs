@@ -36,8 +36,14 @@ fn filter(finding: &Finding, scene: &Scene<'_>) -> Treatment {
     .verify(format!("`polder look listeners` shows {protocol}/{port} as closed"))
     .may_break("some", "clients on other hosts that use the port lose it");
     let rules = format!(
-        "table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"
+        "table inet {name} {{\n  chain input {{\n    type filter hook input priority -10; policy accept;\n    ct state established,related accept\n    iifname != \"lo\" {protocol} dport {port} drop\n  }}\n}}\n"
     );
+    // What cannot be seen, or lets people in, may be the way its maker came.
+    let is_way_in = scene.facts.listeners.rows.iter().any(|it| {
+        it.short() == format!("{protocol}/{port}")
+            && it.process.as_deref().is_none_or(|it| it.contains("ssh") || it == "systemd")
+    });
+    let treatment = if is_way_in { treatment.may_lock_out() } else { treatment };
     load(treatment, scene, &name, &rules).removing(&finding.opens)
 }
 

@@ -34,7 +34,10 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
     let before = see(&configuration, globals)?;
     let mut lines: Vec<&TreatmentLine> = Vec::new();
     for id in &flags.ids {
-        lines.push(find(&before.judged, id)?);
+        let line = find(&before.judged, id)?;
+        if !lines.iter().any(|it| it.treatment.id == line.treatment.id) {
+            lines.push(line);
+        }
     }
     let mut prepared = Vec::new();
     for line in lines {
@@ -55,8 +58,8 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
         return Ok(0);
     }
     let mut operations = Operations::open(globals)?;
-    refuse_unsettled(&operations)?;
     for (at, (line, seen)) in prepared.iter().enumerate() {
+        refuse_unsettled(&operations)?;
         let operation = prepare(line, &before)?;
         if operation != *seen && at == 0 {
             let text = "the host was changed while you were asked; nothing was done";
@@ -145,21 +148,24 @@ fn is_severe(treatment: &Treatment) -> bool {
 /// Whether the changes are wanted: asked on a terminal, told by flags elsewhere.
 fn is_wanted(flags: &Apply, prepared: &[(&TreatmentLine, Operation)]) -> Result<bool, Failure> {
     let host = host_name();
+    if let Some(other) = flags.confirm.as_ref().filter(|it| **it != host) {
+        return Err(Failure::usage(format!("this host is `{host}`, not `{other}`"))
+            .hint("Nothing was changed; are you on the right machine?"));
+    }
     if let Some((line, _)) = prepared.iter().find(|(line, _)| is_severe(&line.treatment))
         && flags.confirm.as_deref() != Some(host.as_str())
     {
-        let text = match &flags.confirm {
-            Some(other) => format!("this host is `{host}`, not `{other}`"),
-            None => format!("`{}` could cut somebody off, you included", line.treatment.id),
-        };
+        let text = format!("`{}` could cut somebody off, you included", line.treatment.id);
         return Err(Failure::usage(text).hint(format!("`--confirm {host}` says that you mean this host; it takes itself back unless you run `polder confirm`")));
     }
     if flags.yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        output::print("Nothing was changed: this is not a terminal, and `--yes` was not given.\n")?;
-        return Ok(false);
+        let text = "nothing was changed: there is no terminal to ask on";
+        return Err(
+            Failure::usage(text).hint("`--yes` does it without asking, `--dry-run` only shows it")
+        );
     }
     eprint!("Do it? [y/N] ");
     let _ = std::io::stderr().flush();

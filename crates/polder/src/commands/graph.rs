@@ -41,6 +41,7 @@ fn run_solve(flags: &Solve) -> Result<u8, Failure> {
         seed: flags.seed,
         worlds_per_block: flags.worlds.div_ceil(defaults.blocks).max(1),
         exact: !flags.sampled,
+        care: 8,
         ..defaults
     };
     let hours_max = flags.budget.as_deref().map(parse_time).transpose()?.unwrap_or(f64::INFINITY);

@@ -6,8 +6,11 @@ use crate::flags::{Breakage, Plan};
 use crate::{config, output, session};
 use polder_model::{Op, Treatment, TreatmentId};
 use polder_report::{frequency, plan_text, plan_view};
-use polder_risk::{Pricing, Request, price};
+use polder_risk::{Options, Pricing, Request, price};
 use std::fmt::Write as _;
+
+/// A plan is made once and worked on for hours; it may take a second.
+const CARE: u64 = 8;
 
 /// Hours of a working day.
 const HOURS_PER_DAY: f64 = 8.0;
@@ -29,7 +32,11 @@ pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
     };
     let request =
         Request { hours_max, candidates_max: 64, skip, exactly, ..Request::first(flags.most) };
-    let options = session::seeded(&configuration, flags.seed);
+    let options = Options {
+        care: CARE,
+        worlds_per_block: 512,
+        ..session::seeded(&configuration, flags.seed)
+    };
     let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
     let view = plan_view(&model.host, &treatments, &pricing, hours_max);
     if let Some(id) = &flags.why {
