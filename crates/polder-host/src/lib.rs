@@ -8,6 +8,7 @@
 
 mod archive;
 mod ask;
+mod environment;
 mod host;
 mod live;
 mod owners;

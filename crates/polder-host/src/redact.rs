@@ -71,40 +71,6 @@ const HARMLESS_ENDS: [&str; 24] = [
     "min",
 ];
 
-/// Last words of names in environment files whose values are no secrets.
-const PLAIN_ENDS: [&str; 30] = [
-    "host",
-    "hostname",
-    "port",
-    "user",
-    "username",
-    "name",
-    "database",
-    "db",
-    "env",
-    "environment",
-    "debug",
-    "level",
-    "driver",
-    "connection",
-    "dir",
-    "path",
-    "file",
-    "url",
-    "uri",
-    "region",
-    "locale",
-    "lang",
-    "timezone",
-    "tz",
-    "mode",
-    "version",
-    "charset",
-    "schema",
-    "address",
-    "domain",
-];
-
 /// What a path says about its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -171,12 +137,12 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
         Content::AuthorizedKeys => each_line(&bytes, |line, _| authorized_key_line(line)),
         Content::History => history(&bytes),
         Content::PasswordFile => each_line(&bytes, |line, _| password_file_line(line)),
-        Content::Environment => environment(&bytes),
+        Content::Environment => crate::environment::environment(&bytes),
         Content::Settings => settings(&bytes),
     }
 }
 
-fn each_line(bytes: &[u8], mut change: impl FnMut(&str, usize) -> String) -> Vec<u8> {
+pub(crate) fn each_line(bytes: &[u8], mut change: impl FnMut(&str, usize) -> String) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let (line, end) = match line.strip_suffix(b"\n") {
@@ -352,31 +318,8 @@ fn settings(bytes: &[u8]) -> Vec<u8> {
     })
 }
 
-/// In an environment file a value is a secret unless its name says that it is none.
-fn environment(bytes: &[u8]) -> Vec<u8> {
-    let mut key = KeyBlock::Outside;
-    each_line(bytes, |line, _| {
-        if let Some(shown) = key.line(line) {
-            return shown;
-        }
-        let shown = setting_line(line);
-        let Some((name, value)) = shown.split_once('=') else { return shown };
-        let bare = value.trim().trim_matches(['"', '\'']);
-        let word = name.trim().trim_start_matches("export ").to_ascii_lowercase();
-        let last = word.rsplit(['_', '.', '-']).next().unwrap_or(&word);
-        let is_number = bare.chars().all(|it| it.is_ascii_digit() || it == '.');
-        let is_plain = shown.trim_start().starts_with('#')
-            || value.contains("<secret:")
-            || PLAIN_ENDS.contains(&last)
-            || is_harmless_value(bare)
-            // A port, a size, an address: long numbers are codes.
-            || (is_number && bare.len() <= 15 && !is_secret_name(name));
-        if is_plain { shown } else { format!("{name}=<secret:{}>", class_of_name(name)) }
-    })
-}
-
 /// Where in a PEM block a line stands.
-enum KeyBlock {
+pub(crate) enum KeyBlock {
     Outside,
     First,
     Inside,
@@ -384,7 +327,7 @@ enum KeyBlock {
 
 impl KeyBlock {
     /// What to show of a line of a private key; none when it belongs to no key.
-    fn line(&mut self, line: &str) -> Option<String> {
+    pub(crate) fn line(&mut self, line: &str) -> Option<String> {
         let trimmed = line.trim();
         match self {
             Self::Outside if trimmed.contains("-----BEGIN ") && trimmed.contains("PRIVATE KEY") => {
@@ -424,7 +367,7 @@ impl KeyBlock {
 }
 
 /// A line of settings without its secrets.
-fn setting_line(line: &str) -> String {
+pub(crate) fn setting_line(line: &str) -> String {
     let mut shown = hide_tokens(line);
     shown = hide_url_passwords(&shown);
     hide_values(&shown)
@@ -575,7 +518,7 @@ fn next_name(text: &str) -> Option<(usize, &str)> {
     Some((start, rest.get(..length)?))
 }
 
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let last = lower.rsplit(['.', '_', '-']).next().unwrap_or(&lower);
     if HARMLESS_ENDS.contains(&last) || HARMLESS_ENDS.iter().any(|end| ends_word(name, end)) {
@@ -593,7 +536,7 @@ fn ends_word(name: &str, word: &str) -> bool {
         && before.ends_with(|it: char| it.is_ascii_lowercase())
 }
 
-fn class_of_name(name: &str) -> &'static str {
+pub(crate) fn class_of_name(name: &str) -> &'static str {
     let lower = name.to_ascii_lowercase();
     let has = |word: &str| lower.contains(word);
     let is_database = ["db", "database", "mysql", "postgres", "pg", "redis", "mongo", "sql"]
@@ -659,7 +602,7 @@ fn value_after<'a>(rest: &'a str, name: &str) -> Option<(usize, &'a str)> {
     }
 }
 
-fn is_harmless_value(value: &str) -> bool {
+pub(crate) fn is_harmless_value(value: &str) -> bool {
     let value = value.trim();
     let lower = value.to_ascii_lowercase();
     value.is_empty()
