@@ -126,29 +126,27 @@ impl Drawing {
 
     /// Orders one layer by the layers before it, or by those after it.
     fn order(&mut self, at: usize, forth: bool) {
-        {
-            let skipped = if forth { 0 } else { at + 1 };
-            let taken = if forth { at } else { self.layers.len() };
-            let near: BTreeMap<String, usize> = self
-                .layers
-                .iter()
-                .take(taken)
-                .skip(skipped)
-                .flat_map(|layer| layer.iter().enumerate().map(|(row, name)| (name.clone(), row)))
+        let skipped = if forth { 0 } else { at + 1 };
+        let taken = if forth { at } else { self.layers.len() };
+        let near: BTreeMap<String, usize> = self
+            .layers
+            .iter()
+            .take(taken)
+            .skip(skipped)
+            .flat_map(|layer| layer.iter().enumerate().map(|(row, name)| (name.clone(), row)))
+            .collect();
+        let steps = &self.steps;
+        let mean = |name: &String| {
+            let rows: Vec<f64> = steps
+                .keys()
+                .filter(|(from, to)| if forth { to == name } else { from == name })
+                .filter_map(|(from, to)| near.get(if forth { from } else { to }))
+                .map(|row| *row as f64)
                 .collect();
-            let steps = &self.steps;
-            let mean = |name: &String| {
-                let rows: Vec<f64> = steps
-                    .keys()
-                    .filter(|(from, to)| if forth { to == name } else { from == name })
-                    .filter_map(|(from, to)| near.get(if forth { from } else { to }))
-                    .map(|row| *row as f64)
-                    .collect();
-                rows.iter().sum::<f64>() / rows.len().max(1) as f64
-            };
-            if let Some(layer) = self.layers.get_mut(at) {
-                layer.sort_by(|a, b| mean(a).total_cmp(&mean(b)).then_with(|| a.cmp(b)));
-            }
+            rows.iter().sum::<f64>() / rows.len().max(1) as f64
+        };
+        if let Some(layer) = self.layers.get_mut(at) {
+            layer.sort_by(|a, b| mean(a).total_cmp(&mean(b)).then_with(|| a.cmp(b)));
         }
     }
 

@@ -2,9 +2,9 @@
 
 use crate::compile::Compiled;
 use crate::effect::Edit;
-use crate::figures::{Worth, worth};
-use crate::network::{Network, number};
-use crate::sample::{Options, Sample};
+use crate::figures::Worth;
+use crate::fleet::price_network;
+use crate::sample::Options;
 use polder_model::{Basis, Graph, Range, Treatment, TreatmentId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub fn stability(
 ) -> Vec<Shifted> {
     let compiled = Compiled::new(graph);
     let edits: Vec<Edit> = treatments.iter().map(|it| Edit::of(&compiled, it)).collect();
-    let as_is = values(&compiled.network, &edits, restore, options);
+    let as_is = price_network(&compiled.network, &edits, restore, options).treatments;
     // Guesses by their source: those that share one are wrong together.
     let mut guesses: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, it) in graph.variables().enumerate() {
@@ -56,7 +56,7 @@ pub fn stability(
     for (guess, members) in groups {
         for factor in [FACTOR, 1.0 / FACTOR] {
             let network = compiled.network.scaled(&members, factor);
-            let then = values(&network, &edits, restore, options);
+            let then = price_network(&network, &edits, restore, options).treatments;
             let first = best(&then);
             let first_changes = first.zip(best(&as_is)).is_some_and(|(first, known)| {
                 first != known && !is_tie(&then, first, known) && !is_tie(&as_is, first, known)
@@ -71,22 +71,6 @@ pub fn stability(
         }
     }
     shifted
-}
-
-fn values(network: &Network, edits: &[Edit], restore: Range, options: Options) -> Vec<Worth> {
-    let sets: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
-    let sample = Sample {
-        network,
-        options,
-        restore,
-        edits,
-        sets: &sets,
-        full: None,
-        counts_goals: false,
-        explains: false,
-    };
-    let blocks = sample.blocks();
-    (0..sets.len()).map(|at| worth(&blocks, at, options.worlds_per_block as f64).0).collect()
 }
 
 fn best(values: &[Worth]) -> Option<usize> {

@@ -142,8 +142,7 @@ impl Store {
                  noted INTEGER NOT NULL,
                  phase TEXT NOT NULL,
                  record TEXT NOT NULL
-             );
-             CREATE INDEX IF NOT EXISTS operation_of_host ON operation (host, id);",
+             );",
         )?;
         change.pragma_update(None, "user_version", VERSION)?;
         change.commit()

@@ -172,12 +172,8 @@ impl Estate {
                 "2025-08-25",
             ),
         );
-        let users: Vec<NodeId> = model
-            .graph
-            .nodes()
-            .filter(|node| node.kind == NodeKind::User)
-            .map(|node| node.id.clone())
-            .collect();
+        let users: Vec<NodeId> =
+            model.graph.nodes_of(NodeKind::User).map(|node| node.id.clone()).collect();
         for user in users {
             self.local_flaw(model, &user, &kernel, &root_evidence);
         }
@@ -254,11 +250,11 @@ impl Estate {
             vec![future],
             seen.clone(),
         );
-        let evidence = graph_evidence(service, listener);
-        targeted(graph, &node, process, &format!("flaw in {product}"), [0.01, 0.05, 0.2], evidence);
+        let what = format!("flaw in {product}");
+        targeted(graph, &node, process, &what, [0.01, 0.05, 0.2], seen.clone());
         if service.runs_own_code {
-            let evidence = graph_evidence(service, listener);
-            targeted(graph, &node, process, "flaw in own code", [0.1, 0.3, 0.6], evidence);
+            let what = "flaw in own code";
+            targeted(graph, &node, process, what, [0.1, 0.3, 0.6], seen.clone());
             let own = graph.variable(
                 format!("own-code:{}", service.name),
                 format!("own code in `{}` has a flaw that is found and used", service.name),
@@ -374,14 +370,6 @@ impl Estate {
             }
         }
     }
-}
-
-fn graph_evidence(service: &Service, listener: &polder_model::facts::Listener) -> Evidence {
-    let says = format!("`{}` listens on {}", service.name, shown_address(listener));
-    Evidence::command(
-        says,
-        if listener.protocol == Protocol::Unix { "ss -xlp" } else { "ss -tulnp" },
-    )
 }
 
 /// A step that somebody takes who means this host and not just any: whether there is such a person

@@ -162,12 +162,7 @@ fn runs_as_root(scene: &Scene<'_>, service: &Service, model: &mut Model) {
 
 fn foreign_privilege(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
-    let users: Vec<NodeId> = model
-        .graph
-        .nodes()
-        .filter(|it| it.kind == NodeKind::User)
-        .map(|it| it.id.clone())
-        .collect();
+    let users: Vec<NodeId> = model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
     let foreign =
         facts.privileged.rows.iter().filter(|it| it.package_known && it.package.is_none());
     for file in foreign.take(KIND_MAX) {
@@ -345,8 +340,7 @@ fn credential_finding(path: &str, says: &str, rows: &[&Credential], owner: &str)
 fn known_users(model: &Model) -> Vec<String> {
     model
         .graph
-        .nodes()
-        .filter(|it| it.kind == NodeKind::User)
+        .nodes_of(NodeKind::User)
         .filter_map(|it| it.id.0.strip_prefix("user:").map(str::to_string))
         .collect()
 }
@@ -400,8 +394,8 @@ fn empty_passwords(scene: &Scene<'_>, model: &mut Model) {
         let evidence = Evidence::file("the password field is empty", "/etc/shadow", None);
         let users: Vec<NodeId> = model
             .graph
-            .nodes()
-            .filter(|it| it.kind == NodeKind::User && it.id != to)
+            .nodes_of(NodeKind::User)
+            .filter(|it| it.id != to)
             .map(|it| it.id.clone())
             .collect();
         let edges: Vec<_> = users

@@ -275,12 +275,8 @@ fn open_flaw(
             Estimate::judgement(0.002, 0.02, 0.15, "a fixed flaw in a program that crosses to root; whether it can be used here is not known without the advisory"),
         );
         let root = NodeId("root".into());
-        let local_users: Vec<NodeId> = model
-            .graph
-            .nodes()
-            .filter(|it| it.kind == NodeKind::User)
-            .map(|it| it.id.clone())
-            .collect();
+        let local_users: Vec<NodeId> =
+            model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
         for user in local_users {
             let how = format!("known flaw in {source}");
             let label = format!("uses a known flaw in `{source}`, which has a fix");
@@ -418,12 +414,7 @@ fn reboot(scene: &Scene<'_>, model: &mut Model) {
         ),
     );
     let root = NodeId("root".into());
-    let users: Vec<NodeId> = model
-        .graph
-        .nodes()
-        .filter(|it| it.kind == NodeKind::User)
-        .map(|it| it.id.clone())
-        .collect();
+    let users: Vec<NodeId> = model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
     let edges: Vec<EdgeId> = users
         .iter()
         .map(|user| {

@@ -13,7 +13,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn undo(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
     let mut operations = Operations::open(globals)?;
-    let is_back = |phase: &Phase| matches!(phase, Phase::TakenBack { .. });
     let found = operations.find(flags.id, |phase| !matches!(phase, Phase::TakenBack { .. }))?;
     let Some(known) = found else {
         let text = match flags.id {
@@ -22,7 +21,7 @@ pub(super) fn undo(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
         };
         return Err(Failure::usage(text).hint("`polder journal` lists what was changed"));
     };
-    if is_back(&known.phase) {
+    if matches!(known.phase, Phase::TakenBack { .. }) {
         output::print(&format!("Operation {} is taken back already.\n", known.stored.id))?;
         return Ok(0);
     }
@@ -38,10 +37,11 @@ pub(super) fn undo(flags: &Undo, globals: &Globals) -> Result<u8, Failure> {
         )));
     }
     take_back(&mut operations, &known, "asked for", flags.anyway)?;
-    output::print(&format!(
-        "Taken back: operation {}, {}. All it changed is as it was before.\n",
-        known.stored.id, known.operation.title
-    ))?;
+    let left = match changed.is_empty() {
+        true => "All it changed is as it was before.".to_string(),
+        false => format!("Left as somebody else made it: {}.", changed.join(", ")),
+    };
+    output::print(&format!("Taken back: operation {id}, {}. {left}\n", known.operation.title))?;
     Ok(0)
 }
 
