@@ -129,6 +129,16 @@ fn main() {
             changed.standard_error,
         );
         let told = all.treatments.iter().filter(|it| it.is_told()).count();
-        println!("        {told} treatments told from nothing");
+        println!(
+            "        {told} treatments told from nothing; at most {} MB of memory",
+            peak_megabytes()
+        );
     }
+}
+
+/// The most memory this process has held, as the kernel tells it (`VmHWM`, proc_pid_status(5)).
+fn peak_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|it| it.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

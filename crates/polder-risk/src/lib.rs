@@ -20,6 +20,7 @@ mod price;
 mod sample;
 mod stability;
 mod timed;
+mod walk;
 mod world;
 
 pub use effect::Edit;

@@ -4,8 +4,11 @@
     reason = "every index is made by `NetworkBuilder` for arrays of the same length"
 )]
 
+use crate::walk::Walk;
 use polder_model::{Basis, Delay, Range};
 use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// No node, no edge, no variable.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -128,71 +131,73 @@ impl NetworkBuilder {
         let nodes = self.node_names.len();
         let (out_start, order) = by_key(&self.from, nodes);
         let mut position = vec![0; order.len()];
-        let mut network = Network {
+        let mut shape = Shape {
             from: Vec::with_capacity(order.len()),
             to: Vec::with_capacity(order.len()),
             delay: Vec::with_capacity(order.len()),
             needs_start: Vec::with_capacity(order.len() + 1),
             needs: Vec::with_capacity(self.needs.len()),
-            ..Network::default()
+            ..Shape::default()
         };
         for (at, old) in order.iter().map(|it| *it as usize).enumerate() {
             position[old] = number(at);
-            network.from.push(self.from[old]);
-            network.to.push(self.to[old]);
-            network.delay.push(self.delay[old]);
-            network.needs_start.push(number(network.needs.len()));
+            shape.from.push(self.from[old]);
+            shape.to.push(self.to[old]);
+            shape.delay.push(self.delay[old]);
+            shape.needs_start.push(number(shape.needs.len()));
             let needs = self.needs_start[old] as usize..self.needs_start[old + 1] as usize;
-            network.needs.extend_from_slice(&self.needs[needs]);
+            shape.needs.extend_from_slice(&self.needs[needs]);
         }
-        network.needs_start.push(number(network.needs.len()));
-        network.steps = (0..network.to.len())
-            .map(|at| {
-                let needs = network.needs(number(at));
-                let need = |place: usize| needs.get(place).copied().unwrap_or(NONE);
-                Step { to: network.to[at], needs: [need(0), need(1)], more: needs.len() > 2 }
-            })
-            .collect();
-        (network.into_start, network.into) = by_key(&network.to, nodes);
-        network.needs_all = vec![0; nodes];
+        shape.needs_start.push(number(shape.needs.len()));
+        (shape.into_start, shape.into) = by_key(&shape.to, nodes);
+        shape.needs_all = vec![0; nodes];
         for node in self.needs_all {
             let at = node as usize;
-            network.needs_all[at] = network.into_start[at + 1] - network.into_start[at];
+            shape.needs_all[at] = shape.into_start[at + 1] - shape.into_start[at];
             // A node that needs all of nothing is never reached.
-            network.needs_all[at] = network.needs_all[at].max(1);
-            network.has_joins = true;
+            shape.needs_all[at] = shape.needs_all[at].max(1);
+            shape.has_joins = true;
         }
-        network.goal_of = vec![NONE; nodes];
+        shape.goal_of = vec![NONE; nodes];
         for (node, goal) in self.goals {
-            network.goal_of[node as usize] = number(network.goals.len());
-            network.goal_nodes.push(node);
-            network.goals.push(goal);
+            shape.goal_of[node as usize] = number(shape.goals.len());
+            shape.goal_nodes.push(node);
+            shape.goals.push(goal);
         }
-        network.sensors = self.sensors;
-        network.out_start = out_start;
-        network.position = position;
-        network.node_names = self.node_names;
-        network.kinds = self.kinds;
-        network.sources = self.sources;
-        network.variables = self.variables;
+        shape.sensors = self.sensors;
+        shape.out_start = out_start;
+        shape.position = position;
+        shape.node_names = self.node_names;
+        shape.kinds = self.kinds;
+        shape.sources = self.sources;
+        shape.walk = Walk::new(&shape, self.variables.len());
+        let mut network =
+            Network { shape: Arc::new(shape), variables: self.variables, ..Network::default() };
         network.entries = Entries::find(&network);
         network
     }
 }
 
-/// What a walk needs to know of an edge, side by side in memory.
-#[derive(Clone, Copy)]
-pub(crate) struct Step {
-    pub(crate) to: u32,
-    /// Up to two variables; [`NONE`] where there is none.
-    pub(crate) needs: [u32; 2],
-    /// Whether there are more than two.
-    pub(crate) more: bool,
-}
-
 /// The graph as arrays, ready to be priced.
 #[derive(Clone, Default)]
 pub struct Network {
+    /// What stays the same when only probabilities change.
+    shape: Arc<Shape>,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) entries: Entries,
+}
+
+impl Deref for Network {
+    type Target = Shape;
+
+    fn deref(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+/// Nodes, edges and losses of a network.
+#[derive(Default)]
+pub struct Shape {
     pub(crate) node_names: Vec<u64>,
     pub(crate) kinds: Vec<u8>,
     /// Edges by the node they start from: `out_start[node]..out_start[node + 1]`.
@@ -202,8 +207,8 @@ pub struct Network {
     pub(crate) delay: Vec<Delay>,
     pub(crate) needs_start: Vec<u32>,
     pub(crate) needs: Vec<u32>,
-    /// The same edges as walks read them: one place in memory for each.
-    pub(crate) steps: Vec<Step>,
+    /// The same edges as walks read them.
+    pub(crate) walk: Walk,
     /// Edges by the node they end in.
     pub(crate) into_start: Vec<u32>,
     pub(crate) into: Vec<u32>,
@@ -211,18 +216,16 @@ pub struct Network {
     pub(crate) needs_all: Vec<u32>,
     pub(crate) has_joins: bool,
     pub(crate) sources: Vec<u32>,
-    pub(crate) variables: Vec<Variable>,
     /// Goal number of each node that is a loss.
     pub(crate) goal_of: Vec<u32>,
     pub(crate) goal_nodes: Vec<u32>,
     pub(crate) goals: Vec<Goal>,
     pub(crate) sensors: Vec<Sensor>,
-    pub(crate) entries: Entries,
     /// Place of each edge, by the order added.
     pub(crate) position: Vec<u32>,
 }
 
-impl Network {
+impl Shape {
     /// How many nodes.
     pub fn node_count(&self) -> usize {
         self.node_names.len()
@@ -238,6 +241,22 @@ impl Network {
         self.position.get(added as usize).copied().unwrap_or(NONE)
     }
 
+    pub(crate) fn out(&self, node: u32) -> std::ops::Range<u32> {
+        self.out_start[node as usize]..self.out_start[node as usize + 1]
+    }
+
+    pub(crate) fn edges_into(&self, node: u32) -> &[u32] {
+        let node = node as usize;
+        &self.into[self.into_start[node] as usize..self.into_start[node + 1] as usize]
+    }
+
+    pub(crate) fn needs(&self, edge: u32) -> &[u32] {
+        let edge = edge as usize;
+        &self.needs[self.needs_start[edge] as usize..self.needs_start[edge + 1] as usize]
+    }
+}
+
+impl Network {
     /// The same network where a variable is always true.
     pub(crate) fn with_certain(&self, variable: u32) -> Self {
         let mut network = self.clone();
@@ -260,20 +279,6 @@ impl Network {
         }
         network.entries = Entries::find(&network);
         network
-    }
-
-    pub(crate) fn out(&self, node: u32) -> std::ops::Range<u32> {
-        self.out_start[node as usize]..self.out_start[node as usize + 1]
-    }
-
-    pub(crate) fn into(&self, node: u32) -> &[u32] {
-        let node = node as usize;
-        &self.into[self.into_start[node] as usize..self.into_start[node + 1] as usize]
-    }
-
-    pub(crate) fn needs(&self, edge: u32) -> &[u32] {
-        let edge = edge as usize;
-        &self.needs[self.needs_start[edge] as usize..self.needs_start[edge + 1] as usize]
     }
 
     /// A number for an edge that stays the same for ever.

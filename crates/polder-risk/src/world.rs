@@ -6,14 +6,18 @@
 
 use crate::draw::{self, Quantiles};
 use crate::network::{NONE, Network, number};
-use polder_model::Range;
+use crate::walk::MORE;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A hazard no draw exceeds: the chance to go past it is one in 10^17.
 const HAZARD_MAX: f64 = 40.0;
 
 /// The mark of a node that is reached in every run.
 const ALWAYS: u32 = u32::MAX;
+
+/// Marks an edge out of the certain part, which no walk takes.
+const ENTRY: u32 = 1 << 31;
 
 /// What all draws of one seed share.
 pub(crate) struct Draws<'a> {
@@ -64,7 +68,7 @@ impl<'a> Draws<'a> {
         let mut groups = Vec::new();
         let mut variables = Vec::with_capacity(network.variables.len());
         for (it, entry) in network.variables.iter().zip(&network.entries.of) {
-            let Range { low, likely, high } = it.range;
+            let polder_model::Range { low, likely, high } = it.range;
             // What is known exactly needs no parameter.
             let parameter = if low < high { it.parameter } else { 0 };
             let key = [parameter, low.to_bits(), likely.to_bits(), high.to_bits()];
@@ -141,7 +145,7 @@ pub(crate) struct Reach<'a> {
     waits: Vec<(u32, u32)>,
     /// Nodes reached by more than what is certain, in the order reached.
     queue: Vec<u32>,
-    /// The edge by which each node was first reached.
+    /// The step of the walk by which each node was first reached, or an edge marked [`ENTRY`].
     parent: Vec<u32>,
     entry_mark: Vec<u32>,
     entry_open: Vec<u32>,
@@ -185,16 +189,14 @@ impl<'a> Reach<'a> {
             for (place, edge) in entries.edges(entry).iter().enumerate() {
                 let other = self.draws.entry_needs[start + place];
                 if other.group == NONE || self.holds(other, world, block) {
-                    self.step(*edge, world, block);
+                    self.enter(*edge, world, block);
                 }
             }
         }
         let mut next = 0;
         while let Some(node) = self.queue.get(next).copied() {
             next += 1;
-            for edge in self.network.out(node) {
-                self.step(edge, world, block);
-            }
+            self.walk_from(node, world, block);
         }
         !self.goals.is_empty()
     }
@@ -224,29 +226,56 @@ impl<'a> Reach<'a> {
         }
     }
 
-    fn step(&mut self, edge: u32, world: u64, block: &Block) {
-        let to = self.network.steps[edge as usize].to;
-        if self.is_reached(to) || !self.is_open(edge, world, block) || !self.all_met(to) {
+    /// Takes a step out of the certain part.
+    fn enter(&mut self, edge: u32, world: u64, block: &Block) {
+        let to = self.network.to[edge as usize];
+        if !self.is_marked(to) && self.is_open(edge, world, block) {
+            self.arrive(to, edge | ENTRY);
+        }
+    }
+
+    /// Takes every open step from a node.
+    fn walk_from(&mut self, node: u32, world: u64, block: &Block) {
+        let walk = &self.network.walk;
+        let Range { start: mut at, end } = walk.out(node);
+        while at < end {
+            let group = at..at + walk.steps[at].group as usize;
+            at = group.end;
+            let first = walk.steps[group.start].needs[0];
+            if first != NONE && !self.is_true(first, world, block) {
+                continue;
+            }
+            for place in group {
+                let step = walk.steps[place];
+                let is_open = match step.needs[1] {
+                    NONE => true,
+                    MORE => self.is_open(walk.edge[place], world, block),
+                    second => self.is_true(second, world, block),
+                };
+                if is_open && !self.is_marked(step.to) {
+                    self.arrive(step.to, number(place));
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, node: u32, by: u32) {
+        if !self.all_met(node) {
             return;
         }
-        let at = to as usize;
+        let at = node as usize;
         self.reached[at] = self.run;
-        self.parent[at] = edge;
-        self.queue.push(to);
+        self.parent[at] = by;
+        self.queue.push(node);
         let goal = self.network.goal_of[at];
         if goal != NONE {
             self.goals.push(goal);
         }
     }
 
-    /// Whether all variables of a step are true in this world.
-    #[inline]
+    /// Whether all variables of an edge are true in this world.
     fn is_open(&self, edge: u32, world: u64, block: &Block) -> bool {
-        let step = self.network.steps[edge as usize];
-        if step.more {
-            return self.network.needs(edge).iter().all(|it| self.is_true(*it, world, block));
-        }
-        step.needs.iter().all(|it| *it == NONE || self.is_true(*it, world, block))
+        self.network.needs(edge).iter().all(|it| self.is_true(*it, world, block))
     }
 
     #[inline]
@@ -278,25 +307,40 @@ impl<'a> Reach<'a> {
         met >= needed
     }
 
-    fn is_reached(&self, node: u32) -> bool {
+    #[inline]
+    fn is_marked(&self, node: u32) -> bool {
         let mark = self.reached[node as usize];
         mark == self.run || mark == ALWAYS
     }
 
+    fn is_reached(&self, node: u32) -> bool {
+        let before =
+            || self.network.edges_into(node).iter().map(|it| self.network.from[*it as usize]);
+        self.is_marked(node)
+            || (self.network.walk.passes(node) && before().any(|it| self.is_marked(it)))
+    }
+
     /// The steps by which a node was reached, from its source on.
     pub(crate) fn path(&self, node: u32) -> Vec<u32> {
+        let network = self.network;
         let mut path = Vec::new();
         let mut at = node;
         loop {
-            let edge = match self.network.entries.inside[at as usize] {
-                true => self.network.entries.parent[at as usize],
+            let by = match network.entries.inside[at as usize] {
+                true => network.entries.parent[at as usize],
                 false => self.parent[at as usize],
             };
-            if edge == NONE {
+            if by == NONE {
                 break;
             }
+            let is_edge = network.entries.inside[at as usize] || by & ENTRY != 0;
+            let (edge, via) = match is_edge {
+                true => (by & !ENTRY, NONE),
+                false => (network.walk.edge[by as usize], network.walk.via[by as usize]),
+            };
             path.push(edge);
-            at = self.network.from[edge as usize];
+            path.extend(Some(via).filter(|via| *via != NONE));
+            at = network.from[path[path.len() - 1] as usize];
         }
         path.reverse();
         path
@@ -316,7 +360,7 @@ impl<'a> Reach<'a> {
         let mut raw: Vec<(u32, u32, u32)> = Vec::new();
         while let Some(node) = room.stack.pop() {
             let to = room.place[node as usize];
-            for edge in self.network.into(node) {
+            for edge in self.network.edges_into(node) {
                 let from = self.network.from[*edge as usize];
                 if self.is_reached(from) && self.is_open(*edge, world, block) {
                     raw.push((room.number(from, &mut local), to, *edge));
@@ -401,7 +445,7 @@ impl Local {
     }
 
     /// Places of the edges that start at a node.
-    pub(crate) fn out(&self, node: u32) -> std::ops::Range<usize> {
+    pub(crate) fn out(&self, node: u32) -> Range<usize> {
         self.start[node as usize] as usize..self.start[node as usize + 1] as usize
     }
 
@@ -448,6 +492,104 @@ impl LocalRoom {
     fn reach(&mut self, node: u32) {
         if !std::mem::replace(&mut self.reached[node as usize], true) {
             self.queue.push(node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Goal, NetworkBuilder};
+    use polder_model::Delay;
+    use proptest::prelude::*;
+
+    const NODES: u32 = 14;
+
+    /// Steps as ends and up to three variables, and nodes that need all of theirs.
+    type Spec = (Vec<(u32, u32, Vec<u32>)>, Vec<bool>);
+
+    fn network(spec: &Spec) -> Network {
+        let mut builder = NetworkBuilder::default();
+        for at in 0..NODES {
+            builder.node(u64::from(at));
+        }
+        for at in 0..6 {
+            builder.variable(100 + at, polder_model::Range::exactly(0.15 + 0.12 * at as f64));
+        }
+        builder.source(0);
+        for (at, _) in spec.1.iter().enumerate().filter(|(_, it)| **it) {
+            builder.needs_all(number(at));
+        }
+        for (from, to, needs) in &spec.0 {
+            builder.edge(*from, *to, needs, Delay::Minutes);
+        }
+        for goal in [NODES - 1, NODES - 2, 5] {
+            builder.goal(goal, Goal::server());
+        }
+        builder.build()
+    }
+
+    /// What is reached by the definition: the least set that holds the sources and every open step.
+    fn by_definition(network: &Network, is_open: &dyn Fn(u32) -> bool) -> Vec<bool> {
+        let mut reached = vec![false; NODES as usize];
+        reached[0] = true;
+        for _ in 0..NODES {
+            for node in 1..NODES {
+                let mut into = network.edges_into(node).iter();
+                let is_met =
+                    |it: &u32| is_open(*it) && reached[network.from[*it as usize] as usize];
+                reached[node as usize] |= match network.needs_all[node as usize] {
+                    0 => into.any(is_met),
+                    _ => !network.edges_into(node).is_empty() && into.all(is_met),
+                };
+            }
+        }
+        reached
+    }
+
+    fn spec() -> impl Strategy<Value = Spec> {
+        // Most steps are certain, so that most graphs have nodes that are only passed.
+        let needs = prop_oneof![3 => Just(Vec::new()), 4 => prop::collection::vec(0_u32..6, 1..4)];
+        let step = (0..NODES, 1..NODES, needs);
+        let all = prop::collection::vec(prop::bool::weighted(0.1), NODES as usize);
+        (prop::collection::vec(step, 8..30), all)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+        #[test]
+        fn a_walk_reaches_what_the_definition_reaches(spec in spec()) {
+            let network = network(&spec);
+            let draws = Draws::new(&network, 7);
+            let block = draws.block(0);
+            let mut reach = Reach::new(&draws);
+            let mut room = Room::new(network.node_count());
+            let has_entries = !network.entries.variables.is_empty();
+            for world in 0..if has_entries { 20 } else { 1 } {
+                reach.run(world, &block);
+                let is_open = |edge: u32| reach.is_open(edge, world, &block);
+                let wanted = by_definition(&network, &is_open);
+                for node in 0..NODES {
+                    prop_assert_eq!(reach.is_reached(node), wanted[node as usize], "node {}", node);
+                }
+                let mut goals = reach.goals.clone();
+                goals.sort_unstable();
+                let wanted: Vec<u32> =
+                    (0..3).filter(|it| wanted[network.goal_nodes[*it as usize] as usize]).collect();
+                prop_assert_eq!(&goals, &wanted);
+                for goal in goals {
+                    let mut at = 0;
+                    for edge in reach.path(network.goal_nodes[goal as usize]) {
+                        prop_assert!(reach.is_open(edge, world, &block));
+                        prop_assert_eq!(network.from[edge as usize], at);
+                        at = network.to[edge as usize];
+                    }
+                    prop_assert_eq!(at, network.goal_nodes[goal as usize]);
+                }
+                let local = reach.local(world, &block, false, &mut room);
+                let left = local.goals_left(&vec![false; local.edges.len()], &mut LocalRoom::default());
+                prop_assert_eq!(left.len(), wanted.len());
+            }
         }
     }
 }

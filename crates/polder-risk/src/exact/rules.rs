@@ -48,7 +48,7 @@ impl Rules {
         let mut clauses = Vec::new();
         for head in 0..count {
             let mut parts = Vec::new();
-            for edge in network.into(head) {
+            for edge in network.edges_into(head) {
                 let from = network.from.get(*edge as usize).copied().unwrap_or_default();
                 let needs: Vec<u32> = network.needs(*edge).iter().map(|it| term(*it)).collect();
                 parts.push((from, needs));
