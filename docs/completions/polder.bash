@@ -85,11 +85,17 @@ _polder() {
             polder__subcmd__config__subcmd__help,show)
                 cmd="polder__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            polder__subcmd__graph,convert)
+                cmd="polder__subcmd__graph__subcmd__convert"
+                ;;
             polder__subcmd__graph,help)
                 cmd="polder__subcmd__graph__subcmd__help"
                 ;;
             polder__subcmd__graph,solve)
                 cmd="polder__subcmd__graph__subcmd__solve"
+                ;;
+            polder__subcmd__graph__subcmd__help,convert)
+                cmd="polder__subcmd__graph__subcmd__help__subcmd__convert"
                 ;;
             polder__subcmd__graph__subcmd__help,help)
                 cmd="polder__subcmd__graph__subcmd__help__subcmd__help"
@@ -156,6 +162,9 @@ _polder() {
                 ;;
             polder__subcmd__help__subcmd__config,show)
                 cmd="polder__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            polder__subcmd__help__subcmd__graph,convert)
+                cmd="polder__subcmd__help__subcmd__graph__subcmd__convert"
                 ;;
             polder__subcmd__help__subcmd__graph,solve)
                 cmd="polder__subcmd__help__subcmd__graph__subcmd__solve"
@@ -525,14 +534,14 @@ _polder() {
             return 0
             ;;
         polder__subcmd__graph)
-            opts="-q -h --format --from --root --config --state --color --quiet --help solve help"
+            opts="-q -h --format --from --root --config --state --color --quiet --help solve convert help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "json dot opengraph" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json dot opengraph problog" -- "${cur}"))
                     return 0
                     ;;
                 --from)
@@ -562,9 +571,53 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        polder__subcmd__graph__subcmd__help)
-            opts="solve help"
+        polder__subcmd__graph__subcmd__convert)
+            opts="-q -h --format --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "json dot opengraph problog" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__graph__subcmd__help)
+            opts="solve convert help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__graph__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -809,8 +862,22 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__graph)
-            opts="solve"
+            opts="solve convert"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__graph__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -132,20 +132,22 @@ never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand journal" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand journal" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand journal" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l format -d 'The language to write' -r -f -a "json\t'The form that `polder graph solve` reads; its schema is in docs/schemas'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l format -d 'The language to write' -r -f -a "json\t'The form that `polder graph solve` reads; its schema is in docs/schemas'
 dot\t'Graphviz'
-opengraph\t'BloodHound'"
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l state -d 'Keep history and decisions in this folder' -r -F
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+opengraph\t'BloodHound'
+problog\t'ProbLog, to have the probabilities checked by another program'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -s q -l quiet -d 'Show no progress and no hints'
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
-complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -f -a "convert" -d 'Write a graph from a file in another language'
+complete -c polder -n "__fish_polder_using_subcommand graph; and not __fish_seen_subcommand_from solve convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l budget -d 'Hours of work, such as `4h`, `90min` or `2d` (a day has 8)' -r
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l worlds -d 'Worlds to draw at most, rounded up to whole blocks of 128' -r
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l seed -d 'Draw with this seed' -r
@@ -158,7 +160,19 @@ complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_sub
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from solve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -l format -d 'The language to write' -r -f -a "json\t'The form that `polder graph solve` reads; its schema is in docs/schemas'
+dot\t'Graphviz'
+opengraph\t'BloodHound'
+problog\t'ProbLog, to have the probabilities checked by another program'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
+complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand accept" -l because -d 'Why' -r
 complete -c polder -n "__fish_polder_using_subcommand accept" -l owner -d 'Who answers for it' -r
@@ -286,4 +300,5 @@ complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_
 complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
 complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'

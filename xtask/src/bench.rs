@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{packages, run};
+use crate::{packages, peers, run};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -64,7 +64,7 @@ pub(crate) fn run() -> Result<(), String> {
     println!("the release binary has {:.1} MB", bytes as f64 / 1e6);
     println!("\nthe engine on made-up fleets, with 500 treatments in the same 65,536 worlds\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
-    Ok(())
+    peers::run(polder)
 }
 
 /// Wall time and largest resident set, as GNU time or the shell's own accounting tells.

@@ -9,6 +9,7 @@
 mod bench;
 mod packages;
 mod page;
+mod peers;
 mod run;
 
 use std::process::ExitCode;

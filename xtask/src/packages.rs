@@ -20,7 +20,8 @@ pub(crate) const TEST: &[Need] = &[
 ];
 
 /// Needed by the benchmarks.
-pub(crate) const BENCH: &[Need] = &[("lynis", "lynis"), ("needrestart", "needrestart")];
+pub(crate) const BENCH: &[Need] =
+    &[("lynis", "lynis"), ("needrestart", "needrestart"), ("pip3", "python3-venv")];
 
 /// Needed to record hosts.
 pub(crate) const RECORD: &[Need] = &[

@@ -1,4 +1,4 @@
-//! The graph for other programs: Graphviz, BloodHound's OpenGraph, and the figures of a solved file.
+//! The graph for other programs: Graphviz, ProbLog, BloodHound's OpenGraph, and the figures of a solved file.
 
 use crate::words::frequency;
 use polder_model::{Graph, Join, NodeKind, printable_str};
@@ -54,6 +54,52 @@ fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// The graph as a program of ProbLog, which computes the probability of each loss and of any.
+///
+/// Of each range only the mean is told, and nothing of time: Polder's own figures agree where
+/// probabilities are exact and nobody watches.
+pub fn problog(graph: &Graph) -> String {
+    let mut out = String::from("% Attack graph written by polder. A year: what can be reached?\n");
+    for it in graph.variables() {
+        let mean = it.probability.range.mean();
+        let _ = writeln!(out, "{mean}::holds({}).", atom(&it.id.0));
+    }
+    for node in graph.nodes() {
+        let name = atom(&node.id.0);
+        if node.kind.is_source() {
+            let _ = writeln!(out, "reached({name}).");
+        }
+        let step = |edge: &polder_model::Edge| {
+            let needs = edge.needs.iter().map(|it| format!("holds({})", atom(&it.0)));
+            let all: Vec<String> =
+                [format!("reached({})", atom(&edge.from.0))].into_iter().chain(needs).collect();
+            all.join(", ")
+        };
+        let steps: Vec<String> =
+            graph.edges().filter(|edge| edge.to == node.id).map(step).collect();
+        match node.join {
+            Join::Any => steps.iter().for_each(|step| {
+                let _ = writeln!(out, "reached({name}) :- {step}.");
+            }),
+            Join::All if steps.is_empty() => {}
+            Join::All => {
+                let _ = writeln!(out, "reached({name}) :- {}.", steps.join(", "));
+            }
+        }
+    }
+    for node in graph.nodes().filter(|it| it.goal.is_some()) {
+        let name = atom(&node.id.0);
+        let _ = writeln!(out, "lost :- reached({name}).\nquery(reached({name})).");
+    }
+    out.push_str("query(lost).\n");
+    out
+}
+
+/// An atom of Prolog in quotes.
+fn atom(text: &str) -> String {
+    format!("'{}'", printable_str(text).replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// The graph as BloodHound's OpenGraph (its documented JSON: `graph.nodes`, `graph.edges`).

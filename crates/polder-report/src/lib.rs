@@ -15,7 +15,7 @@ mod words;
 
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
-pub use graph::{dot, opengraph, solved_text};
+pub use graph::{dot, opengraph, problog, solved_text};
 pub use page::page;
 pub use plan::{PlanView, StepLine, WorthLine, plan_text, plan_view};
 pub use sarif::sarif;

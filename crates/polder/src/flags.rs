@@ -312,6 +312,8 @@ pub(crate) enum GraphFormat {
     Dot,
     /// BloodHound.
     Opengraph,
+    /// ProbLog, to have the probabilities checked by another program.
+    Problog,
 }
 
 /// What to do with a graph of one's own.
@@ -319,6 +321,20 @@ pub(crate) enum GraphFormat {
 pub(crate) enum GraphCommand {
     /// Price a graph from a file: losses, treatments, the best plan
     Solve(Solve),
+    /// Write a graph from a file in another language
+    Convert(Convert),
+}
+
+/// Flags of `graph convert`.
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    /// The graph as JSON; `-` reads it from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The language to write
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: GraphFormat,
 }
 
 /// Flags of `graph solve`.

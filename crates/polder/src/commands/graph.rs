@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::flags::{Graph, GraphCommand, GraphFormat, Solve};
 use crate::{config, output, session};
 use polder_model::Treatment;
-use polder_report::{dot, opengraph, plan_text, plan_view, solved_text};
-use polder_risk::{GraphForm, Options, Request, price};
+use polder_report::{dot, opengraph, plan_text, plan_view, problog, solved_text};
+use polder_risk::{GraphForm, Options, Request, Solvable, price};
 use std::io::Read;
 use std::path::Path;
 
@@ -15,27 +15,48 @@ use std::path::Path;
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn run(flags: &Graph, globals: &Globals) -> Result<u8, Failure> {
-    if let Some(GraphCommand::Solve(solve)) = &flags.command {
-        return run_solve(solve);
+    match &flags.command {
+        Some(GraphCommand::Solve(solve)) => return run_solve(solve),
+        Some(GraphCommand::Convert(it)) => {
+            let (form, solvable) = parse(&it.file)?;
+            return write(it.format, &solvable.graph, &solvable.title, || form);
+        }
+        None => {}
     }
     let configuration = config::read(globals.config.as_deref())?;
     let host = session::open(&flags.target)?;
     let facts = session::look(host.as_ref(), globals.quiet);
     let model = polder_practices::judge(&facts, &configuration.settings);
-    match flags.format {
-        GraphFormat::Json => output::print_json(&GraphForm::of(&model))?,
-        GraphFormat::Dot => output::print(&dot(&model.graph))?,
-        GraphFormat::Opengraph => output::print_json(&opengraph(&model.graph, &model.host))?,
+    write(flags.format, &model.graph, &model.host, || GraphForm::of(&model))
+}
+
+fn write(
+    format: GraphFormat,
+    graph: &polder_model::Graph,
+    title: &str,
+    form: impl FnOnce() -> GraphForm,
+) -> Result<u8, Failure> {
+    match format {
+        GraphFormat::Json => output::print_json(&form())?,
+        GraphFormat::Dot => output::print(&dot(graph))?,
+        GraphFormat::Opengraph => output::print_json(&opengraph(graph, title))?,
+        GraphFormat::Problog => output::print(&problog(graph))?,
     }
     Ok(0)
 }
 
-fn run_solve(flags: &Solve) -> Result<u8, Failure> {
-    let text = read(&flags.file)?;
+fn parse(file: &Path) -> Result<(GraphForm, Solvable), Failure> {
+    let text = read(file)?;
     let wrong = |error| {
         Failure::usage(error).hint("docs/graph.md describes the form, with examples to start from")
     };
-    let it = GraphForm::parse(&text).map_err(wrong)?.build().map_err(wrong)?;
+    let form = GraphForm::parse(&text).map_err(wrong)?;
+    let solvable = form.build().map_err(wrong)?;
+    Ok((form, solvable))
+}
+
+fn run_solve(flags: &Solve) -> Result<u8, Failure> {
+    let (_, it) = parse(&flags.file)?;
     let defaults = Options::default();
     let options = Options {
         seed: flags.seed,
