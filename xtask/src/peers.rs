@@ -35,7 +35,10 @@ struct Case {
 /// Solves the same graphs with Polder and with others; fails when the answers differ.
 pub(crate) fn run(polder: &str) -> Result<(), String> {
     let Some(folder) = install()? else {
-        println!("\n{} could not be installed (python3-venv, pip): not compared", PACKAGES.join(" and "));
+        println!(
+            "\n{} could not be installed (python3-venv, pip): not compared",
+            PACKAGES.join(" and ")
+        );
         return Ok(());
     };
     exact(polder, &format!("{folder}/problog"))?;

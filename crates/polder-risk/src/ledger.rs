@@ -6,7 +6,8 @@
 
 use crate::effect::Edit;
 use crate::sample::Sample;
-use crate::world::{Local, LocalRoom};
+use crate::timed::Times;
+use crate::world::Local;
 use polder_model::Range;
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,7 +35,8 @@ pub(crate) struct Direct {
     pub(crate) block: u64,
     pub(crate) weight: f64,
     pub(crate) quantile: f64,
-    pub(crate) is_timed: bool,
+    /// When things happen, where somebody may notice.
+    pub(crate) times: Option<Times>,
     pub(crate) local: Local,
     /// Candidates that close each step.
     pub(crate) closers: Vec<Mask>,
@@ -42,8 +44,15 @@ pub(crate) struct Direct {
     pub(crate) touched: Mask,
 }
 
+/// Worlds in which the same candidates can matter, with what each set of those leaves in all.
+struct Group {
+    touched: Mask,
+    worlds: Vec<Direct>,
+    left: HashMap<Mask, f64>,
+}
+
 /// Harm of a world when these candidates are done.
-pub(crate) type Evaluate<'a> = Box<dyn Fn(&Direct, Mask) -> f64 + 'a>;
+pub(crate) type Evaluate<'a> = Box<dyn FnMut(&Direct, Mask) -> f64 + 'a>;
 
 /// What a block of worlds adds.
 #[derive(Default)]
@@ -56,17 +65,17 @@ pub(crate) struct Page {
 pub(crate) struct Ledger<'a> {
     sample: &'a Sample<'a>,
     pub(crate) items: Vec<Item>,
-    direct: Vec<Direct>,
-    memo: HashMap<(usize, Mask), f64>,
+    /// Worlds to run again, gathered by the candidates that can matter in them.
+    direct: Vec<Group>,
     evaluate: Evaluate<'a>,
 }
 
 impl<'a> Ledger<'a> {
     pub(crate) fn new(sample: &'a Sample<'a>, pages: Vec<Page>, evaluate: Evaluate<'a>) -> Self {
         let mut all: BTreeMap<(Option<u32>, Vec<Mask>), Vec<f64>> = BTreeMap::new();
-        let mut direct = Vec::new();
+        let mut direct: BTreeMap<Mask, Vec<Direct>> = BTreeMap::new();
         for page in pages {
-            direct.extend(page.direct);
+            page.direct.into_iter().for_each(|it| direct.entry(it.touched).or_default().push(it));
             // Sums must not depend on the order of a hash table.
             let mut items: Vec<_> = page.items.into_iter().collect();
             items.sort_by(|a, b| a.0.cmp(&b.0));
@@ -77,7 +86,8 @@ impl<'a> Ledger<'a> {
         }
         let make = |((scaled, masks), harm)| Item { masks, harm, scaled };
         let items = all.into_iter().map(make).collect();
-        Self { sample, items, direct, memo: HashMap::new(), evaluate }
+        let group = |(touched, worlds)| Group { touched, worlds, left: HashMap::new() };
+        Self { sample, items, direct: direct.into_iter().map(group).collect(), evaluate }
     }
 
     /// Harm a year that is left when these candidates are done.
@@ -90,17 +100,13 @@ impl<'a> Ledger<'a> {
                 sum += harm * item.scaled.map_or(1.0, |goal| self.scale(goal, chosen));
             }
         }
-        for (at, world) in self.direct.iter().enumerate() {
-            let key = (at, world.touched & chosen);
-            let harm = match self.memo.get(&key) {
-                Some(harm) => *harm,
-                None => {
-                    let harm = (self.evaluate)(world, key.1);
-                    self.memo.insert(key, harm);
-                    harm
-                }
-            };
-            sum += world.weight * harm;
+        for group in &mut self.direct {
+            let set = group.touched & chosen;
+            let left = group.left.entry(set).or_insert_with(|| {
+                let worlds = group.worlds.iter();
+                worlds.map(|world| world.weight * (self.evaluate)(world, set)).sum()
+            });
+            sum += *left;
         }
         sum
     }
@@ -112,7 +118,7 @@ impl<'a> Ledger<'a> {
 
     /// How many worlds are run again for each set.
     pub(crate) fn direct_worlds(&self) -> usize {
-        self.direct.len()
+        self.direct.iter().map(|group| group.worlds.len()).sum()
     }
 
     /// Place of the shortest restore these candidates give.
@@ -233,10 +239,4 @@ pub(crate) fn reshaping(edits: &[Edit]) -> Mask {
         .filter(|(_, it)| it.restore.is_some() || !it.scaled.is_empty())
         .map(|(at, _)| 1 << at)
         .fold(0, |all, bit: Mask| all | bit)
-}
-
-/// The goals left in a world when these candidates are done.
-pub(crate) fn goals_left(direct: &Direct, chosen: Mask, room: &mut LocalRoom) -> Vec<u32> {
-    let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
-    direct.local.goals_left(&closed, room)
 }

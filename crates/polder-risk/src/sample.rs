@@ -13,7 +13,7 @@ use crate::ledger::{self, Direct, Ledger, Mask, Page};
 use crate::network::{Network, number};
 use crate::paths::{self, Ways};
 use crate::plan::members;
-use crate::timed::{Clock, Timed, Watch};
+use crate::timed::{Clock, ClockRoom, Times, Watch};
 use crate::world::{Block, Draws, Local, LocalRoom, Reach, Room};
 use polder_model::{Basis, Range};
 use rayon::prelude::*;
@@ -185,20 +185,24 @@ impl Sample<'_> {
             .into_par_iter()
             .map_init(|| Worker::new(self, &common), |worker, number| worker.page(number))
             .collect();
-        Ledger::new(
-            self,
-            pages,
-            Box::new(move |direct, chosen| self.again(&common, direct, chosen)),
-        )
+        let mut rooms = (ClockRoom::default(), LocalRoom::default());
+        let again = move |direct: &Direct, chosen| self.again(&common, direct, chosen, &mut rooms);
+        Ledger::new(self, pages, Box::new(again))
     }
 
     /// Harm of one world with a set of candidates, run again.
-    fn again(&self, common: &Common<'_>, direct: &Direct, chosen: Mask) -> f64 {
+    fn again(
+        &self,
+        common: &Common<'_>,
+        direct: &Direct,
+        chosen: Mask,
+        rooms: &mut (ClockRoom, LocalRoom),
+    ) -> f64 {
         let set: Vec<u32> = members(chosen).map(number).collect();
-        let goals = match direct.is_timed {
-            false => ledger::goals_left(direct, chosen, &mut LocalRoom::default()),
-            true => {
-                let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
+        let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
+        let goals = match &direct.times {
+            None => direct.local.goals_left(&closed, &mut rooms.1),
+            Some(times) => {
                 let clock = Clock {
                     draws: &common.draws,
                     watch: &common.watch,
@@ -207,7 +211,7 @@ impl Sample<'_> {
                     world: direct.world,
                     block: direct.block,
                 };
-                clock.run(&closed, &set).goals
+                clock.run(times, &closed, &set, &mut rooms.0)
             }
         };
         self.outcome(goals, &self.terms(common, &set, direct.block), direct.quantile).harm
@@ -309,6 +313,7 @@ struct Worker<'a> {
     reach: Reach<'a>,
     room: Room,
     local_room: LocalRoom,
+    clock_room: ClockRoom,
     closers: Vec<(u32, u32)>,
     touched: Vec<usize>,
     closed: Vec<bool>,
@@ -319,8 +324,8 @@ struct World<'a> {
     number: u64,
     local: &'a Local,
     quantile: f64,
-    /// Whether somebody may notice.
-    is_timed: bool,
+    /// When things happen, where somebody may notice.
+    times: Option<Times>,
 }
 
 impl<'a> Worker<'a> {
@@ -331,6 +336,7 @@ impl<'a> Worker<'a> {
             reach: Reach::new(&common.draws),
             room: Room::new(sample.network.node_count()),
             local_room: LocalRoom::default(),
+            clock_room: ClockRoom::default(),
             closers: Vec::new(),
             touched: Vec::new(),
             closed: Vec::new(),
@@ -349,16 +355,14 @@ impl<'a> Worker<'a> {
         };
         let needs_local = !sample.sets.is_empty() || sample.explains;
         let block = self.worlds(number, needs_local, &mut |worker, world, _| {
-            let timed =
-                world.is_timed.then(|| worker.clock(world, number).run(&worker.closed, &[]));
-            let goals = match &timed {
-                Some(timed) => timed.goals.clone(),
+            let goals = match &world.times {
+                Some(times) => worker.in_time(world, times, number, &[]),
                 None => worker.reach.goals.clone(),
             };
             let base = sample.outcome(goals, &as_is, world.quantile);
             sample.add(&mut sums.base, &base, &as_is);
             if sample.explains {
-                worker.explain(world, timed.as_ref(), &base, &mut sums);
+                worker.explain(world, &base, &mut sums);
             }
             worker.treat(world, number, &shares, &terms, &base, &mut sums);
         });
@@ -392,8 +396,11 @@ impl<'a> Worker<'a> {
             self.closed.clear();
             self.closed.resize(local.edges.len(), false);
             let quantile = common.draws.uniform(draw::name("restore"), world);
-            let mut it = World { number: world, local: &local, quantile, is_timed: false };
-            it.is_timed = is_timed && self.clock(&it, number).matters();
+            let mut it = World { number: world, local: &local, quantile, times: None };
+            if is_timed {
+                let clock = self.clock(&it, number);
+                it.times = clock.matters().then(|| clock.times(&[]));
+            }
             show(self, &it, &block);
         }
         block
@@ -415,9 +422,9 @@ impl<'a> Worker<'a> {
             common.edits.closers(&common.draws, world.local, world.number, &shares, &mut closers);
             let closing = ledger::closing(world.local, &closers);
             worker.closers = closers;
-            let masks = match world.is_timed {
-                true => None,
-                false => ledger::masks(world.local, &closing),
+            let masks = match world.times {
+                Some(_) => None,
+                None => ledger::masks(world.local, &closing),
             };
             match masks {
                 Some(goals) => sample.enter(&mut page, goals, &restores, world.quantile),
@@ -427,7 +434,7 @@ impl<'a> Worker<'a> {
                     block: number,
                     weight: 0.0,
                     quantile: world.quantile,
-                    is_timed: world.is_timed,
+                    times: world.times.clone(),
                     local: world.local.clone(),
                     touched: closing.iter().fold(always, |all, it| all | it)
                         | ledger::reshaping(sample.edits),
@@ -445,7 +452,10 @@ impl<'a> Worker<'a> {
         page
     }
 
-    fn clock<'b>(&'b self, world: &World<'b>, block: u64) -> Clock<'b> {
+    fn clock<'b>(&self, world: &World<'b>, block: u64) -> Clock<'b>
+    where
+        'a: 'b,
+    {
         Clock {
             draws: &self.common.draws,
             watch: &self.common.watch,
@@ -454,6 +464,12 @@ impl<'a> Worker<'a> {
             world: world.number,
             block,
         }
+    }
+
+    /// The goals reached before somebody acted, with a set of treatments.
+    fn in_time(&mut self, world: &World<'_>, times: &Times, block: u64, set: &[u32]) -> Vec<u32> {
+        let clock = self.clock(world, block);
+        clock.run(times, &self.closed, set, &mut self.clock_room)
     }
 
     /// Runs every set that can matter in this world.
@@ -495,8 +511,11 @@ impl<'a> Worker<'a> {
                     closes = true;
                 }
             }
-            let goals = if world.is_timed {
-                self.clock(world, block).run(&self.closed, set).goals
+            let changes_time = |at: &u32| sample.edits[*at as usize].changes_time();
+            let timed = world.times.as_ref();
+            let timed = timed.filter(|it| !it.nobody_acts() || set.iter().any(changes_time));
+            let goals = if let Some(times) = timed {
+                self.in_time(world, times, block, set)
             } else if closes {
                 world.local.goals_left(&self.closed, &mut self.local_room)
             } else {
@@ -526,20 +545,15 @@ impl<'a> Worker<'a> {
     }
 
     /// Notes the ways of this world, and the capabilities that none of them goes around.
-    fn explain(
-        &mut self,
-        world: &World<'_>,
-        timed: Option<&Timed>,
-        base: &Outcome,
-        sums: &mut BlockSums,
-    ) {
+    fn explain(&mut self, world: &World<'_>, base: &Outcome, sums: &mut BlockSums) {
         let network = self.sample.network;
         let most = WAYS_PER_WORLD_MAX;
         for goal in base.goals.iter().take(most) {
-            let path = match timed {
-                Some(timed) => {
+            let path = match &world.times {
+                Some(_) => {
                     let place = world.local.goals.iter().find(|(_, it)| it == goal);
-                    place.map_or_else(Vec::new, |(place, _)| timed.path(world.local, *place))
+                    let path = |place| self.clock_room.path(world.local, place);
+                    place.map_or_else(Vec::new, |(place, _)| path(*place))
                 }
                 None => self.reach.path(network.goal_nodes[*goal as usize]),
             };

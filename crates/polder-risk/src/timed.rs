@@ -57,16 +57,49 @@ impl Watch {
     }
 }
 
-/// What a world in time came to.
-pub(crate) struct Timed {
-    /// Goals reached before somebody acted.
-    pub(crate) goals: Vec<u32>,
-    /// The step by which each node was first reached, by places of the local graph.
-    parent: Vec<u32>,
+/// When things happen in one world.
+#[derive(Clone)]
+pub(crate) struct Times {
+    /// Hours each step takes, by place.
+    hours: Vec<f64>,
+    /// Hours after which somebody acts when a node is reached; infinite when nobody does.
+    acts: Vec<f64>,
+    /// Whether anybody acts at all.
+    somebody: bool,
 }
 
-impl Timed {
-    /// The steps to a node, as edges of the network.
+impl Times {
+    /// Whether all goals that can be reached are reached, whenever that is.
+    pub(crate) fn nobody_acts(&self) -> bool {
+        !self.somebody
+    }
+}
+
+/// Room for runs in time, allocated once.
+#[derive(Default)]
+pub(crate) struct ClockRoom {
+    /// The step by which each node was first reached, by places of the local graph.
+    parent: Vec<u32>,
+    arrival: Vec<f64>,
+    met: Vec<(u32, f64)>,
+    done: Vec<bool>,
+    heap: BinaryHeap<Reverse<(u64, u32)>>,
+}
+
+impl ClockRoom {
+    fn reset(&mut self, nodes: usize) {
+        self.parent.clear();
+        self.parent.resize(nodes, NONE);
+        self.arrival.clear();
+        self.arrival.resize(nodes, f64::INFINITY);
+        self.met.clear();
+        self.met.resize(nodes, (0, 0.0));
+        self.done.clear();
+        self.done.resize(nodes, false);
+        self.heap.clear();
+    }
+
+    /// The steps to a node in the last run, as edges of the network.
     pub(crate) fn path(&self, local: &Local, place: u32) -> Vec<u32> {
         let mut path = Vec::new();
         let mut at = place;
@@ -91,54 +124,64 @@ pub(crate) struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// Reaches in the order of time until somebody has acted. `treatments` are numbers of edits.
-    pub(crate) fn run(&self, closed: &[bool], treatments: &[u32]) -> Timed {
+    /// The goals reached in the order of time until somebody has acted.
+    ///
+    /// `as_is` are the times without treatments; `treatments` are numbers of edits.
+    pub(crate) fn run(
+        &self,
+        as_is: &Times,
+        closed: &[bool],
+        treatments: &[u32],
+        room: &mut ClockRoom,
+    ) -> Vec<u32> {
+        let changes = |at: &u32| self.edits[*at as usize].changes_time();
+        let own = treatments.iter().any(changes).then(|| self.times(treatments));
+        let Times { hours, acts, .. } = own.as_ref().unwrap_or(as_is);
         let local = self.local;
-        let hours = self.hours(treatments);
-        let acts = self.acts(treatments);
-        let mut parent = vec![NONE; local.nodes.len()];
-        let mut arrival = vec![f64::INFINITY; local.nodes.len()];
-        let mut met = vec![(0_u32, 0.0_f64); local.nodes.len()];
-        let mut done = vec![false; local.nodes.len()];
+        room.reset(local.nodes.len());
         let mut end = f64::INFINITY;
-        let mut heap = BinaryHeap::new();
         for source in &local.sources {
-            arrival[*source as usize] = 0.0;
-            heap.push(Reverse((0_u64, *source)));
+            room.arrival[*source as usize] = 0.0;
+            room.heap.push(Reverse((0_u64, *source)));
         }
-        while let Some(Reverse((_, node))) = heap.pop() {
-            let now = arrival[node as usize];
-            if std::mem::replace(&mut done[node as usize], true) {
-                continue;
-            }
+        while let Some(Reverse((_, node))) = room.heap.pop() {
+            let now = room.arrival[node as usize];
             if now >= end {
-                done[node as usize] = false;
                 break;
             }
-            if let Some(lag) = acts.get(node as usize) {
-                end = end.min(now + lag);
+            if std::mem::replace(&mut room.done[node as usize], true) {
+                continue;
             }
+            end = end.min(now + acts[node as usize]);
             for edge in local.out(node).filter(|edge| !closed[*edge]) {
                 let to = local.to[edge] as usize;
                 let mut then = now + hours[edge];
                 let needed = local.needs_all.get(to).copied().unwrap_or(0);
                 if needed > 0 {
-                    met[to] = (met[to].0 + 1, met[to].1.max(then));
-                    then = met[to].1;
-                    if met[to].0 < needed {
+                    let met = &mut room.met[to];
+                    *met = (met.0 + 1, met.1.max(then));
+                    then = met.1;
+                    if met.0 < needed {
                         continue;
                     }
                 }
-                if then < arrival[to] {
-                    arrival[to] = then;
-                    parent[to] = number(edge);
+                if then < room.arrival[to] {
+                    room.arrival[to] = then;
+                    room.parent[to] = number(edge);
                     // Times are not negative, so their bits are in the order of their values.
-                    heap.push(Reverse((then.to_bits(), local.to[edge])));
+                    room.heap.push(Reverse((then.to_bits(), local.to[edge])));
                 }
             }
         }
-        let reached = |(place, goal): &(u32, u32)| done[*place as usize].then_some(*goal);
-        Timed { goals: local.goals.iter().filter_map(reached).collect(), parent }
+        let reached = |(place, goal): &(u32, u32)| room.done[*place as usize].then_some(*goal);
+        local.goals.iter().filter_map(reached).collect()
+    }
+
+    /// When things happen in this world with some treatments.
+    pub(crate) fn times(&self, treatments: &[u32]) -> Times {
+        let acts = self.acts(treatments);
+        let somebody = acts.iter().any(|it| it.is_finite());
+        Times { hours: self.hours(treatments), acts, somebody }
     }
 
     /// Hours each step takes in this world.

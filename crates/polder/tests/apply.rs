@@ -20,15 +20,30 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use support::{skipped, stderr, stdout};
 
-/// Two namespaces with a wire between them, a Redis in the first, an overlay for its `/etc`.
+/// Two namespaces with a wire between them, a server in the first, an overlay for its `/etc`.
 struct Network {
     host: String,
     outside: String,
     folder: tempfile::TempDir,
-    redis: Option<Child>,
+    server: Option<Child>,
+    /// How to tell that it answers.
+    talk: Talk,
 }
 
-const PORT: u16 = 6399;
+/// A question that a server answers before it knows who asks.
+struct Talk {
+    port: u16,
+    /// In the escapes of printf(1).
+    question: &'static str,
+    /// What the answer starts with, any of them.
+    answers: &'static [u8],
+}
+
+const REDIS: Talk = Talk { port: 6399, question: "PING\\r\\n", answers: b"+" };
+
+/// The request for TLS, to which PostgreSQL says S or N (its protocol, "SSL Session Encryption").
+const POSTGRESQL: Talk =
+    Talk { port: 5499, question: "\\x00\\x00\\x00\\x08\\x04\\xd2\\x16\\x2f", answers: b"SN" };
 
 impl Network {
     fn new(name: &str) -> Option<Self> {
@@ -45,13 +60,14 @@ impl Network {
             host: format!("pt-{name}-{id}-in"),
             outside: format!("pt-{name}-{id}-out"),
             folder: tempfile::tempdir().unwrap(),
-            redis: None,
+            server: None,
+            talk: REDIS,
         };
         if !it.wire() {
             skipped("network namespaces cannot be made here");
             return None;
         }
-        for name in ["upper", "work", "redis", "state"] {
+        for name in ["upper", "work", "data", "state"] {
             std::fs::create_dir(it.folder.path().join(name)).unwrap();
         }
         let config = "[host]\ninternet_facing = \"yes\"\n";
@@ -83,34 +99,68 @@ impl Network {
 
     /// Starts a Redis that asks nobody for a password.
     fn open_redis(&mut self) {
-        let folder = self.folder.path().join("redis");
-        let child = Command::new("ip")
-            .args(["netns", "exec", &self.host, "redis-server", "--port", &PORT.to_string()])
-            .args(["--bind", "0.0.0.0", "--protected-mode", "no", "--save", "", "--dir"])
-            .arg(&folder)
+        let folder = self.folder.path().join("data").display().to_string();
+        let port = REDIS.port.to_string();
+        let listen =
+            ["--bind", "0.0.0.0", "--protected-mode", "no", "--save", "", "--dir", &folder];
+        self.start(REDIS, &[["redis-server", "--port", &port].as_slice(), &listen].concat());
+    }
+
+    /// Starts a PostgreSQL that trusts everybody; false where there is none.
+    fn open_postgresql(&mut self) -> bool {
+        let Some(bin) = support::postgres_folder() else { return false };
+        let data = self.folder.path().join("data").display().to_string();
+        let as_postgres = ["--reuid=postgres", "--regid=postgres", "--clear-groups"];
+        let own = [self.folder.path().display().to_string(), data.clone()];
+        let owned = Command::new("chown").arg("postgres").args(own).status();
+        let made = Command::new("setpriv")
+            .args(as_postgres)
+            .arg(format!("{bin}/initdb"))
+            .args(["-D", &data, "-A", "trust", "-U", "postgres"])
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if ![owned, made].into_iter().all(|it| it.is_ok_and(|it| it.success())) {
+            return false;
+        }
+        let rules = Path::new(&data).join("pg_hba.conf");
+        std::fs::write(rules, "host all all 0.0.0.0/0 trust\n").unwrap();
+        let (program, port) = (format!("{bin}/postgres"), POSTGRESQL.port.to_string());
+        let listen = [&program, "-D", &data, "-p", &port, "-h", "0.0.0.0", "-k", &data];
+        self.start(POSTGRESQL, &[["setpriv"].as_slice(), &as_postgres, &listen].concat());
+        true
+    }
+
+    fn start(&mut self, talk: Talk, command: &[&str]) {
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.host])
+            .args(command)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.redis = Some(child);
+        (self.server, self.talk) = (Some(child), talk);
         for _ in 0..100 {
             if self.answers(&self.outside, "198.51.100.1") {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("Redis does not answer");
+        panic!("the server does not answer");
     }
 
-    /// Whether Redis answers somebody in a namespace.
+    /// Whether the server answers somebody in a namespace.
     fn answers(&self, from: &str, address: &str) -> bool {
-        let script =
-            format!("exec 3<>/dev/tcp/{address}/{PORT} && printf 'PING\\r\\n' >&3 && head -1 <&3");
+        let Talk { port, question, answers } = &self.talk;
+        let script = format!(
+            "exec 3<>/dev/tcp/{address}/{port} && printf '{question}' >&3 && head -c 1 <&3"
+        );
         let output = Command::new("ip")
             .args(["netns", "exec", from, "timeout", "1", "bash", "-c", &script])
             .stderr(Stdio::null())
             .output()
             .unwrap();
-        output.stdout.starts_with(b"+PONG")
+        output.stdout.first().is_some_and(|it| answers.contains(it))
     }
 
     /// Polder inside the first namespace, after `first` was done in its mounts.
@@ -168,7 +218,10 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.redis {
+        if let Some(child) = &mut self.server {
+            // PostgreSQL ends its helpers when it is asked to end, not when it is killed.
+            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            std::thread::sleep(Duration::from_millis(500));
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -182,14 +235,26 @@ impl Drop for Network {
 fn an_open_redis_is_found_closed_checked_and_opened_again() {
     let Some(mut network) = Network::new("close") else { return };
     network.open_redis();
-    let before = network.any();
+    close_and_open(&network, "close:tcp/6399");
+}
 
-    let output = network.polder(&["apply", "close:tcp/6399"]);
+#[test]
+fn an_open_postgresql_is_found_closed_checked_and_opened_again() {
+    let Some(mut network) = Network::new("pg") else { return };
+    match network.open_postgresql() {
+        true => close_and_open(&network, "close:tcp/5499"),
+        false => skipped("needs PostgreSQL and its user"),
+    }
+}
+
+fn close_and_open(network: &Network, treatment: &str) {
+    let before = network.any();
+    let output = network.polder(&["apply", treatment]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("nothing was changed"), "{}", stderr(&output));
     assert_eq!((network.rules(), network.changed()), (String::new(), Vec::new()));
 
-    let output = network.polder(&["apply", "close:tcp/6399", "--yes"]);
+    let output = network.polder(&["apply", treatment, "--yes"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("Done and checked"), "{}", stdout(&output));
     assert!(!network.answers(&network.outside, "198.51.100.1"), "it still answers strangers");

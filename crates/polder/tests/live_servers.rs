@@ -100,7 +100,7 @@ fn an_open_redis_is_told_from_one_that_asks() {
 
 #[test]
 fn a_postgresql_that_trusts_is_told_from_one_that_asks() {
-    let Some(bin) = postgres_folder() else {
+    let Some(bin) = support::postgres_folder() else {
         return skipped("PostgreSQL is not installed");
     };
     let is_root = support::incumbent("id", &["-u"]).is_some_and(|it| it.trim() == "0");
@@ -145,14 +145,4 @@ fn a_postgresql_that_trusts_is_told_from_one_that_asks() {
         assert_eq!(server_on(port)["access"]["access"], expected);
         assert_eq!(text(&server_on(port), "engine"), "postgresql");
     }
-}
-
-fn postgres_folder() -> Option<String> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-    let mut folders: Vec<String> = versions
-        .filter_map(|it| Some(it.ok()?.path().join("bin").display().to_string()))
-        .filter(|it| Path::new(it).join("initdb").is_file())
-        .collect();
-    folders.sort();
-    folders.pop()
 }

@@ -93,3 +93,14 @@ pub(crate) fn is_debian_root() -> bool {
     }
     is_root && is_debian
 }
+
+/// The programs of the newest PostgreSQL that is installed.
+pub(crate) fn postgres_folder() -> Option<String> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut folders: Vec<String> = versions
+        .filter_map(|it| Some(it.ok()?.path().join("bin").display().to_string()))
+        .filter(|it| std::path::Path::new(it).join("initdb").is_file())
+        .collect();
+    folders.sort();
+    folders.pop()
+}
