@@ -5,6 +5,7 @@
 mod changes;
 mod explain;
 mod graph;
+mod money;
 mod page;
 mod picture;
 mod plan;
@@ -16,6 +17,7 @@ mod words;
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
 pub use graph::{dot, opengraph, problog, solved_text};
+pub use money::Claims;
 pub use page::page;
 pub use plan::{PlanView, StepLine, WorthLine, plan_text, plan_view};
 pub use sarif::sarif;

@@ -63,6 +63,7 @@ fn verdict(view: &View) -> Markup {
                 }
                 " the appetite of " (frequency(view.appetite)) " (" (view.appetite_from) ")."
             }
+            @if let Some(money) = &view.money { p { (money) } }
         }
         @if let Some(before) = view.compared_with {
             @if !view.changes.is_empty() {

@@ -118,6 +118,9 @@ fn head(out: &mut String, view: &View, paint: Paint) {
         Ending::AboveAppetite => wrapped.lines().map(|it| paint.act(it) + "\n").collect(),
         _ => wrapped,
     });
+    if let Some(money) = &view.money {
+        wrap(out, "", "", money);
+    }
     out.push('\n');
 }
 

@@ -1,12 +1,13 @@
 //! The one view that terminal, page, JSON and SARIF show.
 
 use crate::changes::{Change, Earlier, EarlierFinding, changes};
+use crate::money::{Claims, in_money};
 use crate::words::{effort, frequency, hours, last_day};
 use polder_model::{
     About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Op, Step, Timestamp,
     Treatment, TreatmentId, Unknown,
 };
-use polder_risk::{Band, Pricing};
+use polder_risk::{Band, Method, Pricing};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +63,13 @@ impl RiskLine {
             low: band.low,
             high: band.high,
             standard_error: band.standard_error,
-            words: frequency(band.mean),
+            words: match band.method == Method::Sampled && band.mean <= 0.0 {
+                // No world drawn had it: three over their number is what it may be at most.
+                true => {
+                    format!("under {}", frequency(band.at_most)).replace("under under", "under")
+                }
+                false => frequency(band.mean),
+            },
             range_words: format!("{} to {}", frequency(band.low), frequency(band.high)),
         }
     }
@@ -211,6 +218,8 @@ pub struct View {
     pub appetite: f64,
     /// Where the appetite comes from.
     pub appetite_from: String,
+    /// The losses in money, where the configuration asks for it.
+    pub money: Option<String>,
     /// Each loss.
     pub goals: Vec<GoalLine>,
     /// Hours of outage expected a year.
@@ -271,6 +280,8 @@ pub struct Material<'a> {
     pub appetite: f64,
     /// Where it comes from.
     pub appetite_from: &'a str,
+    /// By whose figures to say what it costs, if at all.
+    pub money: Option<Claims>,
     /// What would come first if guesses were wrong by three, where that is something else.
     pub rests_on_guesses: Option<&'a str>,
     /// Looks up a kind of finding.
@@ -316,6 +327,7 @@ pub fn view(material: Material<'_>) -> View {
         any_after: RiskLine::of(&pricing.any_after),
         appetite: material.appetite,
         appetite_from: material.appetite_from.into(),
+        money: material.money.map(|claims| in_money(claims, &any)),
         goals: pricing
             .goals
             .iter()

@@ -102,6 +102,9 @@ impl Band {
             let (low, high) = wilson(hits, worlds * count);
             ((within / count).sqrt(), low * weight, high * weight)
         };
+        // What no world had may still be: with 95 % at most three over their number.
+        let rare = 3.0 * blocks.iter().map(|it| it.1).sum::<f64>() / count / (worlds * count);
+        let at_most = if mean > 0.0 { at_most } else { at_most.max(rare) };
         Self { mean, low, high, standard_error, at_least, at_most, method: Method::Sampled }
     }
 }

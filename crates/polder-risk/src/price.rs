@@ -21,7 +21,7 @@ const PATHS_MAX: usize = 12;
 const CHOKE_POINTS_MAX: usize = 8;
 
 /// Losses that must be seen for an error of one or two per cent.
-const LOSSES_WANTED: f64 = 4096.0;
+const LOSSES_WANTED: f64 = 8192.0;
 
 /// Treatments that are priced in all worlds; the others could not come near the plan.
 const RACERS: usize = 24;

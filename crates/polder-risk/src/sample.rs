@@ -27,7 +27,7 @@ pub(crate) const CURVE_HOURS: [f64; 8] = [1.0, 4.0, 24.0, 72.0, 168.0, 336.0, 72
 const WAYS_PER_WORLD_MAX: usize = 16;
 
 /// Worlds that a search runs again for each set it tries.
-const DIRECT_MAX: u64 = 512;
+const DIRECT_MAX: u64 = 1024;
 
 /// Local graphs above this size are not searched for capabilities that no way goes around.
 const CHOKE_NODES_MAX: usize = 64;

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use polder_model::{InternetFacing, Range, Settings, Timestamp};
+use polder_report::Claims;
 use polder_risk::Options;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
@@ -49,6 +50,7 @@ struct AssessPart {
 #[serde(deny_unknown_fields, default)]
 struct WorthPart {
     outage_hours_per_loss: Option<f64>,
+    money: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,6 +77,7 @@ pub(crate) struct Configuration {
     pub(crate) options: Options,
     pub(crate) appetite: f64,
     pub(crate) appetite_from: String,
+    pub(crate) money: Option<Claims>,
     pub(crate) plan: usize,
     pub(crate) shown: Vec<Setting>,
 }
@@ -171,6 +174,8 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let hours = file.worth.outage_hours_per_loss.unwrap_or(defaults.outage_hours_per_loss);
     let is_set = file.worth.outage_hours_per_loss.is_some();
     show("worth.outage_hours_per_loss", is_set, hours.to_string());
+    let money = file.worth.money.as_deref().map(parse_claims).transpose()?;
+    show("worth.money", money.is_some(), money.map_or("no", Claims::word).into());
     let last_restore = file.drill.last_restore.as_deref();
     let last_restore = last_restore.map(|it| parse_day(it, "drill.last_restore")).transpose()?;
     show(
@@ -206,8 +211,17 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         options: Options { seed, outage_hours_per_loss: hours, ..defaults },
         appetite,
         appetite_from,
+        money,
         plan,
         shown,
+    })
+}
+
+fn parse_claims(word: &str) -> Result<Claims, Failure> {
+    Claims::parse(word).ok_or_else(|| {
+        let known: Vec<String> = Claims::ALL.iter().map(|it| format!("`{}`", it.word())).collect();
+        Failure::usage(format!("`worth.money` is `{word}`, which is no source of figures"))
+            .hint(format!("Leave it out, or name {}", known.join(" or ")))
     })
 }
 
@@ -244,6 +258,7 @@ mod tests {
             "[drill]\nlast_restore = \"soon\"\n",
             "[drill]\nrestore_hours = [0.0, 1.0, 2.0]\n",
             "[worth]\noutage_hours_per_loss = nan\n",
+            "[worth]\nmoney = \"euros\"\n",
             "[hots]\n",
         ] {
             assert_eq!(of(text).unwrap_err().exit_code(), 2, "{text}");

@@ -129,6 +129,7 @@ pub(crate) fn judge(
         earlier: earlier.as_ref(),
         appetite: configuration.appetite,
         appetite_from: &configuration.appetite_from,
+        money: configuration.money,
         kind: polder_practices::find_kind,
     });
     Ok(Judged { model, view })

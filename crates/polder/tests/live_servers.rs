@@ -13,7 +13,6 @@ mod support;
 
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::{rows, skipped, table, text};
 

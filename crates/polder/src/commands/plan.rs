@@ -15,6 +15,9 @@ const CARE: u64 = 8;
 /// Hours of a working day.
 const HOURS_PER_DAY: f64 = 8.0;
 
+/// Ten years of work.
+const WORK_HOURS_MAX: f64 = 20_000.0;
+
 pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
     let hours_max = flags.budget.as_deref().map(parse_time).transpose()?.unwrap_or(f64::INFINITY);
     let configuration = config::read(globals.config.as_deref())?;
@@ -119,17 +122,55 @@ fn why(treatment: &Treatment, pricing: &Pricing) -> String {
 
 /// A length of work: `4h`, `90min`, `2d`, or a number of hours.
 pub(super) fn parse_time(text: &str) -> Result<f64, Failure> {
-    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
-    let factor = match text.strip_prefix(digits).unwrap_or_default() {
-        "min" | "m" => Some(1.0 / 60.0),
-        "h" | "" => Some(1.0),
-        "d" => Some(HOURS_PER_DAY),
-        _ => None,
+    let wrong = |why: &str| {
+        Failure::usage(format!("`{text}` is no length of work{why}"))
+            .hint("Write hours, minutes or working days: `4h`, `90min`, `1h30m`, `2d`")
     };
-    let number: Option<f64> = digits.trim().parse().ok().filter(|it: &f64| it.is_finite());
-    match (number, factor) {
-        (Some(number), Some(factor)) if number >= 0.0 => Ok(number * factor),
-        _ => Err(Failure::usage(format!("`{text}` is no length of work"))
-            .hint("Write hours, minutes or working days: `4h`, `90min`, `2d`")),
+    let mut hours = 0.0;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find(|it: char| it.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (digits, after) = rest.split_at(end);
+        let end = after.find(|it: char| !it.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let factor = match unit {
+            "min" | "m" => 1.0 / 60.0,
+            // A number alone is hours, unless something stands before it.
+            "" if hours == 0.0 => 1.0,
+            "h" => 1.0,
+            "d" => HOURS_PER_DAY,
+            _ => return Err(wrong("")),
+        };
+        let number: f64 = digits.trim().parse().map_err(|_| wrong(""))?;
+        hours += number * factor;
+        rest = after.trim_start();
+    }
+    match hours {
+        it if it > 0.0 && it <= WORK_HOURS_MAX => Ok(it),
+        it if it > WORK_HOURS_MAX => Err(wrong(": it is longer than ten working years")),
+        _ => Err(wrong(": it must be more than nothing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_work_are_read_as_people_write_them() {
+        for (text, hours) in [
+            ("4", 4.0),
+            ("4h", 4.0),
+            ("1h30m", 1.5),
+            ("1h 30min", 1.5),
+            ("90min", 1.5),
+            ("2d", 16.0),
+            ("0.5h", 0.5),
+        ] {
+            assert!((parse_time(text).unwrap() - hours).abs() < 1e-9, "{text}");
+        }
+        for text in ["", "0h", "-1h", "h", "4x", "1h30", "inf", "nan", "1e9h", "99999999d", "4h-"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 }
