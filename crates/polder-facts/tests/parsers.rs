@@ -98,7 +98,7 @@ fn every_parser(text: &str) {
     Pins::default().parse_preferences("p", text, &mut problems);
     let _ = changelog::parse_changelog(text, "1.0-1");
     let _ = history::parse_dpkg_log(text);
-    let _ = version::compare(text, "1.0-1");
+    let _ = polder_model::version::deb::compare(text, "1.0-1");
     let _ = iptables::parse_save(text, "iptables");
     let _ = nft::parse_ruleset(text);
     let _ = cron::parse_crontab(text, "c", None);

@@ -15,6 +15,7 @@ mod settings;
 mod text;
 mod time;
 mod treatment;
+pub mod version;
 
 pub use about::{About, FindingKind, Lever};
 pub use change::{Change, Check, SetLine};

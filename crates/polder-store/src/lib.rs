@@ -7,8 +7,10 @@
     reason = "the store keeps its own state, not that of the machine under study"
 )]
 
+mod feeds;
 mod operations;
 
+pub use feeds::{Feeds, FeedsError, Imported};
 pub use operations::StoredOperation;
 
 use polder_model::{Decision, DecisionKind, Timestamp};

@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 use support::{repository, run};
 
 /// Crates from the ground up; each uses only what stands before it.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 10] = [
     "polder-model",
     "polder-host",
     "polder-facts",
+    "polder-advisories",
     "polder-practices",
     "polder-risk",
     "polder-store",

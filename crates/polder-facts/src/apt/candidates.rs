@@ -5,10 +5,10 @@ use super::packages::source_of;
 use super::pins::{INSTALLED_PRIORITY, Pins};
 use super::release::{Release, parse_release};
 use super::sources::{Source, read as read_sources};
-use super::version;
 use crate::reading::{not_looked, note, text, text_up_to};
 use polder_host::{Host, HostError};
 use polder_model::facts::{Candidate, Facts, IndexSource, IndexState, Package};
+use polder_model::version::deb;
 use polder_model::{Coverage, Problem, Table, Timestamp, printable_str};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,7 +250,7 @@ fn offers<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> {
         }
     }
     for all in offers.values_mut() {
-        all.sort_by(|a, b| version::compare(&b.version, &a.version));
+        all.sort_by(|a, b| deb::compare(&b.version, &a.version));
     }
     offers
 }
@@ -292,7 +292,7 @@ fn choose<'a, 'b>(
         offers.iter().map(|offer| (offer.version.as_str(), Some(offer))).collect();
     if !versions.iter().any(|(version, _)| *version == package.version) {
         versions.push((&package.version, None));
-        versions.sort_by(|a, b| version::compare(b.0, a.0));
+        versions.sort_by(|a, b| deb::compare(b.0, a.0));
     }
     for (version, offer) in versions {
         let is_installed = version == package.version;
@@ -300,7 +300,7 @@ fn choose<'a, 'b>(
         if is_installed {
             priority = priority.max(INSTALLED_PRIORITY);
         }
-        let is_older = version::compare(version, &package.version).is_lt();
+        let is_older = deb::compare(version, &package.version).is_lt();
         if priority == 0 || priority <= best_priority || (is_older && priority < 1000) {
             continue;
         }
@@ -309,7 +309,7 @@ fn choose<'a, 'b>(
         installed_met = is_installed;
     }
     best.filter(|_| !installed_met)
-        .filter(|offer| version::compare(&offer.version, &package.version).is_gt())
+        .filter(|offer| deb::compare(&offer.version, &package.version).is_gt())
 }
 
 fn priority_of(package: &Package, version: &str, offer: Option<&Offer<'_>>, pins: &Pins) -> i32 {

@@ -1,8 +1,8 @@
 //! A vendor's changelog: what an update closes, and since when it could have been had.
 
 use super::release::parse_date;
-use super::version;
 use polder_model::facts::Fix;
+use polder_model::version::deb;
 
 /// Reads what stands above the entry of the `installed` version (deb-changelog(5)).
 ///
@@ -13,7 +13,7 @@ pub fn parse_changelog(text: &str, installed: &str) -> Option<Fix> {
     let mut newer = false;
     for line in text.lines() {
         if let Some(version) = entry_version(line) {
-            newer = version::compare(version, installed).is_gt();
+            newer = deb::compare(version, installed).is_gt();
         } else if newer {
             if let Some((_, date)) = line.strip_prefix(" -- ").and_then(|it| it.rsplit_once(">  "))
             {

@@ -8,4 +8,3 @@ pub mod pins;
 pub mod release;
 pub mod sources;
 pub mod stanza;
-pub mod version;

@@ -12,7 +12,7 @@ pub use access::{
     Password, Privileged, SshSetting, SudoCommand, SudoRule, User, UserPower,
 };
 pub use network::{Address, FirewallRule, Listener, PortVerdict, Protocol};
-pub use packages::{Candidate, Fix, IndexSource, IndexState, Package, Upgrade};
+pub use packages::{Candidate, Fix, Flaw, IndexSource, IndexState, Package, Upgrade, Verdict};
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
 pub use system::{Backup, BackupKind, Mount, System, Watcher};
@@ -39,6 +39,9 @@ pub struct Facts {
     pub candidates: Table<Candidate>,
     /// Past upgrades as the package manager logged them.
     pub upgrades: Table<Upgrade>,
+    /// Known flaws of what is installed, as the imported feeds tell them.
+    #[serde(default)]
+    pub flaws: Table<Flaw>,
     /// Processes.
     pub processes: Table<Process>,
     /// Listening sockets.

@@ -122,3 +122,63 @@ pub struct Upgrade {
     /// Version after.
     pub to: String,
 }
+
+/// What can be done about a known flaw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// A configured source offers a version without it.
+    FixableNow {
+        /// The first version without it.
+        fixed: String,
+    },
+    /// A version without it exists, but no configured source offers it.
+    FixableElsewhere {
+        /// The first version without it.
+        fixed: String,
+        /// Where it can be had.
+        from: String,
+    },
+    /// No version without it exists.
+    NoFix {
+        /// What the vendor says: postponed, ignored, end of life, undetermined, unimportant.
+        state: String,
+    },
+    /// Whether the installed version has it cannot be told.
+    Unknown {
+        /// Why.
+        because: String,
+    },
+}
+
+/// A known flaw that an installed package has, or may have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Flaw {
+    /// Name of the advisory.
+    pub advisory: String,
+    /// Names in the CVE list.
+    pub cves: Vec<String>,
+    /// Installed package.
+    pub package: String,
+    /// Source package.
+    pub source: String,
+    /// Installed version that was compared.
+    pub installed: String,
+    /// What can be done.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// When the advisory was published.
+    pub published: Option<Timestamp>,
+    /// CVSS base score, 0 to 10, where a vector is known.
+    pub score: Option<f64>,
+    /// Whether an attacker can use it over the network without anybody's help.
+    pub automatable: bool,
+    /// Whether it gives confidentiality, integrity and availability at once.
+    pub total: bool,
+    /// When it came into the catalogue of exploited flaws.
+    pub exploited_since: Option<Timestamp>,
+    /// Probability that it is exploited somewhere within thirty days (EPSS).
+    pub likelihood: Option<f64>,
+    /// The feed that tells it.
+    pub told_by: String,
+}

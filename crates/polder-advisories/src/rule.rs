@@ -1,0 +1,102 @@
+//! Which versions a flaw is in.
+
+use crate::order::Order;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+
+/// Where a flaw ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End<'a> {
+    /// Nowhere: no version is known to be free of it.
+    Open,
+    /// Before this version, which has the fix.
+    Fixed(#[serde(borrow)] &'a str),
+    /// With this version, the last that has the flaw.
+    Last(#[serde(borrow)] &'a str),
+}
+
+/// Versions from one that brought a flaw in to one that ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span<'a> {
+    /// The first version that has it; `0` is before all versions.
+    pub introduced: &'a str,
+    /// Where it ends.
+    #[serde(borrow)]
+    pub end: End<'a>,
+}
+
+/// The versions of a package that have a flaw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rule<'a> {
+    /// All before this version.
+    Before(#[serde(borrow)] &'a str),
+    /// All: there is no fix, for this reason.
+    NoFix(#[serde(borrow)] &'a str),
+    /// None: the vendor says that this package does not have it.
+    NotAffected,
+    /// Those in a span, and those listed.
+    Listed {
+        /// Spans of versions.
+        #[serde(borrow)]
+        spans: Vec<Span<'a>>,
+        /// Single versions.
+        #[serde(borrow)]
+        versions: Vec<&'a str>,
+    },
+}
+
+impl<'a> Rule<'a> {
+    /// Whether a version has the flaw; none where the versions cannot be compared.
+    pub fn has_flaw(&self, order: Order, version: &str) -> Option<bool> {
+        match self {
+            Self::Before(fixed) => Some(order.compare(version, fixed)?.is_lt()),
+            Self::NoFix(_) => Some(true),
+            Self::NotAffected => Some(false),
+            Self::Listed { spans, versions } => {
+                let is_listed = versions.iter().any(|it| {
+                    *it == version || order.compare(it, version) == Some(Ordering::Equal)
+                });
+                if is_listed {
+                    return Some(true);
+                }
+                let mut has = false;
+                for span in spans {
+                    has |= span.holds(order, version)?;
+                }
+                Some(has)
+            }
+        }
+    }
+
+    /// The first version after the given one that is free of the flaw, where it is known.
+    pub fn fixed_after(&self, order: Order, version: &str) -> Option<&'a str> {
+        match self {
+            Self::Before(fixed) => Some(fixed),
+            Self::NoFix(_) | Self::NotAffected => None,
+            Self::Listed { spans, .. } => {
+                let ends = spans.iter().filter_map(|span| match span.end {
+                    End::Fixed(fixed) => Some(fixed),
+                    End::Open | End::Last(_) => None,
+                });
+                let later =
+                    ends.filter(|it| order.compare(it, version).is_some_and(Ordering::is_gt));
+                later.min_by(|a, b| order.compare(a, b).unwrap_or(Ordering::Equal))
+            }
+        }
+    }
+}
+
+impl Span<'_> {
+    /// Whether a version lies in the span.
+    pub fn holds(&self, order: Order, version: &str) -> Option<bool> {
+        // `0` is before every version, whatever the order says of it (OSV schema, "introduced").
+        if self.introduced != "0" && order.compare(version, self.introduced)?.is_lt() {
+            return Some(false);
+        }
+        Some(match self.end {
+            End::Open => true,
+            End::Fixed(fixed) => order.compare(version, fixed)?.is_lt(),
+            End::Last(last) => order.compare(version, last)?.is_le(),
+        })
+    }
+}

@@ -1,0 +1,308 @@
+//! The index of known flaws: imports into it, and reads what covers a host.
+
+use polder_advisories::{
+    Content, FeedError, Index, IndexError, Kind, Refusal, Section, SectionInfo, canaries, compile,
+    hexadecimal, may_replace, read,
+};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a file to import: the largest of the feeds has a tenth of that.
+const FILE_BYTES_MAX: u64 = 2 << 30;
+
+/// Why feeds could not be imported or read.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedsError {
+    /// A file could not be read or written.
+    #[error("cannot use `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is no feed, or damaged.
+    #[error("cannot import `{path}`")]
+    Feed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: FeedError,
+    },
+    /// The index is damaged.
+    #[error("cannot use `{path}`")]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: IndexError,
+    },
+    /// The feed would take the place of a better one.
+    #[error("did not import `{path}` ({title})")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        title: String,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+    /// What must match does not.
+    #[error("did not import `{path}` ({title}): {because}")]
+    Canary {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        title: String,
+        /// What came out wrong.
+        because: String,
+    },
+}
+
+/// The index in its folder.
+#[derive(Debug)]
+pub struct Feeds {
+    path: PathBuf,
+}
+
+/// What an import did with one part of a file.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// What it holds now.
+    pub section: SectionInfo,
+    /// Rows of the one it took the place of.
+    pub before: Option<u64>,
+}
+
+impl Feeds {
+    /// The index of a folder of Polder's.
+    pub fn of(folder: &Path) -> Self {
+        Self { path: folder.join("known-flaws.index") }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn io(&self) -> impl Fn(io::Error) -> FeedsError + '_ {
+        |source| FeedsError::File { path: self.path.clone(), source }
+    }
+
+    fn index_error(&self) -> impl Fn(IndexError) -> FeedsError + '_ {
+        |source| FeedsError::Index { path: self.path.clone(), source }
+    }
+
+    /// The head of the index; none where nothing was imported yet.
+    pub fn index(&self) -> Result<Option<Index>, FeedsError> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.io()(error)),
+        };
+        let length = file.metadata().map_err(self.io())?.len();
+        let mut head = vec![0; Index::PREFIX];
+        file.read_exact(&mut head).map_err(self.io())?;
+        let bytes = Index::head_bytes(&head).map_err(self.index_error())?;
+        if bytes as u64 > length {
+            let because = "its head is cut short".into();
+            return Err(self.index_error()(IndexError::Damaged { because }));
+        }
+        head.resize(bytes, 0);
+        let rest = head.get_mut(Index::PREFIX..).unwrap_or_default();
+        file.read_exact(rest).map_err(self.io())?;
+        Index::read(&head).map(Some).map_err(self.index_error())
+    }
+
+    /// The bytes of a section, checked.
+    pub fn section(&self, index: &Index, section: &SectionInfo) -> Result<Vec<u8>, FeedsError> {
+        let (offset, length) = index.place(section);
+        let mut file = File::open(&self.path).map_err(self.io())?;
+        file.seek(SeekFrom::Start(offset)).map_err(self.io())?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes).map_err(self.io())?;
+        Index::check(section, &bytes).map_err(self.index_error())?;
+        Ok(bytes)
+    }
+
+    /// Imports a file; `anyway` lets a feed with fewer or older records take the place of another.
+    ///
+    /// Either all parts of the file are imported, or nothing is changed.
+    pub fn import(&self, path: &Path, now: i64, anyway: bool) -> Result<Vec<Imported>, FeedsError> {
+        let bytes = read_file(path)?;
+        let digest = hexadecimal(&Sha256::digest(&bytes));
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let feed = |source| FeedsError::Feed { path: path.into(), source };
+        let contents: Vec<Content> = read(&bytes).map_err(feed)?;
+        let index = self.index()?.unwrap_or_default();
+        let mut sections: Vec<(SectionInfo, Vec<u8>)> = Vec::new();
+        for section in &index.sections {
+            sections.push((section.clone(), self.section(&index, section)?));
+        }
+        let mut imported = Vec::new();
+        for content in &contents {
+            let compiled = compile(content, &name, &digest, now).map_err(self.index_error())?;
+            let place = sections.iter().position(|(info, _)| is_same(&info.kind, &compiled.0.kind));
+            let old = place.and_then(|at| sections.get(at)).map(|it| &it.0);
+            check(path, old, &compiled, anyway)?;
+            imported.push(Imported { section: compiled.0.clone(), before: old.map(|it| it.rows) });
+            match place.and_then(|at| sections.get_mut(at)) {
+                Some(slot) => *slot = compiled,
+                None => sections.push(compiled),
+            }
+        }
+        self.write(&Index::write(sections))?;
+        Ok(imported)
+    }
+
+    /// Reads every section and tries its canaries; the number of canaries of each.
+    pub fn verify(&self) -> Result<Vec<(SectionInfo, Result<usize, String>)>, FeedsError> {
+        let Some(index) = self.index()? else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for info in &index.sections {
+            let bytes = self.section(&index, info)?;
+            all.push((info.clone(), try_canaries(info, &bytes)));
+        }
+        Ok(all)
+    }
+
+    /// Beside the old one, then in its place, so that a kill leaves one of the two.
+    fn write(&self, bytes: &[u8]) -> Result<(), FeedsError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(self.io())?;
+        let fresh = self.path.with_extension(format!("new-{}", std::process::id()));
+        let written = (|| {
+            let mut file = File::create(&fresh)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&fresh, &self.path)?;
+            File::open(folder)?.sync_all()
+        })();
+        if written.is_err() {
+            let _ = fs::remove_file(&fresh);
+        }
+        written.map_err(self.io())
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, FeedsError> {
+    let wrong = |source| FeedsError::File { path: path.into(), source };
+    let file = File::open(path).map_err(wrong)?;
+    let length = file.metadata().map_err(wrong)?.len();
+    if length > FILE_BYTES_MAX {
+        let source = io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any feed");
+        return Err(wrong(source));
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
+    Ok(bytes)
+}
+
+/// Whether two sections hold the same kind of thing, so that one replaces the other.
+fn is_same(a: &Kind, b: &Kind) -> bool {
+    match (a, b) {
+        (Kind::Flaws { covers: a, names: a_names, .. }, Kind::Flaws { covers: b, names, .. }) => {
+            a == b && a_names == names
+        }
+        _ => a == b,
+    }
+}
+
+fn check(
+    path: &Path,
+    old: Option<&SectionInfo>,
+    (new, bytes): &(SectionInfo, Vec<u8>),
+    anyway: bool,
+) -> Result<(), FeedsError> {
+    let title = new.kind.title();
+    match may_replace(old, new) {
+        Ok(()) => {}
+        Err(Refusal::Shrunk { .. } | Refusal::Older) if anyway => {}
+        Err(source) => return Err(FeedsError::Refused { path: path.into(), title, source }),
+    }
+    match try_canaries(new, bytes) {
+        Ok(_) => Ok(()),
+        Err(because) => Err(FeedsError::Canary { path: path.into(), title, because }),
+    }
+}
+
+fn try_canaries(info: &SectionInfo, bytes: &[u8]) -> Result<usize, String> {
+    let Kind::Flaws { covers, order, .. } = &info.kind else { return Ok(0) };
+    let section = Section::read(bytes).map_err(|error| error.to_string())?;
+    canaries(covers, *order, &section)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+    use super::*;
+
+    /// A feed of so many packages, each fixed in version 2.
+    fn feed(folder: &Path, name: &str, packages: usize) -> PathBuf {
+        let rows: Vec<String> = (0..packages)
+            .map(|at| format!(r#"{{"name":"p{at}","full_version":"2","specifier":">="}}"#))
+            .collect();
+        let text = format!(
+            r#"{{"package_type":"deb","product_name":"Test 1","advisories":[{{"oid":"1","fixed_packages":[{}]}}]}}"#,
+            rows.join(",")
+        );
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_feed_that_shrank_is_refused_and_the_old_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let feeds = Feeds::of(folder.path());
+        assert!(feeds.index().unwrap().is_none());
+        feeds.import(&feed(folder.path(), "a", 100), 1, false).unwrap();
+        let refused = feeds.import(&feed(folder.path(), "b", 90), 2, false).unwrap_err();
+        assert!(matches!(refused, FeedsError::Refused { .. }), "{refused}");
+        assert_eq!(feeds.index().unwrap().unwrap().sections[0].rows, 100);
+        feeds.import(&feed(folder.path(), "c", 96), 3, false).unwrap();
+        feeds.import(&feed(folder.path(), "d", 10), 4, true).unwrap();
+        assert_eq!(feeds.index().unwrap().unwrap().sections[0].rows, 10);
+        let empty = feeds.import(&feed(folder.path(), "e", 0), 5, true).unwrap_err();
+        assert!(matches!(empty, FeedsError::Refused { .. }), "{empty}");
+    }
+
+    #[test]
+    fn every_damaged_byte_of_the_index_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let feeds = Feeds::of(folder.path());
+        feeds.import(&feed(folder.path(), "a", 30), 1, false).unwrap();
+        let whole = fs::read(feeds.path()).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x20;
+            fs::write(feeds.path(), &bytes).unwrap();
+            assert!(feeds.verify().is_err(), "byte {at} of {}", whole.len());
+            fs::write(feeds.path(), &whole[..at]).unwrap();
+            assert!(feeds.verify().is_err(), "cut after {at} of {}", whole.len());
+        }
+        fs::write(feeds.path(), &whole).unwrap();
+        assert_eq!(feeds.verify().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_feed_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let feeds = Feeds::of(folder.path());
+        feeds.import(&feed(folder.path(), "a", 30), 1, false).unwrap();
+        let before = fs::read(feeds.path()).unwrap();
+        for text in ["", "hello", "{", "{}", "[]", "\x1f\u{8b}", "id: X\n  y: [", "PK\x03\x04xx"] {
+            let path = folder.path().join("x");
+            fs::write(&path, text).unwrap();
+            assert!(feeds.import(&path, 2, true).is_err(), "{text:?}");
+            assert_eq!(fs::read(feeds.path()).unwrap(), before);
+        }
+    }
+}
