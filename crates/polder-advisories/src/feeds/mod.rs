@@ -58,7 +58,8 @@ pub struct RawRow {
 }
 
 impl RawRow {
-    pub(crate) fn rule(&self) -> Rule<'_> {
+    /// The versions that have the flaw.
+    pub fn rule(&self) -> Rule<'_> {
         match &self.rule {
             RawRule::Before(fixed) => Rule::Before(fixed),
             RawRule::NoFix(state) => Rule::NoFix(state),
