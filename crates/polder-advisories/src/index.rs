@@ -161,7 +161,12 @@ impl<'a> Section<'a> {
 
     /// Every package with its rows.
     pub fn packages(&self) -> impl Iterator<Item = (&'a str, &[Row<'a>])> {
-        self.names.iter().map(|(name, _)| (*name, self.rows(name)))
+        let mut start = 0;
+        self.names.iter().map(move |(name, end)| {
+            let rows = self.rows.get(start..*end as usize).unwrap_or_default();
+            start = *end as usize;
+            (*name, rows)
+        })
     }
 
     /// The flaw of a row.

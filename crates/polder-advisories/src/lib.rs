@@ -17,7 +17,9 @@ pub use guard::{Refusal, canaries, may_replace};
 pub use index::{
     Advisory, Index, IndexError, Kind, Names, Row, Section, SectionInfo, compile, hexadecimal,
 };
-pub use matching::{Feeds, Judgement, judge_package, match_host, release_of};
+pub use matching::{
+    Compared, Feeds, Judgement, Replay, covers, judge_package, match_host, release_of,
+};
 pub use order::Order;
 pub use rule::{End, Rule, Span};
 pub use rule_book::{Deadline, RuleBook, deadline};

@@ -37,6 +37,16 @@ pub fn deadline(flaw: RuleBook) -> Deadline {
     }
 }
 
+impl Deadline {
+    /// How many days; none where no day is set.
+    pub fn days(self) -> Option<u32> {
+        match self {
+            Self::NextUpgrade => None,
+            Self::Days(days) | Self::DaysAndForensics(days) => Some(days),
+        }
+    }
+}
+
 impl std::fmt::Display for Deadline {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

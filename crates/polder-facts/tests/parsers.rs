@@ -9,9 +9,7 @@
     reason = "a test may panic, and looks at the machine it runs on"
 )]
 
-use polder_facts::apt::{
-    changelog, history, packages, pins::Pins, release, sources, stanza, version,
-};
+use polder_facts::apt::{changelog, history, packages, pins::Pins, release, sources, stanza};
 use polder_facts::firewall::{iptables, nft};
 use polder_facts::{cron, listeners, processes, servers, sshd, sudo, units, users};
 use polder_model::facts::{Process, Protocol, System};

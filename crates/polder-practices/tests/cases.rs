@@ -1,7 +1,7 @@
 //! The cases of every room: a page a stranger can read, a host's files, and what must be said.
 //!
 //! A block ```` ```file PATH [MODE [UID]] ```` is a file; ```` ```run PROGRAM ```` the answer of a
-//! program; ```` ```expect ```` lists findings as `ID`, one on a line, `!ID` for those that must not
+//! program; ```` ```feed ```` a feed of known flaws; ```` ```expect ```` lists findings as `ID`, one on a line, `!ID` for those that must not
 //! be there, and `?TEXT` for what must be unknown.
 #![allow(
     clippy::disallowed_methods,
@@ -14,7 +14,8 @@
 )]
 
 use polder_host::{Answer, FileHost, Output, Program, Question, RecordedHost};
-use polder_model::{Model, Settings};
+use polder_model::facts::{Facts, Flaw};
+use polder_model::{Model, Settings, Table};
 use polder_practices::PRACTICES;
 use std::path::Path;
 
@@ -67,11 +68,25 @@ fn host(case: &Case) -> FileHost {
                 let output = Output { code: Some(0), stdout: body.clone(), stderr: String::new() };
                 host.answer(Question::Run(program), Answer::Output(output));
             }
-            ["expect"] => {}
+            ["expect" | "feed"] => {}
             _ => panic!("{}: what is `{head}`?", case.title),
         }
     }
     host
+}
+
+/// What the feeds of a case tell of its host, all imported on the day of the look.
+fn known_flaws(case: &Case, facts: &Facts) -> Table<Flaw> {
+    let mut sections = Vec::new();
+    for (_, text) in case.blocks.iter().filter(|(head, _)| head == "feed") {
+        for content in polder_advisories::read(text.as_bytes()).unwrap() {
+            let compiled = polder_advisories::compile(&content, "a feed", "", facts.taken.0);
+            sections.push(compiled.unwrap());
+        }
+    }
+    let release = polder_advisories::release_of(facts);
+    sections.retain(|(info, _)| polder_advisories::covers(info, release.as_deref()));
+    polder_advisories::match_host(facts, &polder_advisories::Feeds::of(&sections).unwrap())
 }
 
 fn settings(case: &Case) -> Settings {
@@ -109,7 +124,8 @@ fn every_case_says_what_it_must() {
         assert!(!cases.is_empty(), "{} has no case", path.display());
         for case in &cases {
             let host = host(case);
-            let facts = polder_facts::look(&host, &|_| {});
+            let mut facts = polder_facts::look(&host, &|_| {});
+            facts.flaws = known_flaws(case, &facts);
             check(case, &polder_practices::judge(&facts, &settings(case)));
         }
         for kind in practice.about().findings {

@@ -4,6 +4,7 @@
 
 mod changes;
 mod explain;
+mod flaw;
 mod graph;
 mod money;
 mod page;
@@ -16,6 +17,7 @@ mod words;
 
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
+pub use flaw::explain_flaw;
 pub use graph::{dot, opengraph, problog, solved_text};
 pub use money::Claims;
 pub use page::page;

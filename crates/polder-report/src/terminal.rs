@@ -64,7 +64,7 @@ fn line(out: &mut String, text: &str) {
 }
 
 /// Breaks text at blanks; lines after the first are indented.
-fn wrap(out: &mut String, first: &str, rest: &str, text: &str) {
+pub(crate) fn wrap(out: &mut String, first: &str, rest: &str, text: &str) {
     let mut current = first.to_string();
     let mut is_empty = true;
     for word in text.split(' ') {

@@ -131,6 +131,16 @@ impl Feeds {
         Ok(bytes)
     }
 
+    /// The sections that `wanted` picks, checked.
+    pub fn sections(
+        &self,
+        wanted: impl Fn(&SectionInfo) -> bool,
+    ) -> Result<Vec<(SectionInfo, Vec<u8>)>, FeedsError> {
+        let Some(index) = self.index()? else { return Ok(Vec::new()) };
+        let picked = index.sections.iter().filter(|it| wanted(it));
+        picked.map(|it| Ok((it.clone(), self.section(&index, it)?))).collect()
+    }
+
     /// Imports a file; `anyway` lets a feed with fewer or older records take the place of another.
     ///
     /// Either all parts of the file are imported, or nothing is changed.
@@ -140,11 +150,7 @@ impl Feeds {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let feed = |source| FeedsError::Feed { path: path.into(), source };
         let contents: Vec<Content> = read(&bytes).map_err(feed)?;
-        let index = self.index()?.unwrap_or_default();
-        let mut sections: Vec<(SectionInfo, Vec<u8>)> = Vec::new();
-        for section in &index.sections {
-            sections.push((section.clone(), self.section(&index, section)?));
-        }
+        let mut sections = self.sections(|_| true)?;
         let mut imported = Vec::new();
         for content in &contents {
             let compiled = compile(content, &name, &digest, now).map_err(self.index_error())?;
@@ -163,13 +169,11 @@ impl Feeds {
 
     /// Reads every section and tries its canaries; the number of canaries of each.
     pub fn verify(&self) -> Result<Vec<(SectionInfo, Result<usize, String>)>, FeedsError> {
-        let Some(index) = self.index()? else { return Ok(Vec::new()) };
-        let mut all = Vec::new();
-        for info in &index.sections {
-            let bytes = self.section(&index, info)?;
-            all.push((info.clone(), try_canaries(info, &bytes)));
-        }
-        Ok(all)
+        let tried = |(info, bytes): (SectionInfo, Vec<u8>)| {
+            let canaries = try_canaries(&info, &bytes);
+            (info, canaries)
+        };
+        Ok(self.sections(|_| true)?.into_iter().map(tried).collect())
     }
 
     /// Beside the old one, then in its place, so that a kill leaves one of the two.

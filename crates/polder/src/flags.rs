@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Journal(Journal),
     /// Write the graph for other programs, or solve one from a file
     Graph(Graph),
+    /// Import feeds of known flaws, and show what they cover
+    Feed(FeedFlags),
     /// Live with a finding on purpose, until a date
     Accept(Decide),
     /// Turn a finding down: it does not hold here, or its treatment is not wanted
@@ -209,6 +211,53 @@ pub(crate) enum Breakage {
     Some,
     /// Whoever is careless locks the door from outside.
     High,
+}
+
+/// Flags of `feed`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Without feeds Polder knows from the package manager alone which updates wait. A feed adds
+flaws by name: those without a fix, and those that attackers use. Nothing is fetched."
+)]
+pub(crate) struct FeedFlags {
+    #[command(subcommand)]
+    pub(crate) command: FeedCommand,
+}
+
+/// What to do with feeds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedCommand {
+    /// Read files of known flaws into the index
+    Import(FeedImport),
+    /// Show what is in the index, and how old it is
+    Status(FeedStatus),
+    /// Read the whole index, and try what must match and must not
+    Verify(FeedStatus),
+}
+
+/// Flags of `feed import`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Knows: OSV records (JSON, YAML, or a zip or tar of them: RustSec, PyPA, OSV exports),
+Debian's security tracker (JSON), Greenbone's notus, CISA KEV (JSON), EPSS (CSV); each
+plain or compressed with gzip. What a file is, is told by what it holds."
+)]
+pub(crate) struct FeedImport {
+    /// Files as their makers publish them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Let a feed with fewer or older records take the place of the one before
+    #[arg(long)]
+    pub(crate) anyway: bool,
+}
+
+/// Flags of `feed status` and `feed verify`.
+#[derive(Args, Debug)]
+pub(crate) struct FeedStatus {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `graph`.

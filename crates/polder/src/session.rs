@@ -1,16 +1,17 @@
 //! One look at a host and all that is made of it.
 
+use crate::commands::Globals;
 use crate::config::Configuration;
 use crate::failure::Failure;
 use crate::flags::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::TABLES;
 use polder_host::{Host, LiveHost, read_archive};
-use polder_model::facts::Facts;
-use polder_model::{Decision, Model, Treatment, TreatmentId};
+use polder_model::facts::{Facts, Flaw};
+use polder_model::{Coverage, Decision, Model, Table, Treatment, TreatmentId};
 use polder_report::{CoverageLine, Earlier, HostLine, Material, View, view};
 use polder_risk::{Options, Request, price, stability};
-use polder_store::Store;
+use polder_store::{Feeds, Store};
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,32 @@ pub(crate) fn open(target: &Target) -> Result<Box<dyn Host>, Failure> {
 /// Looks at all tables; after a second a bar on the terminal shows how far it is.
 pub(crate) fn look(host: &dyn Host, quiet: bool) -> Facts {
     with_bar(quiet, |progress| polder_facts::look(host, progress))
+}
+
+/// Looks at all tables, and matches what is installed with the known flaws that were imported.
+pub(crate) fn look_known(host: &dyn Host, globals: &Globals, target: &Target) -> Facts {
+    let mut facts = look(host, globals.quiet);
+    if let Some(folder) = state_folder(globals.state.as_deref(), target) {
+        facts.flaws = known_flaws(&facts, &Feeds::of(&folder));
+    }
+    facts
+}
+
+/// What the imported feeds tell of this host; an index that cannot be read is not "none".
+fn known_flaws(facts: &Facts, feeds: &Feeds) -> Table<Flaw> {
+    let release = polder_advisories::release_of(facts);
+    let sections = feeds.sections(|it| polder_advisories::covers(it, release.as_deref()));
+    let unreadable = |error: &dyn std::error::Error| {
+        let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
+        Table::with(Coverage::partial(format!("{error}{cause}")), Vec::new())
+    };
+    match sections {
+        Err(error) => unreadable(&error),
+        Ok(sections) => match polder_advisories::Feeds::of(&sections) {
+            Ok(feeds) => polder_advisories::match_host(facts, &feeds),
+            Err(error) => unreadable(&error),
+        },
+    }
 }
 
 /// Looks at one table and what it is made from.

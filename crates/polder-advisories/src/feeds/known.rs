@@ -4,6 +4,9 @@ use super::{Exploited, FeedError, Predicted, day};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// One line in so many may be wrong.
+const WRONG_ONE_IN: usize = 1_000;
+
 #[derive(Deserialize)]
 struct Catalogue {
     count: Option<usize>,
@@ -51,15 +54,21 @@ pub(super) fn predictions(text: &str) -> Result<Option<Vec<Predicted>>, FeedErro
         return Ok(None);
     }
     let mut all = Vec::new();
+    let mut wrong = Vec::new();
     for line in lines.filter(|it| !it.trim().is_empty()) {
         let mut fields = line.split(',');
         let cve = fields.next().unwrap_or_default();
         let probability = fields.next().and_then(|it| it.parse::<f32>().ok());
         let probability = probability.filter(|it| (0.0..=1.0).contains(it));
-        let Some(probability) = probability.filter(|_| cve.starts_with("CVE-")) else {
-            return Err(FeedError::damaged(format!("`{line}` is no prediction")));
-        };
-        all.push(Predicted { cve: cve.to_string(), probability });
+        match probability.filter(|_| cve.starts_with("CVE-")) {
+            Some(probability) => all.push(Predicted { cve: cve.to_string(), probability }),
+            None => wrong.push(line),
+        }
+    }
+    // A slip in a line is no reason to do without all others; many are a damaged file.
+    if let Some(line) = wrong.first().filter(|_| wrong.len() * WRONG_ONE_IN > all.len()) {
+        let because = format!("`{line}` is no prediction, nor are {} others", wrong.len() - 1);
+        return Err(FeedError::Damaged { because });
     }
     Ok(Some(all))
 }

@@ -151,15 +151,15 @@ pub enum Verdict {
     },
 }
 
-/// A known flaw that an installed package has, or may have.
+/// A known flaw that installed packages of one source have, or may have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Flaw {
     /// Name of the advisory.
     pub advisory: String,
     /// Names in the CVE list.
     pub cves: Vec<String>,
-    /// Installed package.
-    pub package: String,
+    /// Installed packages, all of the version below.
+    pub packages: Vec<String>,
     /// Source package.
     pub source: String,
     /// Installed version that was compared.

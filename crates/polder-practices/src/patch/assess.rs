@@ -1,5 +1,6 @@
 //! Judges updates, running code, support.
 
+use super::known;
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Candidate, IndexState};
@@ -38,6 +39,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     for (source, candidates) in by_source {
         pending(scene, source, &candidates, model);
     }
+    known::assess(scene, model);
     for process_service in running_old(scene) {
         old_code(process_service, scene, model);
     }
@@ -150,20 +152,11 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     let facts = scene.facts;
     let Some(first) = candidates.first() else { return };
     let names: Vec<&str> = candidates.iter().map(|it| it.name.as_str()).collect();
-    let mapped =
-        |path: &String| facts.owners.get(path).is_some_and(|it| names.contains(&it.as_str()));
-    let users: Vec<&Service> = scene
-        .estate
-        .services
-        .values()
-        .filter(|service| {
-            service.pids.iter().filter_map(|pid| facts.process(*pid)).any(|process| {
-                process.executable.iter().any(mapped) || process.mapped.iter().any(mapped)
-            })
-        })
-        .collect();
+    let users = users_of(scene, &names);
     let is_local = reaches_root(source, &names);
-    let opens = open_flaw(source, first, &users, is_local, model);
+    let flaws = known::fixable(scene, source);
+    let named = known::estimate(&flaws, facts.taken);
+    let opens = open_flaw(source, first, &users, is_local, named, model);
     let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
         Some(service) if service.is_exposed() => {
             format!("`{}` runs it and can be reached from outside", service.name)
@@ -207,12 +200,32 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
         let path = format!("/var/lib/polder/changelogs/{}.changelog", first.name);
         finding = finding.because(Evidence::file(says, path, None));
     }
+    if first.fix.is_none() && !flaws.is_empty() {
+        let names = known::names(&flaws);
+        let says = format!("closes {}: {}", names.len(), known::listed(&names, 12));
+        let told_by = flaws.first().map_or("", |it| &it.told_by);
+        finding = finding.because(Evidence::file(says, told_by, None));
+    }
     model.findings.push(finding);
+}
+
+/// The services of which some process maps a file of these packages.
+pub(super) fn users_of<'a>(scene: &Scene<'a>, packages: &[&str]) -> Vec<&'a Service> {
+    let facts = scene.facts;
+    let mapped =
+        |path: &String| facts.owners.get(path).is_some_and(|it| packages.contains(&it.as_str()));
+    let services = scene.estate.services.values();
+    let runs = |service: &&Service| {
+        service.pids.iter().filter_map(|pid| facts.process(*pid)).any(|process| {
+            process.executable.iter().any(mapped) || process.mapped.iter().any(mapped)
+        })
+    };
+    services.filter(runs).collect()
 }
 
 /// Whether local users meet this code on their way to root. Of the kernel's own source only its
 /// images do: headers and tools are no kernel.
-fn reaches_root(source: &str, names: &[&str]) -> bool {
+pub(super) fn reaches_root(source: &str, names: &[&str]) -> bool {
     let is_kernel = source == "linux" || source.starts_with("linux-signed");
     LOCAL.contains(&source) && (!is_kernel || names.iter().any(|it| it.starts_with("linux-image")))
 }
@@ -231,6 +244,7 @@ fn open_flaw(
     candidate: &Candidate,
     users: &[&Service],
     is_local: bool,
+    named: Option<Estimate>,
     model: &mut Model,
 ) -> Vec<EdgeId> {
     let evidence = Evidence::command(
@@ -245,11 +259,11 @@ fn open_flaw(
         let variable = model.graph.variable(
             flaw(source).0,
             format!("a known flaw in `{source}` is used against this host"),
-            Estimate::published(
+            named.unwrap_or_else(|| Estimate::published(
                 Range::new(0.00005, 0.0008, 0.01),
                 "40 of 2,666 CVE fixed in Debian 12 by 538 advisories are in CISA KEV, 12 of them outside browsers; the share that hits one host is judgement",
                 "2025-09-22",
-            ),
+            )),
         );
         for service in users {
             let process = NodeId(format!("proc:{}", service.name));

@@ -1,6 +1,7 @@
 //! Known bugs in vendor code: what has a patch, and whether the patch really runs.
 
 mod assess;
+mod known;
 mod treat;
 
 use crate::practice::{Practice, Scene};
@@ -21,6 +22,20 @@ static ABOUT: About = About {
             why: "A fix that is published tells attackers where the flaw is. Until it is installed, the flaw is open.",
             how_we_know: "The package manager's own indices, sources and pins; the same set as `apt list --upgradable`.",
             references: &["CWE-1104", "ATT&CK T1190", "CIS Debian 12: 1.9"],
+        },
+        FindingKind {
+            id: "exploited",
+            title: "a flaw that attackers use is open",
+            why: "Somebody already has what it takes to use it; the rule book counts days.",
+            how_we_know: "Versions beside the imported feeds of flaws, and CISA's catalogue of exploited ones. The date by the rule book stands beside Polder's own rank and does not change it.",
+            references: &["CISA BOD 26-04", "CIS Control 7.7"],
+        },
+        FindingKind {
+            id: "no-fix",
+            title: "a known flaw has no fix here",
+            why: "No update will close it: what runs it must be wrapped, moved away or given up.",
+            how_we_know: "Versions beside the imported feeds of flaws, with the vendor's own state.",
+            references: &["CWE-1104", "CIS Control 2.2"],
         },
         FindingKind {
             id: "running-old",

@@ -2,6 +2,7 @@
 
 use super::assess::flaw;
 use crate::practice::Scene;
+use polder_model::facts::Verdict;
 use polder_model::{Change, Finding, Model, Op, Range, Treatment, VariableId};
 
 /// The treatment that installs everything at once.
@@ -10,6 +11,8 @@ const UPGRADE: &str = "upgrade";
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     match finding.kind.as_str() {
         "patch/pending" => vec![one(finding, scene, model), all(scene, model)],
+        "patch/exploited" => exploited(finding, scene, model),
+        "patch/no-fix" => vec![wrap(finding, scene, model)],
         "patch/running-old" => vec![restart(finding, scene)],
         "patch/reboot" => vec![reboot()],
         "patch/support-ended" => vec![migrate(finding)],
@@ -73,6 +76,49 @@ fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
         treatment = treatment.changing([Change::UpgradePackages { names }]);
     }
     treatment.ops = sources.iter().flat_map(|source| closes(source, model)).collect();
+    treatment
+}
+
+/// An exploited flaw is closed by the update where there is one, else like one without a fix.
+fn exploited(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
+    let mut candidates = scene.facts.candidates.rows.iter();
+    match candidates.any(|it| it.source == finding.subject) {
+        true => vec![one(finding, scene, model), all(scene, model)],
+        false => vec![wrap(finding, scene, model)],
+    }
+}
+
+/// Keeps strangers away from code with a flaw that nobody fixes, until somebody does.
+fn wrap(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
+    let source = &finding.subject;
+    let variable = VariableId(format!("flaw-unfixed:{source}"));
+    let flaws = scene.facts.flaws.rows.iter().filter(|it| it.source == *source);
+    let elsewhere = flaws.clone().find_map(|it| match &it.verdict {
+        Verdict::FixableElsewhere { fixed, from } => {
+            Some((it.packages.first().cloned().unwrap_or_default(), fixed, from))
+        }
+        _ => None,
+    });
+    let treatment = Treatment::new(
+        format!("wrap:{source}"),
+        format!("Wrap `{source}`, whose known flaws have no fix here"),
+        [0.5, 2.0, 6.0],
+    );
+    let treatment = match elsewhere {
+        Some((package, fixed, from)) => {
+            treatment.decide(format!("{package} {fixed} has the fix: {from}. Take it if you can"))
+        }
+        None => treatment,
+    };
+    let mut treatment = treatment
+        .decide("Else let only those reach what runs it who need it, and hold it in a sandbox: `polder assess --all` has both for each service")
+        .decide("Look again in thirty days: a fix may have come")
+        .undo_by("open what was closed")
+        .verify(format!("`polder assess --all` no longer lists patch/no-fix:{source}"))
+        .may_break("some", "what is kept away can no longer be reached");
+    if model.graph.find_variable(&variable).is_some() {
+        treatment = treatment.effect(Op::Thin { variable, factor: Range::new(0.05, 0.2, 0.6) });
+    }
     treatment
 }
 

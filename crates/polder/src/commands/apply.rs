@@ -77,7 +77,7 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
 fn see(configuration: &config::Configuration, globals: &Globals) -> Result<Seen, Failure> {
     let host = session::open(&Target::default())?;
     let store = session::store(globals.state.as_deref(), &Target::default(), true);
-    let facts = session::look(host.as_ref(), globals.quiet);
+    let facts = session::look_known(host.as_ref(), globals, &Target::default());
     let judged = session::judge(&facts, configuration, store.as_ref(), None)?;
     Ok(Seen { facts, judged })
 }

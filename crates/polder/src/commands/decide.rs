@@ -28,7 +28,7 @@ fn decide(flags: &Decide, kind: DecisionKind, globals: &Globals) -> Result<u8, F
     let mut store = open(&flags.target, globals)?;
     let configuration = config::read(globals.config.as_deref())?;
     let host = session::open(&flags.target)?;
-    let facts = session::look(host.as_ref(), globals.quiet);
+    let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let now = facts.taken;
     check_until(until, now)?;
     let view = session::judge(&facts, &configuration, Some(&store), None)?.view;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::flags::Explain;
 use crate::{config, output, session};
 use polder_practices::find_kind;
+use polder_store::Feeds;
 
 pub(super) fn run(flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
     // A kind needs no look at the host.
@@ -22,10 +23,13 @@ pub(super) fn run(flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
         ))?;
         return Ok(0);
     }
+    if let Some(id) = advisory(&flags.id) {
+        return explain_flaw(&id, flags, globals);
+    }
     let configuration = config::read(globals.config.as_deref())?;
     let host = session::open(&flags.target)?;
     let store = session::store(globals.state.as_deref(), &flags.target, true);
-    let facts = session::look(host.as_ref(), globals.quiet);
+    let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let view = session::judge(&facts, &configuration, store.as_ref(), None)?.view;
     let number: Option<usize> = flags.id.parse().ok();
     let treatment = view
@@ -58,4 +62,37 @@ pub(super) fn run(flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
 fn near<'a>(asked: &str, mut ids: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let words: Vec<&str> = asked.split(['/', ':', ' ', '-']).filter(|it| it.len() > 2).collect();
     ids.find(|id| !words.is_empty() && words.iter().all(|word| id.contains(word)))
+}
+
+/// The name of a flaw in the way its list writes it; none where it is something else.
+fn advisory(id: &str) -> Option<String> {
+    const LISTS: [&str; 8] =
+        ["CVE-", "DSA-", "DLA-", "USN-", "RHSA-", "RUSTSEC-", "PYSEC-", "FEDORA-"];
+    let upper = id.to_ascii_uppercase();
+    LISTS.iter().any(|it| upper.starts_with(it)).then_some(upper)
+}
+
+/// Replays every comparison of one flaw with what is installed.
+fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
+    let host = session::open(&flags.target)?;
+    let facts = session::look(host.as_ref(), globals.quiet);
+    let none = || {
+        Failure::usage(format!("no feed of known flaws is imported, so nothing is known of {id}"))
+            .hint("`polder feed import FILE` adds one")
+    };
+    let folder = session::state_folder(globals.state.as_deref(), &flags.target).ok_or_else(none)?;
+    let release = polder_advisories::release_of(&facts);
+    let sections = Feeds::of(&folder)
+        .sections(|it| polder_advisories::covers(it, release.as_deref()))
+        .map_err(Failure::look)?;
+    let feeds = polder_advisories::Feeds::of(&sections).map_err(Failure::look)?;
+    if feeds.flaws.is_empty() {
+        return Err(none());
+    }
+    let replay = feeds.replay(&facts, id);
+    match flags.json {
+        true => output::print_json(&replay)?,
+        false => output::print(&polder_report::explain_flaw(&replay))?,
+    }
+    Ok(0)
 }

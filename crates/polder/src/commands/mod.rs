@@ -6,6 +6,7 @@ mod config;
 mod decide;
 mod doctor;
 mod explain;
+mod feed;
 mod generate;
 mod graph;
 mod history;
@@ -36,6 +37,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Guard(it) => undo::guard(&it, &globals),
         Command::Journal(it) => journal::run(&it, &globals),
         Command::Graph(it) => graph::run(&it, &globals),
+        Command::Feed(it) => feed::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),
         Command::Reconsider(it) => decide::reconsider(&it, &globals),

@@ -23,7 +23,7 @@ pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
     let host = session::open(&flags.target)?;
     let store = session::store(globals.state.as_deref(), &flags.target, true);
-    let facts = session::look(host.as_ref(), globals.quiet);
+    let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let model = polder_practices::judge(&facts, &configuration.settings);
     let treatments = session::distinct(&model);
     let mut skip = session::kept_out(&model, store.as_ref(), &facts)?;

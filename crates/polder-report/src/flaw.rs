@@ -1,0 +1,72 @@
+//! One known flaw beside what is installed: every comparison, with what it was made from.
+
+use crate::terminal::wrap;
+use crate::words::{day, percent};
+use polder_advisories::Replay;
+use polder_model::facts::Verdict;
+use polder_model::{Timestamp, printable_str};
+use std::fmt::Write as _;
+
+/// The comparisons as text.
+pub fn explain_flaw(replay: &Replay) -> String {
+    let mut out = format!("{}\n\n", printable_str(&replay.id));
+    let mut facts = Vec::new();
+    if let Some(since) = replay.exploited_since {
+        facts.push(format!(
+            "Attackers use it: in CISA's catalogue since {}.",
+            day(Timestamp(since))
+        ));
+    }
+    if let Some(likelihood) = replay.likelihood {
+        facts.push(format!(
+            "It is exploited somewhere within thirty days with {} (EPSS).",
+            percent(likelihood)
+        ));
+    }
+    for fact in &facts {
+        wrap(&mut out, "", "", fact);
+    }
+    if !facts.is_empty() {
+        out.push('\n');
+    }
+    for it in &replay.compared {
+        let verdict = match &it.judgement.verdict {
+            None => "not affected".into(),
+            Some(Verdict::FixableNow { fixed }) => format!("has it; {fixed} is on offer"),
+            Some(Verdict::FixableElsewhere { fixed, from }) => format!("has it; {fixed}: {from}"),
+            Some(Verdict::NoFix { state }) => format!("has it; no fix: {state}"),
+            Some(Verdict::Unknown { because }) => format!("unknown: {because}"),
+        };
+        let line = format!("{} {}: {verdict}", it.package, it.judgement.installed);
+        wrap(&mut out, "", "  ", &printable_str(&line));
+        let published = it.published.map(|it| format!(" ({})", day(Timestamp(it))));
+        let source = format!(
+            "{}{}: {}; told by {}",
+            it.advisory,
+            published.unwrap_or_default(),
+            it.judgement.rule,
+            it.told_by
+        );
+        wrap(&mut out, "    ", "    ", &printable_str(&source));
+    }
+    if replay.compared.is_empty() {
+        let says = match replay.not_installed.is_empty() {
+            true => {
+                "No feed that covers this host names it: it may not concern this release, or be newer than the feed."
+            }
+            false => "None of the packages that have it is installed.",
+        };
+        wrap(&mut out, "", "", says);
+    }
+    if !replay.not_installed.is_empty() {
+        let mut names = replay.not_installed.clone();
+        names.sort();
+        names.dedup();
+        let more = if names.len() > 8 { ", ..." } else { "" };
+        let names: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+        let text = format!("Not installed: {}{more}", names.join(", "));
+        wrap(&mut out, "", "  ", &printable_str(&text));
+    }
+    let _ = write!(out, "\nAsked: {}\n", printable_str(&replay.asked.join("; ")));
+    out
+}

@@ -1,0 +1,132 @@
+//! `polder feed`: known flaws from outside.
+
+use super::Globals;
+use crate::failure::Failure;
+use crate::flags::{FeedCommand, FeedFlags, FeedImport, FeedStatus, Target};
+use crate::{output, session};
+use polder_advisories::SectionInfo;
+use polder_model::{Timestamp, printable_str};
+use polder_report::{age, day};
+use polder_store::{Feeds, FeedsError, Imported};
+use serde_json::json;
+use std::fmt::Write as _;
+
+const DAMAGED: &str = "Remove that file and import the feeds again: nothing else is lost with it";
+
+pub(super) fn run(flags: &FeedFlags, globals: &Globals) -> Result<u8, Failure> {
+    let folder =
+        session::state_folder(globals.state.as_deref(), &Target::default()).ok_or_else(|| {
+            Failure::usage("there is no folder to keep feeds in").hint("--state FOLDER names one")
+        })?;
+    let feeds = Feeds::of(&folder);
+    match &flags.command {
+        FeedCommand::Import(it) => import(it, &feeds, globals.quiet, globals.color),
+        FeedCommand::Status(it) => status(it, &feeds),
+        FeedCommand::Verify(it) => verify(it, &feeds),
+    }
+}
+
+fn import(flags: &FeedImport, feeds: &Feeds, quiet: bool, color: bool) -> Result<u8, Failure> {
+    let now = jiff::Timestamp::now().as_second();
+    let mut failed = 0;
+    for path in &flags.files {
+        match feeds.import(path, now, flags.anyway) {
+            Ok(_) if quiet => {}
+            Ok(imported) => output::print(&said(&imported))?,
+            // One file that cannot be used is no reason to do without the others.
+            Err(error) => {
+                let failure = refused(error);
+                failed = failure.exit_code();
+                eprint!("{}", failure.text(color));
+            }
+        }
+    }
+    Ok(failed)
+}
+
+fn said(imported: &[Imported]) -> String {
+    let mut out = String::new();
+    for it in imported {
+        let rows = it.section.rows;
+        let before = match it.before {
+            Some(before) if before == rows => ", as many as before".into(),
+            Some(before) => format!(", {before} before"),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "{}: {rows} rows{before}", it.section.kind.title());
+    }
+    out
+}
+
+fn refused(error: FeedsError) -> Failure {
+    let hint = match &error {
+        FeedsError::Refused { .. } => {
+            "The one before stays. Fetch the file again; `--anyway` takes it as it is"
+        }
+        FeedsError::Feed { .. } => "`polder feed import --help` lists what can be imported",
+        FeedsError::Canary { .. } => "The one before stays",
+        FeedsError::Index { .. } => DAMAGED,
+        FeedsError::File { .. } => "Check the path, the rights and the disk",
+    };
+    Failure::look(error).hint(hint)
+}
+
+fn status(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
+    let index = feeds.index().map_err(damaged)?.unwrap_or_default();
+    if flags.json {
+        output::print_json(&json!({ "schema": "polder-feeds/1", "sections": index.sections }))?;
+        return Ok(0);
+    }
+    let mut out = String::new();
+    if index.sections.is_empty() {
+        let _ = writeln!(out, "No feed is imported. `polder feed import --help` says what can be.");
+    } else {
+        let _ = writeln!(out, "{:<46} {:>8}  {:<12} imported", "what", "rows", "newest");
+    }
+    let now = Timestamp(jiff::Timestamp::now().as_second());
+    for it in &index.sections {
+        let newest = it.newest.map_or_else(|| "-".into(), |it| day(Timestamp(it)));
+        let imported = age(Timestamp(it.imported), now);
+        let title = it.kind.title();
+        let _ = writeln!(out, "{title:<46} {:>8}  {newest:<12} {imported}", it.rows);
+        let _ = writeln!(out, "  from {}", printable_str(&it.file));
+    }
+    output::print(&out)?;
+    Ok(0)
+}
+
+fn verify(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
+    let all = feeds.verify().map_err(damaged)?;
+    let wrong = all.iter().filter(|(_, tried)| tried.is_err()).count();
+    if flags.json {
+        let line = |(info, tried): &(SectionInfo, Result<usize, String>)| {
+            json!({
+                "section": info.kind.title(),
+                "whole": true,
+                "canaries": tried.as_ref().ok(),
+                "wrong": tried.as_ref().err(),
+            })
+        };
+        let lines: Vec<_> = all.iter().map(line).collect();
+        output::print_json(&json!({ "schema": "polder-feed-verify/1", "sections": lines }))?;
+    } else {
+        let mut out = String::new();
+        if all.is_empty() {
+            out.push_str("No feed is imported.\n");
+        }
+        for (info, tried) in &all {
+            let says = match tried {
+                Ok(0) => "whole".to_string(),
+                Ok(count) => format!("whole, {count} canaries come out right"),
+                Err(because) => format!("wrong: {because}"),
+            };
+            let _ = writeln!(out, "{}: {says}", info.kind.title());
+        }
+        output::print(&out)?;
+    }
+    Ok(if wrong > 0 || all.is_empty() { 3 } else { 0 })
+}
+
+fn damaged(error: FeedsError) -> Failure {
+    Failure::look(error).hint(DAMAGED)
+}
