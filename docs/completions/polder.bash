@@ -37,6 +37,9 @@ _polder() {
             polder,explain)
                 cmd="polder__subcmd__explain"
                 ;;
+            polder,feed)
+                cmd="polder__subcmd__feed"
+                ;;
             polder,generate)
                 cmd="polder__subcmd__generate"
                 ;;
@@ -85,6 +88,30 @@ _polder() {
             polder__subcmd__config__subcmd__help,show)
                 cmd="polder__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            polder__subcmd__feed,help)
+                cmd="polder__subcmd__feed__subcmd__help"
+                ;;
+            polder__subcmd__feed,import)
+                cmd="polder__subcmd__feed__subcmd__import"
+                ;;
+            polder__subcmd__feed,status)
+                cmd="polder__subcmd__feed__subcmd__status"
+                ;;
+            polder__subcmd__feed,verify)
+                cmd="polder__subcmd__feed__subcmd__verify"
+                ;;
+            polder__subcmd__feed__subcmd__help,help)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__help"
+                ;;
+            polder__subcmd__feed__subcmd__help,import)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__import"
+                ;;
+            polder__subcmd__feed__subcmd__help,status)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__status"
+                ;;
+            polder__subcmd__feed__subcmd__help,verify)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__verify"
+                ;;
             polder__subcmd__graph,convert)
                 cmd="polder__subcmd__graph__subcmd__convert"
                 ;;
@@ -123,6 +150,9 @@ _polder() {
                 ;;
             polder__subcmd__help,explain)
                 cmd="polder__subcmd__help__subcmd__explain"
+                ;;
+            polder__subcmd__help,feed)
+                cmd="polder__subcmd__help__subcmd__feed"
                 ;;
             polder__subcmd__help,generate)
                 cmd="polder__subcmd__help__subcmd__generate"
@@ -163,6 +193,15 @@ _polder() {
             polder__subcmd__help__subcmd__config,show)
                 cmd="polder__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            polder__subcmd__help__subcmd__feed,import)
+                cmd="polder__subcmd__help__subcmd__feed__subcmd__import"
+                ;;
+            polder__subcmd__help__subcmd__feed,status)
+                cmd="polder__subcmd__help__subcmd__feed__subcmd__status"
+                ;;
+            polder__subcmd__help__subcmd__feed,verify)
+                cmd="polder__subcmd__help__subcmd__feed__subcmd__verify"
+                ;;
             polder__subcmd__help__subcmd__graph,convert)
                 cmd="polder__subcmd__help__subcmd__graph__subcmd__convert"
                 ;;
@@ -176,7 +215,7 @@ _polder() {
 
     case "${cmd}" in
         polder)
-            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help"
+            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -507,6 +546,180 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__feed)
+            opts="-q -h --config --state --color --quiet --help import status verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help)
+            opts="import status verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__import)
+            opts="-q -h --anyway --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__status)
+            opts="-q -h --json --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__verify)
+            opts="-q -h --json --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__generate)
             opts="-q -h --config --state --color --quiet --help man completions schemas docs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -722,7 +935,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help)
-            opts="assess explain plan apply undo confirm journal graph accept reject reconsider history look record doctor config generate guard help"
+            opts="assess explain plan apply undo confirm journal graph feed accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,6 +1049,62 @@ _polder() {
         polder__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed)
+            opts="import status verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

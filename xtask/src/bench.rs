@@ -64,6 +64,8 @@ pub(crate) fn run() -> Result<(), String> {
     println!("the release binary has {:.1} MB", bytes as f64 / 1e6);
     println!("\nthe engine on made-up fleets, with 500 treatments in the same 65,536 worlds\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
+    println!("\nknown flaws: the index, and a host of eight thousand packages\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
     peers::run(polder)
 }
 

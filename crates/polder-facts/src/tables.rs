@@ -299,6 +299,16 @@ pub static TABLES: &[TableEntry] = &[
         show: |facts| shown(&facts.mounts),
     },
     TableEntry {
+        name: "flaws",
+        title: "known flaws of what is installed",
+        reads: "the feeds imported by `polder feed`",
+        stage: STAGES,
+        needs: &["system", "packages", "indices", "candidates"],
+        // Feeds are Polder's own; whoever has them matches them with the tables above.
+        look: nothing,
+        show: |facts| shown(&facts.flaws),
+    },
+    TableEntry {
         name: "backups",
         title: "backups, as far as configuration and jobs tell",
         reads: "cron jobs, units, configuration of borgmatic and rsnapshot",

@@ -42,10 +42,20 @@ pub(crate) fn look(host: &dyn Host, quiet: bool) -> Facts {
 /// Looks at all tables, and matches what is installed with the known flaws that were imported.
 pub(crate) fn look_known(host: &dyn Host, globals: &Globals, target: &Target) -> Facts {
     let mut facts = look(host, globals.quiet);
-    if let Some(folder) = state_folder(globals.state.as_deref(), target) {
-        facts.flaws = known_flaws(&facts, &Feeds::of(&folder));
-    }
+    add_flaws(&mut facts, globals, target);
     facts
+}
+
+/// Matches what is installed with the feeds.
+fn add_flaws(facts: &mut Facts, globals: &Globals, target: &Target) {
+    facts.flaws = match state_folder(globals.state.as_deref(), target) {
+        Some(folder) => known_flaws(facts, &Feeds::of(&folder)),
+        None => {
+            let because =
+                "a recording or folder is matched with the feeds of `--state FOLDER` only";
+            Table::with(Coverage::not_looked(because), Vec::new())
+        }
+    };
 }
 
 /// What the imported feeds tell of this host; an index that cannot be read is not "none".
@@ -66,8 +76,13 @@ fn known_flaws(facts: &Facts, feeds: &Feeds) -> Table<Flaw> {
 }
 
 /// Looks at one table and what it is made from.
-pub(crate) fn look_only(host: &dyn Host, table: &str, quiet: bool) -> Facts {
-    with_bar(quiet, |progress| polder_facts::look_only(host, table, progress))
+pub(crate) fn look_only(host: &dyn Host, table: &str, globals: &Globals, target: &Target) -> Facts {
+    let mut facts =
+        with_bar(globals.quiet, |progress| polder_facts::look_only(host, table, progress));
+    if table == "flaws" {
+        add_flaws(&mut facts, globals, target);
+    }
+    facts
 }
 
 fn with_bar(quiet: bool, look: impl Fn(&(dyn Fn(&str) + Sync)) -> Facts) -> Facts {

@@ -6,7 +6,8 @@ use crate::practice::Scene;
 use polder_advisories::{RuleBook, deadline};
 use polder_model::facts::{Flaw, Verdict};
 use polder_model::{
-    Basis, Coverage, EdgeId, Estimate, Evidence, Finding, Model, NodeId, Range, Timestamp,
+    Basis, Coverage, Edge, EdgeId, Estimate, Evidence, Finding, Model, NodeId, Range, Timestamp,
+    VariableId,
 };
 use std::collections::BTreeMap;
 
@@ -36,8 +37,9 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         by_source.entry(&flaw.source).or_default().push(flaw);
     }
     for (source, flaws) in by_source {
-        exploited(scene, source, &flaws, model);
+        // In this order: what is exploited names the steps that the other adds.
         without_fix(scene, source, &flaws, model);
+        exploited(scene, source, &flaws, model);
         unclear(source, &flaws, model);
     }
 }
@@ -146,9 +148,9 @@ fn exploited(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Model
 
 /// The steps that known flaws of a source package open.
 fn opened(model: &Model, source: &str) -> Vec<EdgeId> {
-    let ids =
-        [super::assess::flaw(source), polder_model::VariableId(format!("flaw-local:{source}"))];
-    let uses = |edge: &&polder_model::Edge| edge.needs.iter().any(|it| ids.contains(it));
+    let of = |kind: &str| VariableId(format!("{kind}:{source}"));
+    let ids = [of("flaw"), of("flaw-local"), of("flaw-unfixed")];
+    let uses = |edge: &&Edge| edge.needs.iter().any(|it| ids.contains(it));
     model.graph.edges().filter(uses).map(|it| it.id.clone()).collect()
 }
 

@@ -23,9 +23,9 @@ pub(super) fn run(flags: &Look, globals: &Globals) -> Result<u8, Failure> {
     };
     let host = session::open(&flags.target)?;
     match table {
-        None => overview(&session::look(host.as_ref(), globals.quiet), flags.json),
+        None => overview(&session::look_known(host.as_ref(), globals, &flags.target), flags.json),
         Some(table) => {
-            let facts = session::look_only(host.as_ref(), table.name, globals.quiet);
+            let facts = session::look_only(host.as_ref(), table.name, globals, &flags.target);
             one(table, &facts, flags, globals)
         }
     }

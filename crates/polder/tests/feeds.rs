@@ -1,0 +1,151 @@
+//! Feeds from the command line: imported, shown, checked, explained; never silently wrong.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic, and writes the files it imports"
+)]
+
+mod support;
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use support::{recorded, run, stderr, stdout};
+
+/// A flaw in the shell of the recorded server that attackers use, and one that it does not have.
+const NOTUS: &str = r#"{"package_type": "deb", "product_name": "Debian 12", "advisories": [
+ {"oid": "1.2.3", "fixed_packages": [
+   {"name": "openssh-server", "full_version": "1:99-1", "specifier": ">="},
+   {"name": "openssh-server-udeb", "full_version": "1:99-1", "specifier": ">="}]},
+ {"oid": "1.2.4", "fixed_packages": [{"name": "openssh-server", "full_version": "1:1-1", "specifier": ">="}]},
+ {"oid": "1.2.5", "fixed_packages": [
+   {"name": "openssh-server", "full_version": "1:9.2p1-2+deb12u3", "specifier": ">="}]}]}"#;
+
+const NAMES: &str = r#"[
+ {"oid": "1.2.3", "advisory_id": "DSA-9001-1", "cves": ["CVE-2026-9001"], "creation_date": "2026-11-01",
+  "severity_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"},
+ {"oid": "1.2.4", "advisory_id": "DSA-9002-1", "cves": ["CVE-2026-9002"], "creation_date": "2026-11-01",
+  "severity_vector": null}]"#;
+
+const EXPLOITED: &str = r#"{"catalogVersion": "1", "count": 1, "vulnerabilities": [
+ {"cveID": "CVE-2026-9001", "dateAdded": "2026-11-02", "dueDate": "2026-11-23"}]}"#;
+
+struct State(tempfile::TempDir);
+
+impl State {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn flag(&self) -> String {
+        format!("--state={}", self.0.path().display())
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// With all three feeds.
+    fn full() -> Self {
+        let state = Self::new();
+        let files =
+            [state.file("notus", NOTUS), state.file("names", NAMES), state.file("kev", EXPLOITED)];
+        let flag = state.flag();
+        let output = run(&["feed", "import", &files[0], &files[1], &files[2], &flag]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        state
+    }
+}
+
+fn assess(state: &State) -> Value {
+    let host = recorded("shop-kept");
+    let output =
+        run(&["assess", "--json", "--quiet", "--no-history", "--from", &host, &state.flag()]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+}
+
+fn findings(view: &Value) -> Vec<&str> {
+    let list = view["findings"].as_array().unwrap();
+    list.iter().map(|it| it["finding"]["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_flaw_that_attackers_use_is_found_priced_and_explained() {
+    let (without, state) = (assess(&State::new()), State::full());
+    let with = assess(&state);
+    assert!(!findings(&without).contains(&"patch/exploited:openssh"));
+    assert!(findings(&with).contains(&"patch/exploited:openssh"), "{:?}", findings(&with));
+    let says = with["findings"].to_string();
+    assert!(says.contains("CISA BOD 26-04") && says.contains("CVE-2026-9001"), "{says}");
+    assert!(with["any"]["mean"].as_f64() > without["any"]["mean"].as_f64(), "it costs nothing");
+
+    let host = recorded("shop-kept");
+    let explain =
+        |id: &str| stdout(&run(&["explain", id, "--quiet", "--from", &host, &state.flag()]));
+    let text = explain("cve-2026-9001");
+    assert!(text.contains("fixed in 1:99-1") && text.contains("DSA-9001-1"), "{text}");
+    assert!(text.contains("CISA's catalogue since 2026-11-02"), "{text}");
+    assert!(text.contains("Not installed: openssh-server-udeb"), "{text}");
+    assert!(explain("DSA-9002-1").contains("not affected"), "{}", explain("DSA-9002-1"));
+    assert!(explain("CVE-1999-0001").contains("No feed that covers this host names it"));
+}
+
+#[test]
+fn without_a_feed_a_flaw_is_not_known_rather_than_absent() {
+    let state = State::new();
+    let host = recorded("shop-kept");
+    let output = run(&["explain", "CVE-2026-9001", "--from", &host, &state.flag()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("nothing is known of CVE-2026-9001"), "{}", stderr(&output));
+    let output = run(&["look", "flaws", "--from", &host, &state.flag()]);
+    assert_eq!(output.status.code(), Some(3), "an empty table that nobody filled is no answer");
+    let output = run(&["feed", "verify", &state.flag()]);
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn one_bad_file_does_not_keep_out_the_others() {
+    let state = State::new();
+    let (bad, good) = (state.file("bad", "{\"advisories\": "), state.file("good", NOTUS));
+    let output = run(&["feed", "import", &bad, &good, &state.flag()]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("damaged or cut short"), "{}", stderr(&output));
+    let status = run(&["feed", "status", "--json", &state.flag()]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["sections"][0]["covers"], "Debian 12");
+    assert_eq!(status["sections"][0]["rows"], 4);
+}
+
+#[test]
+fn a_damaged_index_is_unknown_and_never_no_flaws() {
+    let state = State::full();
+    let index = state.0.path().join("known-flaws.index");
+    let whole = fs::read(&index).unwrap();
+    for bytes in [&whole[..whole.len() - 9], &whole[..20], b"something else"] {
+        fs::write(&index, bytes).unwrap();
+        let view = assess(&state);
+        let unknowns = view["unknowns"].to_string();
+        assert!(unknowns.contains("flaws that the feeds do not know of"), "{unknowns}");
+        let output = run(&["feed", "verify", &state.flag()]);
+        assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    }
+    assert!(Path::new(&index).is_file());
+}
+
+#[test]
+fn an_old_feed_says_so() {
+    let state = State::new();
+    let old = NAMES.replace("2026-11-01", "2025-01-01");
+    let files = [state.file("notus", NOTUS), state.file("names", &old)];
+    assert_eq!(
+        run(&["feed", "import", &files[0], &files[1], &state.flag()]).status.code(),
+        Some(0)
+    );
+    let unknowns = assess(&state)["unknowns"].to_string();
+    assert!(unknowns.contains("days old"), "{unknowns}");
+}
