@@ -181,7 +181,12 @@ impl Host for LiveHost {
         match extension {
             "lz4" => stanzas::filter(&what, lz4_flex::frame::FrameDecoder::new(file), names),
             "gz" => stanzas::filter(&what, flate2::read::MultiGzDecoder::new(file), names),
-            "xz" | "zst" | "bz2" | "lzma" => {
+            "xz" => stanzas::filter(&what, lzma_rust2::XzReader::new(file, true), names),
+            "zst" => match ruzstd::decoding::StreamingDecoder::new(file) {
+                Ok(reader) => stanzas::filter(&what, reader, names),
+                Err(error) => Err(HostError::new(ErrorKind::Other, what, error.to_string())),
+            },
+            "bz2" | "lzma" => {
                 let because = format!("lists compressed with .{extension} are not read yet");
                 Err(HostError::new(ErrorKind::Other, what, because))
             }

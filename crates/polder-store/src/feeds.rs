@@ -71,6 +71,15 @@ pub struct Feeds {
     path: PathBuf,
 }
 
+/// A section that is whole, and what came of its canaries.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The section.
+    pub section: SectionInfo,
+    /// How many came out right, or what came out wrong.
+    pub canaries: Result<usize, String>,
+}
+
 /// What an import did with one part of a file.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -167,11 +176,11 @@ impl Feeds {
         Ok(imported)
     }
 
-    /// Reads every section and tries its canaries; the number of canaries of each.
-    pub fn verify(&self) -> Result<Vec<(SectionInfo, Result<usize, String>)>, FeedsError> {
-        let tried = |(info, bytes): (SectionInfo, Vec<u8>)| {
-            let canaries = try_canaries(&info, &bytes);
-            (info, canaries)
+    /// Reads every section and tries its canaries.
+    pub fn verify(&self) -> Result<Vec<Verified>, FeedsError> {
+        let tried = |(section, bytes): (SectionInfo, Vec<u8>)| {
+            let canaries = try_canaries(&section, &bytes);
+            Verified { section, canaries }
         };
         Ok(self.sections(|_| true)?.into_iter().map(tried).collect())
     }

@@ -10,7 +10,7 @@
 mod feeds;
 mod operations;
 
-pub use feeds::{Feeds, FeedsError, Imported};
+pub use feeds::{Feeds, FeedsError, Imported, Verified};
 pub use operations::StoredOperation;
 
 use polder_model::{Decision, DecisionKind, Timestamp};

@@ -4,10 +4,9 @@ use super::Globals;
 use crate::failure::Failure;
 use crate::flags::{FeedCommand, FeedFlags, FeedImport, FeedStatus, Target};
 use crate::{output, session};
-use polder_advisories::SectionInfo;
 use polder_model::{Timestamp, printable_str};
 use polder_report::{age, day};
-use polder_store::{Feeds, FeedsError, Imported};
+use polder_store::{Feeds, FeedsError, Imported, Verified};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -97,14 +96,14 @@ fn status(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
 
 fn verify(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
     let all = feeds.verify().map_err(damaged)?;
-    let wrong = all.iter().filter(|(_, tried)| tried.is_err()).count();
+    let wrong = all.iter().filter(|it| it.canaries.is_err()).count();
     if flags.json {
-        let line = |(info, tried): &(SectionInfo, Result<usize, String>)| {
+        let line = |it: &Verified| {
             json!({
-                "section": info.kind.title(),
+                "section": it.section.kind.title(),
                 "whole": true,
-                "canaries": tried.as_ref().ok(),
-                "wrong": tried.as_ref().err(),
+                "canaries": it.canaries.as_ref().ok(),
+                "wrong": it.canaries.as_ref().err(),
             })
         };
         let lines: Vec<_> = all.iter().map(line).collect();
@@ -114,13 +113,13 @@ fn verify(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
         if all.is_empty() {
             out.push_str("No feed is imported.\n");
         }
-        for (info, tried) in &all {
-            let says = match tried {
+        for it in &all {
+            let says = match &it.canaries {
                 Ok(0) => "whole".to_string(),
                 Ok(count) => format!("whole, {count} canaries come out right"),
                 Err(because) => format!("wrong: {because}"),
             };
-            let _ = writeln!(out, "{}: {says}", info.kind.title());
+            let _ = writeln!(out, "{}: {says}", it.section.kind.title());
         }
         output::print(&out)?;
     }
