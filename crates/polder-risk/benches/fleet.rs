@@ -2,9 +2,10 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a benchmark prints, and numbers its own parts"
+    reason = "a benchmark prints, numbers its own parts and asks what it used"
 )]
 
 use polder_model::{Basis, Delay, Range};

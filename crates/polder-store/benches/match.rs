@@ -13,7 +13,7 @@ use polder_advisories::{Content, Feeds, covers, match_host, read, release_of};
 use polder_model::facts::{Facts, Package, System};
 use polder_model::{Table, Timestamp};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Runs of each step; the fastest counts.
@@ -51,32 +51,7 @@ fn main() {
         std::fs::metadata(index.path()).unwrap().len() as f64 / 1e6,
         start.elapsed().as_secs_f64()
     );
-    let contents = read(&std::fs::read(feeds.join(files[0])).unwrap()).unwrap();
-    let Some(Content::Flaws(feed)) = contents.first() else { return };
-    let mut packages: Vec<String> = feed.rows.iter().map(|it| it.package.clone()).collect();
-    packages.sort();
-    packages.dedup();
-    packages.truncate(8_000);
-    // Packages that one advisory names come from one source.
-    let mut source_of: HashMap<&str, &str> = HashMap::new();
-    for row in &feed.rows {
-        let first = feed.rows.iter().find(|it| it.advisory == row.advisory);
-        source_of.entry(&row.package).or_insert(first.map_or("", |it| &it.package));
-    }
-    let package = |(number, name): (usize, String)| Package {
-        source: source_of.get(name.as_str()).map_or_else(String::new, |it| (*it).to_string()),
-        name,
-        // One in ten is older than its last fix.
-        version: if number % 10 == 0 { "0~".into() } else { "9999:1".into() },
-        ..Package::default()
-    };
-    let system = System { os_id: "debian".into(), os_version: "12".into(), ..System::default() };
-    let facts = Facts {
-        taken: Timestamp(1_758_600_000),
-        system: Table::complete(vec![system]),
-        packages: Table::complete(packages.into_iter().enumerate().map(package).collect()),
-        ..Facts::default()
-    };
+    let facts = host(&feeds.join(files[0]));
     let release = release_of(&facts);
     let (mut opened, mut matched, mut found) = (f64::INFINITY, f64::INFINITY, 0);
     for _ in 0..RUNS {
@@ -94,4 +69,33 @@ fn main() {
         opened * 1e3,
         matched * 1e3
     );
+}
+
+/// Eight thousand packages of a feed, one in ten older than its last fix.
+fn host(feed: &Path) -> Facts {
+    let contents = read(&std::fs::read(feed).unwrap()).unwrap();
+    let Some(Content::Flaws(feed)) = contents.first() else { return Facts::default() };
+    let mut packages: Vec<String> = feed.rows.iter().map(|it| it.package.clone()).collect();
+    packages.sort();
+    packages.dedup();
+    packages.truncate(8_000);
+    // Packages that one advisory names come from one source.
+    let mut source_of: HashMap<&str, &str> = HashMap::new();
+    for row in &feed.rows {
+        let first = feed.rows.iter().find(|it| it.advisory == row.advisory);
+        source_of.entry(&row.package).or_insert(first.map_or("", |it| &it.package));
+    }
+    let package = |(number, name): (usize, String)| Package {
+        source: source_of.get(name.as_str()).map_or_else(String::new, |it| (*it).to_string()),
+        name,
+        version: if number % 10 == 0 { "0~".into() } else { "9999:1".into() },
+        ..Package::default()
+    };
+    let system = System { os_id: "debian".into(), os_version: "12".into(), ..System::default() };
+    Facts {
+        taken: Timestamp(1_758_600_000),
+        system: Table::complete(vec![system]),
+        packages: Table::complete(packages.into_iter().enumerate().map(package).collect()),
+        ..Facts::default()
+    }
 }

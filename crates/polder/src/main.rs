@@ -5,6 +5,7 @@
     reason = "the command line reads its own configuration and environment, and prints"
 )]
 
+mod boot;
 mod commands;
 mod config;
 mod failure;

@@ -299,9 +299,13 @@ fn what_could_lock_its_maker_out_takes_itself_back_unless_confirmed() {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let confirmed: Vec<&str> = apply.iter().copied().chain(["--confirm", &name]).collect();
 
-    let output = network.polder(&confirmed);
+    // As where systemd runs, so that a reboot before the time is over would start the guard again.
+    let systemd = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system";
+    let output = network.polder_after(systemd, &confirmed);
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
     assert!(network.rules().contains("polder_input"));
+    let units = |all: &[String]| all.iter().filter(|it| it.starts_with("polder-guard-")).count();
+    assert_eq!(units(&network.changed()), 2, "unit and link of {:?}", network.changed());
     for _ in 0..300 {
         if network.rules().is_empty() {
             break;
@@ -309,6 +313,13 @@ fn what_could_lock_its_maker_out_takes_itself_back_unless_confirmed() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(network.rules(), "", "nobody confirmed, and it is still there");
+    for _ in 0..50 {
+        if units(&network.changed()) == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(units(&network.changed()), 0, "{:?}", network.changed());
 
     let output = network.polder(&confirmed);
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));

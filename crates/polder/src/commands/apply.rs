@@ -5,7 +5,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flags::{Apply, Target};
 use crate::operations::{Operations, host_name, now, phase_words};
 use crate::session::{self, Judged};
-use crate::{config, output};
+use crate::{boot, config, output};
 use polder_apply::{Ground, Operation, Outcome, Phase};
 use polder_model::facts::Facts;
 use polder_model::{Change, Op, Step, Timestamp, Treatment};
@@ -14,6 +14,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -307,12 +308,22 @@ fn check(line: &TreatmentLine, before: &Seen, after: &Seen) -> Result<(), String
 fn arm(operations: &Operations, id: i64, seconds: u32, globals: &Globals) -> Result<(), Failure> {
     use std::os::unix::process::CommandExt;
     let program = std::env::current_exe().map_err(Failure::internal)?;
-    let mut command = Command::new(program);
-    command.args(["guard", &id.to_string(), &seconds.to_string(), "--quiet"]);
-    command.arg("--state").arg(&operations.folder);
+    // At boot nobody stands in this folder.
+    let absolute = |path: &Path| std::path::absolute(path).map_err(Failure::internal);
+    let mut words = vec![
+        program.display().to_string(),
+        "guard".into(),
+        id.to_string(),
+        seconds.to_string(),
+        "--quiet".into(),
+        format!("--state={}", absolute(&operations.folder)?.display()),
+    ];
     if let Some(config) = &globals.config {
-        command.arg("--config").arg(config);
+        words.push(format!("--config={}", absolute(config)?.display()));
     }
+    boot::arm(id, &words).map_err(Failure::look)?;
+    let mut command = Command::new(&program);
+    command.args(words.get(1..).unwrap_or_default());
     // A process group of its own: it must outlive the session that may be about to be cut off.
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(drop).map_err(Failure::look)

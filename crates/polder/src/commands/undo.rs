@@ -4,7 +4,7 @@ use super::Globals;
 use crate::failure::{Failure, FailureKind};
 use crate::flags::{Confirm, Guard, Undo};
 use crate::operations::{Known, Operations, phase_words};
-use crate::output;
+use crate::{boot, output};
 use polder_apply::Phase;
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub(super) fn take_back(
     anyway: bool,
 ) -> Result<(), Failure> {
     let id = known.stored.id;
+    // Whatever comes of it, a person is at it now.
+    boot::disarm(id);
     operations
         .execute(id, |executor| {
             executor.take_back(&known.operation, &known.phase, because, anyway)
@@ -78,6 +80,7 @@ pub(super) fn confirm(flags: &Confirm, globals: &Globals) -> Result<u8, Failure>
         return Err(Failure::usage(text).hint("Only what waits to be confirmed can be"));
     }
     operations.note(known.stored.id, &Phase::Applied)?;
+    boot::disarm(known.stored.id);
     output::print(&format!(
         "Kept: operation {}, {}.\nUndo: polder undo {}\n",
         known.stored.id, known.operation.title, known.stored.id
@@ -105,7 +108,10 @@ pub(super) fn guard(flags: &Guard, globals: &Globals) -> Result<u8, Failure> {
             Phase::Acting { .. } | Phase::Checking | Phase::TakingBack { .. } => {
                 "it was cut off in the middle"
             }
-            Phase::Applied | Phase::TakenBack { .. } | Phase::Stuck { .. } => return Ok(0),
+            Phase::Applied | Phase::TakenBack { .. } | Phase::Stuck { .. } => {
+                boot::disarm(flags.id);
+                return Ok(0);
+            }
         };
         take_back(&mut operations, &known, because, false)?;
         return Ok(0);
