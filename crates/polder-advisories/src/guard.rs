@@ -1,6 +1,6 @@
 //! What keeps a cut, stale or foreign feed from taking the place of a good one.
 
-use crate::index::{Section, SectionInfo};
+use crate::index::{Names, Row, Section, SectionInfo};
 use crate::order::Order;
 use crate::rule::Rule;
 
@@ -55,24 +55,27 @@ const CANARIES: [(&str, &str, &str, &str); 4] = [
 
 /// Matches what must match and must not; says what came out wrong.
 ///
-/// Besides the known facts, one row of every twentieth of the section is tried: the version that
-/// fixes it must be free of that row's flaw.
-pub fn canaries(covers: &str, order: Order, section: &Section<'_>) -> Result<usize, String> {
+/// Besides the known facts, one package of every twentieth of the section is tried: just before the
+/// version that fixes its first flaw it must have that flaw, and with that version it must not.
+pub fn canaries(
+    covers: &str,
+    names: Names,
+    order: Order,
+    section: &Section<'_>,
+) -> Result<usize, String> {
     let mut tried = 0;
-    let has = |package: &str, version: &str, fixed: &str| {
-        let mut rows = section.rows(package).iter();
-        rows.any(|row| {
-            row.rule.fixed_after(order, version) == Some(fixed)
-                && row.rule.has_flaw(order, version) == Some(true)
-        })
-    };
     for (_, package, bad, fixed) in CANARIES.iter().filter(|it| it.0 == covers) {
-        // A feed by other names does not know this package.
-        if section.rows(package).is_empty() {
+        // By other names nobody knows this package; a feed of registries may be a part of them.
+        let must_be = names == Names::Binary;
+        if section.rows(package).is_empty() && !must_be {
             continue;
         }
         tried += 1;
-        if !has(package, bad, fixed) {
+        let is_fixed_there = |row: &Row<'_>| {
+            row.rule.fixed_after(order, bad) == Some(fixed)
+                && row.rule.has_flaw(order, bad) == Some(true)
+        };
+        if !section.rows(package).iter().any(is_fixed_there) {
             return Err(format!("{package} {bad} must have a flaw fixed in {fixed}, and has none"));
         }
     }
@@ -80,9 +83,12 @@ pub fn canaries(covers: &str, order: Order, section: &Section<'_>) -> Result<usi
     for (package, rows) in section.packages().step_by((packages / 20).max(1)) {
         let Some(Rule::Before(fixed)) = rows.first().map(|it| &it.rule) else { continue };
         tried += 1;
-        let is_free = rows.first().and_then(|it| it.rule.has_flaw(order, fixed)) == Some(false);
-        if !is_free {
-            return Err(format!("{package} {fixed} has the fix, and counts as flawed"));
+        let rule = Rule::Before(fixed);
+        // In the orders of deb and rpm a tilde comes before everything, the end included.
+        let before = format!("{fixed}~");
+        let answers = (rule.has_flaw(order, &before), rule.has_flaw(order, fixed));
+        if order != Order::Apk && answers != (Some(true), Some(false)) {
+            return Err(format!("{package}: `{fixed}` is no version to compare with"));
         }
     }
     Ok(tried)

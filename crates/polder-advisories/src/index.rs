@@ -34,6 +34,8 @@ pub enum Kind {
     Flaws {
         /// The release or ecosystem.
         covers: String,
+        /// In whose form it came.
+        maker: String,
         /// Which names its rows bear.
         names: Names,
         /// Order of its versions.
@@ -51,10 +53,7 @@ impl Kind {
     /// In words.
     pub fn title(&self) -> String {
         match self {
-            Self::Flaws { covers, names: Names::Binary, .. } => {
-                format!("flaws of {covers}, by binary package")
-            }
-            Self::Flaws { covers, .. } => format!("flaws of {covers}"),
+            Self::Flaws { covers, maker, .. } => format!("flaws of {covers} ({maker})"),
             Self::Catalogue => "names, dates and severities of advisories".into(),
             Self::Exploited => "flaws that are exploited".into(),
             Self::Predicted => "flaws that probably will be exploited".into(),
@@ -175,7 +174,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Reads what any section but flaws holds.
+/// Reads what a section holds.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, IndexError> {
     postcard::from_bytes(bytes).map_err(|error| IndexError::Damaged { because: error.to_string() })
 }
@@ -352,10 +351,11 @@ fn flaws(feed: &FlawFeed) -> Result<Compiled, IndexError> {
             _ => section.names.push((name, end)),
         }
     }
-    let (covers, names, order) = (feed.covers.clone(), feed.names, feed.order);
+    let (covers, maker) = (feed.covers.clone(), feed.maker.to_string());
+    let (names, order) = (feed.names, feed.order);
     let newest = feed.advisories.iter().filter_map(|it| it.published).max();
     let bytes = encode(&section)?;
-    Ok((Kind::Flaws { covers, names, order }, section.rows.len(), newest, bytes))
+    Ok((Kind::Flaws { covers, maker, names, order }, section.rows.len(), newest, bytes))
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, IndexError> {

@@ -6,13 +6,19 @@ use crate::index::{
 use crate::order::Order;
 use crate::rule::Rule;
 use crate::severity::{Severity, severity};
-use polder_model::facts::{Facts, Flaw, Package, Verdict};
+use polder_model::facts::{Candidate, Facts, Flaw, Package, System, Verdict};
 use polder_model::{Coverage, Table, Timestamp};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 /// Days after which a feed of flaws counts as old.
 const FEED_DAYS_MAX: i64 = 14;
+
+/// Days after which the catalogue of exploited flaws counts as old; entries come every few days.
+const CATALOGUE_DAYS_MAX: i64 = 30;
+
+/// A single record is no feed of a release.
+const ROWS_MIN: u64 = 2;
 
 /// The sections that cover one host, read.
 #[derive(Default)]
@@ -53,15 +59,18 @@ impl<'a> Feeds<'a> {
         found.ok().and_then(|at| self.catalogue.get(at)).map_or(advisory, |it| &it.1)
     }
 
-    /// Date of the newest record of a feed, or of its import where its records have none.
-    fn newest(&self, info: &SectionInfo, section: &Section<'_>) -> i64 {
+    /// Date of the newest record of a feed, where its records or their catalogue have dates.
+    fn dated(&self, info: &SectionInfo, section: &Section<'_>) -> Option<i64> {
         let told = || section.advisories.iter().filter_map(|it| self.told(it).published).max();
-        info.newest.or_else(told).unwrap_or(info.imported)
+        info.newest.or_else(told)
     }
 
     /// A feed with its date.
     fn name(&self, info: &SectionInfo, section: &Section<'_>) -> String {
-        format!("{} of {}", info.file, day(self.newest(info, section)))
+        match self.dated(info, section) {
+            Some(newest) => format!("{} of {}", info.file, day(newest)),
+            None => format!("{} imported {}", info.file, day(info.imported)),
+        }
     }
 
     /// When a flaw came into the catalogue of exploited flaws.
@@ -110,20 +119,23 @@ pub fn release_of(facts: &Facts) -> Option<String> {
     Some(format!("{name} {}", system.os_version)).filter(|_| !system.os_version.is_empty())
 }
 
-/// Why a version cannot be judged by the feed of its host's release: it comes from another suite.
-fn foreign(package: &Package, version: &str) -> Option<String> {
+/// Why a version cannot be judged by the feed of its host's release: it comes from elsewhere.
+fn foreign(package: &Package, version: &str, system: Option<&System>) -> Option<String> {
     if version.contains("~bpo") {
-        return Some(
-            "its version is a backport, which the advisories of the release leave out".into(),
-        );
+        let because = "its version is a backport, which the advisories of the release leave out";
+        return Some(because.into());
     }
-    let is_other = |origin: &String| {
-        ["testing", "unstable", "experimental", "sid"].iter().any(|it| origin.ends_with(it))
+    let (vendor, release) =
+        system.map_or(("", ""), |it| (it.os_id.as_str(), it.os_codename.as_str()));
+    let is_own = |origin: &String| {
+        let (maker, suite) = origin.split_once('/').unwrap_or((origin, ""));
+        let is_vendor = maker.to_lowercase().starts_with(vendor);
+        is_vendor && suite.starts_with(release) && !suite.contains("backports")
     };
-    match !package.origins.is_empty() && package.origins.iter().all(is_other) {
-        true => Some(format!("its version comes from {}", package.origins.join(", "))),
-        false => None,
-    }
+    // A version that no index lists any more is most often an old one of the release.
+    let is_foreign =
+        !release.is_empty() && !package.origins.is_empty() && !package.origins.iter().any(is_own);
+    is_foreign.then(|| format!("its version comes from {}", package.origins.join(", ")))
 }
 
 /// Compares one installed package with one rule.
@@ -133,10 +145,12 @@ pub fn judge_package(
     names: Names,
     order: Order,
     rule: &Rule<'_>,
+    system: Option<&System>,
 ) -> Judgement {
     let words = match rule {
         Rule::Before(fixed) => format!("fixed in {fixed}"),
         Rule::NoFix(state) => format!("no fix: {state}"),
+        Rule::Undetermined => "the vendor has not looked at it yet".into(),
         Rule::NotAffected => "the vendor says that this release does not have it".into(),
         Rule::Listed { spans, versions } => {
             format!("{} spans and {} single versions", spans.len(), versions.len())
@@ -146,7 +160,7 @@ pub fn judge_package(
     Judgement {
         installed: installed.to_string(),
         rule: words,
-        verdict: verdict(package, installed, candidate, order, rule),
+        verdict: verdict(package, installed, candidate, order, rule, system),
     }
 }
 
@@ -165,17 +179,22 @@ fn verdict(
     candidate: Option<&str>,
     order: Order,
     rule: &Rule<'_>,
+    system: Option<&System>,
 ) -> Option<Verdict> {
+    if matches!(rule, Rule::NotAffected) {
+        return None;
+    }
+    // Before any comparison: a backport is newer than the fix of the release, and may lack it.
+    if let Some(because) = foreign(package, installed, system) {
+        return Some(Verdict::Unknown { because });
+    }
     match rule.has_flaw(order, installed) {
         Some(false) => return None,
         None => {
-            let because = format!("`{installed}` is no version that can be compared");
+            let because = format!("`{installed}` cannot be compared with what the feed says");
             return Some(Verdict::Unknown { because });
         }
         Some(true) => {}
-    }
-    if let Some(because) = foreign(package, installed) {
-        return Some(Verdict::Unknown { because });
     }
     let fixed = match (rule, rule.fixed_after(order, installed)) {
         (Rule::NoFix(state), _) => return Some(Verdict::NoFix { state: (*state).to_string() }),
@@ -185,14 +204,13 @@ fn verdict(
             return Some(Verdict::NoFix { state });
         }
     };
-    let is_offered =
-        candidate.and_then(|it| order.compare(it, fixed)).is_some_and(std::cmp::Ordering::is_ge);
-    let is_paid = fixed.contains("esm");
+    let is_offered = candidate.is_some_and(|it| rule.has_flaw(order, it) == Some(false));
+    let is_paid = fixed.contains("esm") && system.is_some_and(|it| it.os_id == "ubuntu");
     let fixed = fixed.to_string();
     Some(match (is_offered, is_paid) {
         (true, _) => Verdict::FixableNow { fixed },
         (false, true) => {
-            let from = "Ubuntu Pro (ESM), which this host is not attached to".into();
+            let from = "Ubuntu Pro (ESM); no configured source offers it".into();
             Verdict::FixableElsewhere { fixed, from }
         }
         (false, false) => {
@@ -202,32 +220,50 @@ fn verdict(
     })
 }
 
+/// The name by which rows speak of a package.
+fn name_of(package: &Package, names: Names) -> &str {
+    match names {
+        Names::Binary => &package.name,
+        Names::Source if package.source.is_empty() => &package.name,
+        // Signed images of the kernel are built from a source of their own, with its version.
+        Names::Source if package.source.starts_with("linux-signed") => "linux",
+        Names::Source => &package.source,
+    }
+}
+
+/// The version on offer of which rows of these names speak.
+fn offered<'a>(facts: &'a Facts, names: Names) -> HashMap<&'a str, &'a str> {
+    let version = |it: &'a Candidate| match names {
+        Names::Source if !it.candidate_source_version.is_empty() => &it.candidate_source_version,
+        Names::Binary | Names::Source => &it.candidate,
+    };
+    facts.candidates.rows.iter().map(|it| (it.name.as_str(), version(it).as_str())).collect()
+}
+
 /// Every known flaw of what is installed.
 pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
     let coverage = coverage(facts, feeds);
-    if feeds.flaws.is_empty() {
-        return Table::with(coverage, Vec::new());
-    }
-    let candidates: HashMap<&str, &str> =
-        facts.candidates.rows.iter().map(|it| (it.name.as_str(), it.candidate.as_str())).collect();
-    // A flaw told twice, by two feeds, counts once: for each package and CVE the first verdict.
-    let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let mut rows = Vec::new();
-    for (info, names, order, section) in &feeds.flaws {
+    // What one feed tells of a package and a CVE, another need not tell again.
+    let mut told: HashSet<(&str, &str)> = HashSet::new();
+    let mut rows: Vec<Flaw> = Vec::new();
+    let mut flaws: Vec<_> = feeds.flaws.iter().collect();
+    // Vendors' fixed versions of binary packages first: they have dates and severities.
+    flaws.sort_by_key(|(_, names, ..)| *names != Names::Binary);
+    for (info, names, order, section) in flaws {
         let told_by = feeds.name(info, section);
+        let candidates = offered(facts, *names);
         let mut known: Vec<Option<Known<'_>>> = vec![None; section.advisories.len()];
         let mut places: HashMap<(u32, &str, &str), Vec<usize>> = HashMap::new();
         // Thousands of packages ask: looking each up by halves would cost more than comparing.
         let rows_of: HashMap<&str, &[Row<'_>]> = section.packages().collect();
-        for package in &facts.packages.rows {
-            let name = match names {
-                Names::Source if !package.source.is_empty() => &package.source,
-                Names::Binary | Names::Source => &package.name,
-            };
+        let mut told_here: Vec<(&str, &str)> = Vec::new();
+        for package in facts.packages.rows.iter().filter(|it| manages(*order, it)) {
             let candidate = candidates.get(package.name.as_str()).copied();
             let installed = compared(package, *names);
-            for row in rows_of.get(name.as_str()).copied().unwrap_or_default() {
-                let verdict = verdict(package, installed, candidate, *order, &row.rule);
+            let name = name_of(package, *names);
+            for row in rows_of.get(name).copied().unwrap_or_default() {
+                let system = facts.system_row();
+                let verdict = verdict(package, installed, candidate, *order, &row.rule, system);
                 let slot = known.get_mut(row.advisory as usize);
                 let (Some(verdict), Some(slot), Some(advisory)) =
                     (verdict, slot, section.advisory(row))
@@ -235,17 +271,19 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
                     continue;
                 };
                 let known = *slot.get_or_insert_with(|| Known::of(feeds, advisory));
-                if feeds.flaws.len() > 1 {
-                    let cves = &known.advisory.cves;
-                    let new = cves.iter().filter(|it| told.insert((&package.name, it))).count();
-                    if new == 0 && !cves.is_empty() {
+                if feeds.flaws.len() > 1 && !known.advisory.cves.is_empty() {
+                    let is_told = |cve: &&str| told.contains(&(package.name.as_str(), *cve));
+                    if known.advisory.cves.iter().all(is_told) {
                         continue;
+                    }
+                    if !matches!(verdict, Verdict::Unknown { .. }) {
+                        let cves = known.advisory.cves.iter();
+                        told_here.extend(cves.map(|cve| (package.name.as_str(), *cve)));
                     }
                 }
                 // Packages of one source share their flaws.
                 let places = places.entry((row.advisory, &package.source, installed)).or_default();
-                let is_same =
-                    |at: &&usize| rows.get(**at).is_some_and(|it: &Flaw| it.verdict == verdict);
+                let is_same = |at: &&usize| rows.get(**at).is_some_and(|it| it.verdict == verdict);
                 match places.iter().find(is_same).and_then(|at| rows.get_mut(*at)) {
                     Some(flaw) => flaw.packages.push(package.name.clone()),
                     None => {
@@ -255,8 +293,18 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
                 }
             }
         }
+        told.extend(told_here);
     }
     Table::with(coverage, rows)
+}
+
+/// Whether versions of this order are those of the package's manager.
+fn manages(order: Order, package: &Package) -> bool {
+    match package.manager.as_str() {
+        "apk" => order == Order::Apk,
+        "rpm" => order == Order::Rpm,
+        _ => order == Order::Deb,
+    }
 }
 
 /// What is the same for all packages with a flaw.
@@ -299,23 +347,81 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Nothing found is "none" only when a feed of this release was read and is young.
+/// Nothing found is "none" only when the packages are known, and feeds of this release were read
+/// that have dates and are young.
 fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
-    let Some(newest) =
-        feeds.flaws.iter().map(|(info, .., section)| feeds.newest(info, section)).max()
-    else {
-        let release = release_of(facts).unwrap_or_else(|| "this system".into());
+    let release = release_of(facts).unwrap_or_else(|| "this system".into());
+    let renew = "`polder feed import FILE` renews it";
+    if feeds.flaws.is_empty() {
         return Coverage::not_looked(format!(
             "no feed of known flaws covers {release}: `polder feed import FILE` adds one"
         ));
-    };
-    let days = Timestamp(newest).days_until(facts.taken);
-    match days > FEED_DAYS_MAX {
-        true => Coverage::partial(format!(
-            "the newest record of the feed is {days} days old: `polder feed import FILE` renews it"
-        )),
-        false => Coverage::Complete,
     }
+    let is_matched = |order: Order| facts.packages.rows.iter().any(|it| manages(order, it));
+    if !feeds.flaws.iter().any(|(_, _, order, _)| is_matched(*order)) {
+        return Coverage::not_looked(format!(
+            "packages of {release} are not matched with feeds yet"
+        ));
+    }
+    if !facts.packages.coverage.empty_means_none() {
+        let because = facts.packages.coverage.because().unwrap_or_default();
+        return Coverage::partial(format!("not all packages are known: {because}"));
+    }
+    for (info, _, _, section) in &feeds.flaws {
+        if info.rows < ROWS_MIN {
+            return Coverage::partial(format!("{} has {} rows only", info.file, info.rows));
+        }
+        if is_nameless(feeds, section) {
+            return Coverage::partial(format!(
+                "{} numbers its flaws and does not name them: import its list of advisories too, else none of them counts as exploited",
+                info.file
+            ));
+        }
+        let Some(newest) = feeds.dated(info, section) else {
+            return Coverage::partial(format!(
+                "{} has no dates: how old it is, is not known",
+                info.file
+            ));
+        };
+        let days = Timestamp(newest).days_until(facts.taken);
+        if days > FEED_DAYS_MAX {
+            return Coverage::partial(format!(
+                "the newest record of {} is {days} days old: {renew}",
+                info.file
+            ));
+        }
+    }
+    match &feeds.exploited {
+        list if list.is_empty() => {
+            Coverage::partial("no catalogue of exploited flaws (CISA KEV) is imported")
+        }
+        list => {
+            let newest = list.iter().map(|it| it.1).max().unwrap_or_default();
+            let days = Timestamp(newest).days_until(facts.taken);
+            match days > CATALOGUE_DAYS_MAX {
+                true => Coverage::partial(format!(
+                    "the newest entry of the catalogue of exploited flaws is {days} days old: {renew}"
+                )),
+                false => Coverage::Complete,
+            }
+        }
+    }
+}
+
+/// Whether an advisory is the one asked for, or names the flaw asked for.
+fn is_about(advisory: &Advisory<'_>, id: &str) -> bool {
+    // `DSA-5724` asks for `DSA-5724-1` too; the numbers of CVE are whole.
+    let rest = advisory.id.strip_prefix(id);
+    rest.is_some_and(|it| it.is_empty() || (it.starts_with('-') && !id.starts_with("CVE-")))
+        || advisory.cves.contains(&id)
+}
+
+/// Whether a section has numbers for its flaws and nothing else, even in the catalogue.
+fn is_nameless(feeds: &Feeds<'_>, section: &Section<'_>) -> bool {
+    section.advisories.iter().all(|it| {
+        let told = feeds.told(it);
+        told.cves.is_empty() && told.published.is_none()
+    })
 }
 
 fn day(seconds: i64) -> String {
@@ -338,6 +444,8 @@ pub struct Replay {
     pub not_installed: Vec<String>,
     /// The feeds that were asked.
     pub asked: Vec<String>,
+    /// Those of them that number their flaws and do not name them.
+    pub nameless: Vec<String>,
 }
 
 /// One comparison.
@@ -368,36 +476,41 @@ impl Feeds<'_> {
             compared: Vec::new(),
             not_installed: Vec::new(),
             asked: Vec::new(),
+            nameless: Vec::new(),
         };
         for (info, names, order, section) in &self.flaws {
             let told_by = self.name(info, section);
             replay.asked.push(told_by.clone());
+            if is_nameless(self, section) {
+                replay.nameless.push(info.file.clone());
+            }
+            let candidates = offered(facts, *names);
             for (name, row) in
                 section.packages().flat_map(|(name, rows)| rows.iter().map(move |row| (name, row)))
             {
                 let Some(raw) = section.advisory(row) else { continue };
                 let advisory = self.told(raw);
-                let is_asked =
-                    raw.id == id || advisory.id.starts_with(id) || advisory.cves.contains(&id);
-                if !is_asked {
+                if !is_about(raw, id) && !is_about(advisory, id) {
                     continue;
                 }
-                let is_here = |it: &&Package| match names {
-                    Names::Binary => it.name == name,
-                    Names::Source => it.source == name,
-                };
+                let is_here = |it: &&Package| manages(*order, it) && name_of(it, *names) == name;
                 let before = replay.compared.len();
                 for package in facts.packages.rows.iter().filter(is_here) {
-                    let mut candidates = facts.candidates.rows.iter();
-                    let candidate = candidates.find(|it| it.name == package.name);
-                    let candidate = candidate.map(|it| it.candidate.as_str());
+                    let candidate = candidates.get(package.name.as_str()).copied();
                     replay.compared.push(Compared {
                         package: package.name.clone(),
                         advisory: advisory.id.to_string(),
                         published: advisory.published,
                         vector: advisory.vector.to_string(),
                         told_by: told_by.clone(),
-                        judgement: judge_package(package, candidate, *names, *order, &row.rule),
+                        judgement: judge_package(
+                            package,
+                            candidate,
+                            *names,
+                            *order,
+                            &row.rule,
+                            facts.system_row(),
+                        ),
                     });
                 }
                 if replay.compared.len() == before {
@@ -406,5 +519,98 @@ impl Feeds<'_> {
             }
         }
         replay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn debian() -> System {
+        System {
+            os_id: "debian".into(),
+            os_version: "12".into(),
+            os_codename: "bookworm".into(),
+            ..System::default()
+        }
+    }
+
+    fn package(version: &str, source_version: &str, origins: &[&str]) -> Package {
+        Package {
+            name: "libx1".into(),
+            source: "x".into(),
+            version: version.into(),
+            source_version: source_version.into(),
+            origins: origins.iter().map(|it| (*it).to_string()).collect(),
+            manager: "dpkg".into(),
+            ..Package::default()
+        }
+    }
+
+    fn judge(package: &Package, candidate: Option<&str>, names: Names) -> Option<Verdict> {
+        let rule = Rule::Before("2.0-2");
+        let system = debian();
+        judge_package(package, candidate, names, Order::Deb, &rule, Some(&system)).verdict
+    }
+
+    #[test]
+    fn a_version_from_elsewhere_is_unknown_even_when_it_is_newer() {
+        let unknown =
+            |it: &Package| matches!(judge(it, None, Names::Binary), Some(Verdict::Unknown { .. }));
+        assert!(unknown(&package("3.0-1~bpo12+1", "", &["Debian/bookworm-backports"])));
+        assert!(unknown(&package("3.0-1", "", &["Debian/trixie"])));
+        assert!(unknown(&package("3.0-1", "", &["nginx/bookworm"])));
+        for own in [&["Debian/bookworm"][..], &["Debian/bookworm-security", "Debian/sid"], &[]] {
+            assert_eq!(judge(&package("3.0-1", "", own), None, Names::Binary), None, "{own:?}");
+        }
+    }
+
+    #[test]
+    fn versions_of_sources_are_compared_with_versions_of_sources() {
+        // The binary package has an epoch that its source has not.
+        let it = package("2:1.0-1", "2.0-1", &[]);
+        assert!(matches!(
+            judge(&it, Some("2.0-1"), Names::Source),
+            Some(Verdict::FixableElsewhere { .. })
+        ));
+        assert!(matches!(
+            judge(&it, Some("2.0-2"), Names::Source),
+            Some(Verdict::FixableNow { .. })
+        ));
+        let candidate = Candidate {
+            name: "libx1".into(),
+            architecture: "amd64".into(),
+            source: "x".into(),
+            installed: "2:1.0-1".into(),
+            candidate: "2:1.0-2".into(),
+            candidate_source_version: "2.0-1.1".into(),
+            offered_by: Vec::new(),
+            security: false,
+            held: false,
+            download_bytes: 0,
+            fix: None,
+            offered_no_later_than: None,
+        };
+        let facts = Facts { candidates: Table::complete(vec![candidate]), ..Facts::default() };
+        assert_eq!(offered(&facts, Names::Source).get("libx1"), Some(&"2.0-1.1"));
+        assert_eq!(offered(&facts, Names::Binary).get("libx1"), Some(&"2:1.0-2"));
+    }
+
+    #[test]
+    fn a_signed_kernel_has_the_flaws_of_its_source() {
+        let kernel = Package { source: "linux-signed-amd64".into(), ..package("6.1-1", "", &[]) };
+        assert_eq!(name_of(&kernel, Names::Source), "linux");
+    }
+
+    #[test]
+    fn a_fix_that_has_the_flaw_again_is_no_fix() {
+        let spans = ["1.5", "2.0"]
+            .map(|end| crate::rule::Span { introduced: "0", end: crate::rule::End::Fixed(end) });
+        let rule = Rule::Listed { spans: spans.to_vec(), versions: Vec::new() };
+        assert_eq!(rule.fixed_after(Order::Deb, "1.0"), Some("2.0"));
+        let nothing = Rule::Listed { spans: Vec::new(), versions: Vec::new() };
+        assert_eq!(nothing.has_flaw(Order::Deb, "1.0"), None);
     }
 }

@@ -32,6 +32,8 @@ pub enum Rule<'a> {
     Before(#[serde(borrow)] &'a str),
     /// All: there is no fix, for this reason.
     NoFix(#[serde(borrow)] &'a str),
+    /// Nobody has looked yet.
+    Undetermined,
     /// None: the vendor says that this package does not have it.
     NotAffected,
     /// Those in a span, and those listed.
@@ -51,8 +53,13 @@ impl<'a> Rule<'a> {
         match self {
             Self::Before(fixed) => Some(order.compare(version, fixed)?.is_lt()),
             Self::NoFix(_) => Some(true),
+            Self::Undetermined => None,
             Self::NotAffected => Some(false),
             Self::Listed { spans, versions } => {
+                // Ranges of another kind, such as commits, say nothing of versions.
+                if spans.is_empty() && versions.is_empty() {
+                    return None;
+                }
                 let is_listed = versions.iter().any(|it| {
                     *it == version || order.compare(it, version) == Some(Ordering::Equal)
                 });
@@ -72,14 +79,16 @@ impl<'a> Rule<'a> {
     pub fn fixed_after(&self, order: Order, version: &str) -> Option<&'a str> {
         match self {
             Self::Before(fixed) => Some(fixed),
-            Self::NoFix(_) | Self::NotAffected => None,
+            Self::NoFix(_) | Self::Undetermined | Self::NotAffected => None,
             Self::Listed { spans, .. } => {
                 let ends = spans.iter().filter_map(|span| match span.end {
                     End::Fixed(fixed) => Some(fixed),
                     End::Open | End::Last(_) => None,
                 });
-                let later =
-                    ends.filter(|it| order.compare(it, version).is_some_and(Ordering::is_gt));
+                let later = ends.filter(|it| {
+                    order.compare(it, version).is_some_and(Ordering::is_gt)
+                        && self.has_flaw(order, it) == Some(false)
+                });
                 later.min_by(|a, b| order.compare(a, b).unwrap_or(Ordering::Equal))
             }
         }

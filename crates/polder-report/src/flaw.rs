@@ -32,7 +32,9 @@ pub fn explain_flaw(replay: &Replay) -> String {
     for it in &replay.compared {
         let verdict = match &it.judgement.verdict {
             None => "not affected".into(),
-            Some(Verdict::FixableNow { fixed }) => format!("has it; {fixed} is on offer"),
+            Some(Verdict::FixableNow { fixed }) => {
+                format!("has it; an update on offer has the fix ({fixed} or newer)")
+            }
             Some(Verdict::FixableElsewhere { fixed, from }) => format!("has it; {fixed}: {from}"),
             Some(Verdict::NoFix { state }) => format!("has it; no fix: {state}"),
             Some(Verdict::Unknown { because }) => format!("unknown: {because}"),
@@ -57,6 +59,12 @@ pub fn explain_flaw(replay: &Replay) -> String {
             false => "None of the packages that have it is installed.",
         };
         wrap(&mut out, "", "", says);
+    }
+    for file in &replay.nameless {
+        let text = format!(
+            "{file} numbers its flaws and does not name them: import its list of advisories too, and ask again."
+        );
+        wrap(&mut out, "", "", &printable_str(&text));
     }
     if !replay.not_installed.is_empty() {
         let mut names = replay.not_installed.clone();

@@ -61,7 +61,9 @@ fn quoted(text: &str) -> String {
 /// Of each range only the mean is told, and nothing of time: Polder's own figures agree where
 /// probabilities are exact and nobody watches.
 pub fn problog(graph: &Graph) -> String {
-    let mut out = String::from("% Attack graph written by polder. A year: what can be reached?\n");
+    let mut out = String::from(
+        "% Attack graph written by polder: what can be reached within a year, if nobody notices?\n% Left out: time, sensors, and how uncertain a probability is (its mean stands here).\n% Where a sensor watches, Polder's own figures are lower.\n",
+    );
     for it in graph.variables() {
         let mean = it.probability.range.mean();
         let _ = writeln!(out, "{mean}::holds({}).", atom(&it.id.0));

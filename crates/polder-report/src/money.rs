@@ -70,7 +70,8 @@ fn dollars(value: f64) -> String {
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(' ');
+            // A number is not broken across lines.
+            out.push('\u{a0}');
         }
         out.push(digit);
     }
@@ -86,9 +87,9 @@ mod tests {
         for (value, text) in [
             (0.2, "under 1"),
             (7.4, "7"),
-            (996.0, "1 000"),
-            (77_123.0, "77 000"),
-            (1_234_567.0, "1 200 000"),
+            (996.0, "1\u{a0}000"),
+            (77_123.0, "77\u{a0}000"),
+            (1_234_567.0, "1\u{a0}200\u{a0}000"),
         ] {
             assert_eq!(dollars(value), text);
         }

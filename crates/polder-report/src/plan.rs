@@ -1,6 +1,6 @@
 //! A plan: what to do within a budget, what each step is worth seen in three ways, how good it is.
 
-use crate::words::{frequency, hours, two_digits};
+use crate::words::{frequency, hours, two_digits, work};
 use polder_model::{Treatment, TreatmentId, printable_str};
 use polder_risk::{Band, Pricing, Search, Worth};
 use schemars::JsonSchema;
@@ -149,7 +149,7 @@ pub fn plan_view(
 /// A plan as text.
 pub fn plan_text(view: &PlanView) -> String {
     let mut out = String::new();
-    let limit = view.budget_hours.map_or("as long as it takes".into(), hours);
+    let limit = view.budget_hours.map_or("as long as it takes".into(), work);
     let _ = writeln!(out, "Plan for {} | budget {limit}\n", printable_str(&view.subject));
     if view.steps.is_empty() {
         out.push_str("Nothing within the budget avoids a loss that can be told.\n");
@@ -185,7 +185,7 @@ pub fn plan_text(view: &PlanView) -> String {
     let _ = writeln!(
         out,
         "All of it, {} of work: any loss in a year from {} to {}.",
-        hours(view.hours),
+        work(view.hours),
         frequency(view.any),
         frequency(view.any_after)
     );
@@ -200,7 +200,7 @@ fn quality(view: &PlanView) -> String {
         ("exhaustive", _) => format!("All combinations of {of} were tried: none is better.\n"),
         ("asked", _) => "Exactly what was asked for; nothing was searched.\n".into(),
         (_, Some(more)) => format!(
-            "Searched among {of}: no other plan avoids more than {} losses a year beyond it.\n",
+            "Searched among {of}: no other plan avoids more than {}\nlosses a year beyond it.\n",
             two_digits_small(more)
         ),
         _ => format!("Searched among {of}.\n"),

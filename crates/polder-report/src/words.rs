@@ -32,6 +32,14 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
+/// An amount of work, which has no nights: "20 min", "90 h".
+pub(crate) fn work(value: f64) -> String {
+    match value {
+        it if it < 0.95 => format!("{:.0} min", (it * 60.0).max(1.0)),
+        it => format!("{} h", two_digits(it)),
+    }
+}
+
 /// A length of time: "20 min", "3 h", "2 days".
 pub fn hours(value: f64) -> String {
     match value {

@@ -4,13 +4,15 @@ use polder_advisories::{
     Content, FeedError, Index, IndexError, Kind, Refusal, Section, SectionInfo, canaries, compile,
     hexadecimal, may_replace, read,
 };
+use polder_model::printable;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file to import: the largest of the feeds has a tenth of that.
-const FILE_BYTES_MAX: u64 = 2 << 30;
+/// Bytes of a file to import; the largest of the feeds have a fifth of that.
+const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Why feeds could not be imported or read.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,10 @@ impl Feeds {
 
     /// The head of the index; none where nothing was imported yet.
     pub fn index(&self) -> Result<Option<Index>, FeedsError> {
+        Ok(self.open()?.map(|(_, index)| index))
+    }
+
+    fn open(&self) -> Result<Option<(File, Index)>, FeedsError> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,18 +132,8 @@ impl Feeds {
         head.resize(bytes, 0);
         let rest = head.get_mut(Index::PREFIX..).unwrap_or_default();
         file.read_exact(rest).map_err(self.io())?;
-        Index::read(&head).map(Some).map_err(self.index_error())
-    }
-
-    /// The bytes of a section, checked.
-    pub fn section(&self, index: &Index, section: &SectionInfo) -> Result<Vec<u8>, FeedsError> {
-        let (offset, length) = index.place(section);
-        let mut file = File::open(&self.path).map_err(self.io())?;
-        file.seek(SeekFrom::Start(offset)).map_err(self.io())?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes).map_err(self.io())?;
-        Index::check(section, &bytes).map_err(self.index_error())?;
-        Ok(bytes)
+        let index = Index::read(&head).map_err(self.index_error())?;
+        Ok(Some((file, index)))
     }
 
     /// The sections that `wanted` picks, checked.
@@ -145,25 +141,35 @@ impl Feeds {
         &self,
         wanted: impl Fn(&SectionInfo) -> bool,
     ) -> Result<Vec<(SectionInfo, Vec<u8>)>, FeedsError> {
-        let Some(index) = self.index()? else { return Ok(Vec::new()) };
-        let picked = index.sections.iter().filter(|it| wanted(it));
-        picked.map(|it| Ok((it.clone(), self.section(&index, it)?))).collect()
+        // One file from head to end: an import puts another one in its place at any time.
+        let Some((mut file, index)) = self.open()? else { return Ok(Vec::new()) };
+        let mut sections = Vec::new();
+        for section in index.sections.iter().filter(|it| wanted(it)) {
+            let (offset, length) = index.place(section);
+            file.seek(SeekFrom::Start(offset)).map_err(self.io())?;
+            let mut bytes = Vec::new();
+            Read::by_ref(&mut file).take(length).read_to_end(&mut bytes).map_err(self.io())?;
+            Index::check(section, &bytes).map_err(self.index_error())?;
+            sections.push((section.clone(), bytes));
+        }
+        Ok(sections)
     }
 
     /// Imports a file; `anyway` lets a feed with fewer or older records take the place of another.
     ///
     /// Either all parts of the file are imported, or nothing is changed.
     pub fn import(&self, path: &Path, now: i64, anyway: bool) -> Result<Vec<Imported>, FeedsError> {
+        let _lock = self.lock()?;
         let bytes = read_file(path)?;
         let digest = hexadecimal(&Sha256::digest(&bytes));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = printable(path.file_name().unwrap_or_default().as_encoded_bytes());
         let feed = |source| FeedsError::Feed { path: path.into(), source };
         let contents: Vec<Content> = read(&bytes).map_err(feed)?;
         let mut sections = self.sections(|_| true)?;
         let mut imported = Vec::new();
         for content in &contents {
             let compiled = compile(content, &name, &digest, now).map_err(self.index_error())?;
-            let place = sections.iter().position(|(info, _)| is_same(&info.kind, &compiled.0.kind));
+            let place = sections.iter().position(|(info, _)| info.kind == compiled.0.kind);
             let old = place.and_then(|at| sections.get(at)).map(|it| &it.0);
             check(path, old, &compiled, anyway)?;
             imported.push(Imported { section: compiled.0.clone(), before: old.map(|it| it.rows) });
@@ -185,13 +191,28 @@ impl Feeds {
         Ok(self.sections(|_| true)?.into_iter().map(tried).collect())
     }
 
+    /// Held while one process imports; another waits.
+    fn lock(&self) -> Result<File, FeedsError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(self.io())?;
+        }
+        let mut options = File::options();
+        options.create(true).append(true).mode(0o600);
+        let file = options.open(self.path.with_extension("lock")).map_err(self.io())?;
+        file.lock().map_err(self.io())?;
+        Ok(file)
+    }
+
     /// Beside the old one, then in its place, so that a kill leaves one of the two.
     fn write(&self, bytes: &[u8]) -> Result<(), FeedsError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(self.io())?;
-        let fresh = self.path.with_extension(format!("new-{}", std::process::id()));
+        let fresh = self.path.with_extension("new");
         let written = (|| {
-            let mut file = File::create(&fresh)?;
+            // Left by one that was killed; whoever holds the lock may take it away.
+            let _ = fs::remove_file(&fresh);
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&fresh)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&fresh, &self.path)?;
@@ -207,24 +228,17 @@ impl Feeds {
 fn read_file(path: &Path) -> Result<Vec<u8>, FeedsError> {
     let wrong = |source| FeedsError::File { path: path.into(), source };
     let file = File::open(path).map_err(wrong)?;
-    let length = file.metadata().map_err(wrong)?.len();
-    if length > FILE_BYTES_MAX {
+    let metadata = file.metadata().map_err(wrong)?;
+    if !metadata.is_file() {
+        return Err(wrong(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
         let source = io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any feed");
         return Err(wrong(source));
     }
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
     Ok(bytes)
-}
-
-/// Whether two sections hold the same kind of thing, so that one replaces the other.
-fn is_same(a: &Kind, b: &Kind) -> bool {
-    match (a, b) {
-        (Kind::Flaws { covers: a, names: a_names, .. }, Kind::Flaws { covers: b, names, .. }) => {
-            a == b && a_names == names
-        }
-        _ => a == b,
-    }
 }
 
 fn check(
@@ -246,9 +260,9 @@ fn check(
 }
 
 fn try_canaries(info: &SectionInfo, bytes: &[u8]) -> Result<usize, String> {
-    let Kind::Flaws { covers, order, .. } = &info.kind else { return Ok(0) };
+    let Kind::Flaws { covers, names, order, .. } = &info.kind else { return Ok(0) };
     let section = Section::read(bytes).map_err(|error| error.to_string())?;
-    canaries(covers, *order, &section)
+    canaries(covers, *names, *order, &section)
 }
 
 #[cfg(test)]

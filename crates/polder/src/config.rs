@@ -174,7 +174,8 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let hours = file.worth.outage_hours_per_loss.unwrap_or(defaults.outage_hours_per_loss);
     let is_set = file.worth.outage_hours_per_loss.is_some();
     show("worth.outage_hours_per_loss", is_set, hours.to_string());
-    let money = file.worth.money.as_deref().map(parse_claims).transpose()?;
+    let money = file.worth.money.as_deref().filter(|it| *it != "no");
+    let money = money.map(parse_claims).transpose()?;
     show("worth.money", money.is_some(), money.map_or("no", Claims::word).into());
     let last_restore = file.drill.last_restore.as_deref();
     let last_restore = last_restore.map(|it| parse_day(it, "drill.last_restore")).transpose()?;

@@ -76,15 +76,20 @@ impl Failure {
             if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
         };
         let mut out = String::new();
-        let _ = writeln!(out, "{}: {}", paint("1;31", "error"), self.error);
+        let _ = writeln!(out, "{}: {}", paint("1;31", "error"), shown(&self.error.to_string()));
         let mut cause = self.error.source();
         while let Some(error) = cause {
-            let _ = writeln!(out, "  because: {error}");
+            let _ = writeln!(out, "  because: {}", shown(&error.to_string()));
             cause = error.source();
         }
         for hint in &self.hints {
-            let _ = writeln!(out, "  {}: {hint}", paint("1", "hint"));
+            let _ = writeln!(out, "  {}: {}", paint("1", "hint"), shown(hint));
         }
         out
     }
+}
+
+/// What is quoted in an error must not command a terminal; lines stay lines.
+fn shown(text: &str) -> String {
+    text.lines().map(polder_model::printable_str).collect::<Vec<_>>().join("\n")
 }

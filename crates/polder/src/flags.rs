@@ -177,8 +177,8 @@ pub(crate) struct Plan {
     pub(crate) breakage: Breakage,
 
     /// Take at most this many
-    #[arg(long, value_name = "COUNT", default_value_t = 12)]
-    pub(crate) most: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) most: u32,
 
     /// Price exactly these, in this order, instead of searching
     #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["budget", "most"])]

@@ -138,6 +138,65 @@ fn a_damaged_index_is_unknown_and_never_no_flaws() {
 }
 
 #[test]
+fn a_feed_without_dates_or_names_is_not_complete() {
+    let state = State::new();
+    let notus = state.file("notus", NOTUS);
+    assert_eq!(run(&["feed", "import", &notus, &state.flag()]).status.code(), Some(0));
+    let unknowns = assess(&state)["unknowns"].to_string();
+    assert!(unknowns.contains("does not name them"), "{unknowns}");
+    let host = recorded("shop-kept");
+    let output = run(&["explain", "CVE-2026-9001", "--from", &host, &state.flag()]);
+    assert!(stdout(&output).contains("does not name them"), "{}", stdout(&output));
+
+    let tracker = r#"{"openssh": {"CVE-2026-9001": {"releases": {"bookworm":
+        {"status": "open", "urgency": "high"}}}, "CVE-2026-9002": {"releases": {"bookworm":
+        {"status": "undetermined", "urgency": "not yet assigned"}}}}}"#;
+    let state = State::new();
+    let (tracker, kev) = (state.file("tracker", tracker), state.file("kev", EXPLOITED));
+    assert_eq!(run(&["feed", "import", &tracker, &kev, &state.flag()]).status.code(), Some(0));
+    let unknowns = assess(&state)["unknowns"].to_string();
+    assert!(unknowns.contains("has no dates"), "{unknowns}");
+    let explain =
+        |id: &str| stdout(&run(&["explain", id, "--quiet", "--from", &host, &state.flag()]));
+    assert!(explain("CVE-2026-9001").contains("no fix: not fixed yet"));
+    assert!(explain("CVE-2026-9002").contains("unknown: "), "{}", explain("CVE-2026-9002"));
+    assert!(!explain("CVE-2026-900").contains("openssh"), "it asked for another flaw");
+}
+
+#[test]
+fn what_a_feed_says_cannot_command_a_terminal() {
+    let state = State::new();
+    let hostile = NOTUS.replace("Debian 12", "Debian \\u001b]0;x\\u0007 12");
+    let lines = format!("cve,epss,percentile\n{}", "\u{1b}[2J,9,9\n".repeat(9));
+    let files =
+        [state.file("a", &hostile), state.file("b", &lines), state.file("c\u{1b}[2J", NOTUS)];
+    let output = run(&["feed", "import", &files[0], &files[1], &files[2], &state.flag()]);
+    let status = run(&["feed", "status", &state.flag()]);
+    for text in [stdout(&output), stderr(&output), stdout(&status)] {
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[test]
+fn two_imports_at_once_lose_nothing() {
+    let state = State::new();
+    let files =
+        [state.file("notus", NOTUS), state.file("names", NAMES), state.file("kev", EXPLOITED)];
+    let flag = state.flag();
+    let import = |file: &String| {
+        support::polder(&["feed", "import", file, &flag])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut running: Vec<_> = files.iter().chain(&files).chain(&files).map(import).collect();
+    assert!(running.iter_mut().all(|it| it.wait().unwrap().success()));
+    let status = run(&["feed", "status", "--json", &flag]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["sections"].as_array().unwrap().len(), 3, "{status}");
+}
+
+#[test]
 fn an_old_feed_says_so() {
     let state = State::new();
     let old = NAMES.replace("2026-11-01", "2025-01-01");

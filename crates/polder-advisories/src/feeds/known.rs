@@ -2,7 +2,6 @@
 
 use super::{Exploited, FeedError, Predicted, day};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// One line in so many may be wrong.
 const WRONG_ONE_IN: usize = 1_000;
@@ -25,8 +24,8 @@ struct Entry {
 }
 
 /// The catalogue; one with fewer entries than it counts is damaged.
-pub(super) fn exploited(value: Value) -> Result<Vec<Exploited>, FeedError> {
-    let catalogue: Catalogue = serde_json::from_value(value).map_err(FeedError::damaged)?;
+pub(super) fn exploited(text: &str) -> Result<Vec<Exploited>, FeedError> {
+    let catalogue: Catalogue = serde_json::from_str(text).map_err(FeedError::damaged)?;
     let found = catalogue.vulnerabilities.len();
     if let Some(count) = catalogue.count.filter(|it| *it != found) {
         let because = format!("it says it has {count} entries, and has {found}");
@@ -67,8 +66,10 @@ pub(super) fn predictions(text: &str) -> Result<Option<Vec<Predicted>>, FeedErro
     }
     // A slip in a line is no reason to do without all others; many are a damaged file.
     if let Some(line) = wrong.first().filter(|_| wrong.len() * WRONG_ONE_IN > all.len()) {
-        let because = format!("`{line}` is no prediction, nor are {} others", wrong.len() - 1);
-        return Err(FeedError::Damaged { because });
+        let others = wrong.len() - 1;
+        return Err(FeedError::damaged(format!(
+            "`{line}` is no prediction, nor are {others} others"
+        )));
     }
     Ok(Some(all))
 }

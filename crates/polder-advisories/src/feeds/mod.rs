@@ -8,15 +8,20 @@ mod tracker;
 use crate::index::Names;
 use crate::order::Order;
 use crate::rule::{End, Rule, Span};
-use serde_json::Value;
+use polder_model::printable_str;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::io::Read;
 
-/// Bytes that a file may unpack to.
-const UNPACKED_MAX: u64 = 4 << 30;
+/// Bytes that a file may unpack to: Debian's tracker, the largest, has about 80 million.
+const UNPACKED_MAX: u64 = 512 << 20;
+
+/// Bytes that the records of an archive may have in all; they are read one by one.
+const ARCHIVE_MAX: u64 = 8 << 30;
 
 /// Bytes that one record inside an archive may have.
-const RECORD_MAX: u64 = 64 << 20;
+const RECORD_MAX: u64 = 16 << 20;
 
 /// A flaw as its record tells it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +45,7 @@ pub struct RawAdvisory {
 pub(crate) enum RawRule {
     Before(String),
     NoFix(String),
+    Undetermined,
     NotAffected,
     Listed { spans: Vec<RawSpan>, versions: Vec<String> },
 }
@@ -63,6 +69,7 @@ impl RawRow {
         match &self.rule {
             RawRule::Before(fixed) => Rule::Before(fixed),
             RawRule::NoFix(state) => Rule::NoFix(state),
+            RawRule::Undetermined => Rule::Undetermined,
             RawRule::NotAffected => Rule::NotAffected,
             RawRule::Listed { spans, versions } => Rule::Listed {
                 spans: spans
@@ -87,6 +94,8 @@ impl RawRow {
 pub struct FlawFeed {
     /// The release or ecosystem, such as `Debian 12` or `PyPI`.
     pub covers: String,
+    /// In whose form it comes: `notus`, `osv`, `tracker`. Others of the same release stand beside it.
+    pub maker: &'static str,
     /// Order of its versions.
     pub order: Order,
     /// Which names its rows bear.
@@ -148,18 +157,68 @@ pub enum FeedError {
         because: String,
     },
     /// It unpacks to more than anybody needs.
-    #[error("it unpacks to more than {} GiB", UNPACKED_MAX >> 30)]
+    #[error("it unpacks to more than {} MiB", UNPACKED_MAX >> 20)]
     TooLarge,
 }
 
 impl FeedError {
+    /// What is quoted of a file in an error must not command a terminal.
     fn damaged(error: impl std::fmt::Display) -> Self {
-        Self::Damaged { because: error.to_string() }
+        Self::Damaged { because: printable_str(&error.to_string()) }
+    }
+}
+
+/// Makes all texts of a feed fit to be shown: what is no text is escaped once, here.
+fn clean(contents: &mut [Content]) {
+    let text = |it: &mut String| {
+        if it.chars().any(|it| it.is_control() || it == '\u{202e}') {
+            *it = printable_str(it);
+        }
+    };
+    let advisory = |it: &mut RawAdvisory| {
+        [&mut it.id, &mut it.vector, &mut it.summary, &mut it.informational]
+            .into_iter()
+            .for_each(text);
+        it.cves.iter_mut().for_each(text);
+    };
+    for content in contents {
+        match content {
+            Content::Flaws(feed) => {
+                text(&mut feed.covers);
+                feed.advisories.iter_mut().for_each(advisory);
+                for row in &mut feed.rows {
+                    text(&mut row.package);
+                    match &mut row.rule {
+                        RawRule::Before(it) | RawRule::NoFix(it) => text(it),
+                        RawRule::Undetermined | RawRule::NotAffected => {}
+                        RawRule::Listed { spans, versions } => {
+                            versions.iter_mut().for_each(text);
+                            for (introduced, fixed, last) in spans {
+                                text(introduced);
+                                fixed.iter_mut().chain(last).for_each(text);
+                            }
+                        }
+                    }
+                }
+            }
+            Content::Catalogue(items) => items.iter_mut().for_each(|(oid, it)| {
+                text(oid);
+                advisory(it);
+            }),
+            Content::Exploited(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
+            Content::Predicted(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
+        }
     }
 }
 
 /// Reads a feed: plain, compressed with gzip, or an archive (zip, tar) of records.
 pub fn read(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
+    let mut contents = read_any(bytes)?;
+    clean(&mut contents);
+    Ok(contents)
+}
+
+fn read_any(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
     match bytes {
         [0x1f, 0x8b, ..] => {
             let mut plain = Vec::new();
@@ -184,10 +243,12 @@ fn read_plain(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|_| FeedError::Unknown { because: "it is no text".into() })?;
-    let start = text.trim_start();
-    if start.starts_with(['{', '[']) {
-        let value: Value = serde_json::from_str(start).map_err(FeedError::damaged)?;
-        return read_json(value);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if start.starts_with('{') {
+        return read_object(start);
+    }
+    if start.starts_with('[') {
+        return read_list(start);
     }
     if let Some(predicted) = known::predictions(start)? {
         return Ok(vec![Content::Predicted(predicted)]);
@@ -200,31 +261,46 @@ fn read_plain(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
     Err(FeedError::Unknown { because: "neither JSON, YAML nor a table of predictions".into() })
 }
 
-fn read_json(value: Value) -> Result<Vec<Content>, FeedError> {
-    let has = |key: &str| value.get(key).is_some();
-    if has("advisories") && has("product_name") {
-        return Ok(vec![Content::Flaws(notus::read(value)?)]);
+/// What tells the kinds of JSON apart; nothing of the rest is kept in memory.
+#[derive(Deserialize)]
+struct Probe {
+    advisories: Option<IgnoredAny>,
+    product_name: Option<IgnoredAny>,
+    vulnerabilities: Option<IgnoredAny>,
+    #[serde(rename = "catalogVersion")]
+    catalogue_version: Option<IgnoredAny>,
+    affected: Option<IgnoredAny>,
+    id: Option<IgnoredAny>,
+}
+
+fn read_object(text: &str) -> Result<Vec<Content>, FeedError> {
+    let probe: Probe = serde_json::from_str(text).map_err(FeedError::damaged)?;
+    if probe.advisories.is_some() && probe.product_name.is_some() {
+        return Ok(vec![Content::Flaws(notus::read(text)?)]);
     }
-    if has("vulnerabilities") && has("catalogVersion") {
-        return Ok(vec![Content::Exploited(known::exploited(value)?)]);
+    if probe.vulnerabilities.is_some() && probe.catalogue_version.is_some() {
+        return Ok(vec![Content::Exploited(known::exploited(text)?)]);
     }
-    if has("affected") && has("id") {
+    if probe.affected.is_some() && probe.id.is_some() {
         let mut records = osv::Records::default();
-        records.add(value)?;
+        records.add_json(text)?;
         return records.finish();
     }
-    match value {
-        Value::Array(items) if items.iter().any(|it| it.get("oid").is_some()) => {
-            Ok(vec![Content::Catalogue(notus::catalogue(items)?)])
-        }
-        Value::Array(items) if items.iter().any(|it| it.get("affected").is_some()) => {
-            let mut records = osv::Records::default();
-            items.into_iter().try_for_each(|it| records.add(it))?;
-            records.finish()
-        }
-        Value::Object(packages) if tracker::is_tracker(&packages) => tracker::read(packages),
-        _ => Err(FeedError::Unknown { because: "JSON of another kind".into() }),
+    tracker::read(text)
+}
+
+fn read_list(text: &str) -> Result<Vec<Content>, FeedError> {
+    // A list that is whole and of neither kind is no damaged one.
+    let whole = serde_json::from_str::<IgnoredAny>(text).map_err(FeedError::damaged);
+    whole?;
+    if let Ok(items) = notus::catalogue(text) {
+        return Ok(vec![Content::Catalogue(items)]);
     }
+    let mut records = osv::Records::default();
+    records.add_list(text).map_err(|error| FeedError::Unknown {
+        because: format!("a list of neither advisories nor OSV records ({error})"),
+    })?;
+    records.finish()
 }
 
 fn read_zip(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
@@ -238,7 +314,7 @@ fn read_zip(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
         if file.is_file() {
             unpacked += records.add_file(&name, file)?;
         }
-        if unpacked > UNPACKED_MAX {
+        if unpacked > ARCHIVE_MAX {
             return Err(FeedError::TooLarge);
         }
     }
@@ -259,7 +335,7 @@ fn read_tar(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
         if entry.header().entry_type().is_file() {
             unpacked += records.add_file(&name, entry)?;
         }
-        if unpacked > UNPACKED_MAX {
+        if unpacked > ARCHIVE_MAX {
             return Err(FeedError::TooLarge);
         }
     }

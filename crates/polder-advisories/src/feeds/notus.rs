@@ -3,8 +3,8 @@
 use super::{FeedError, FlawFeed, RawAdvisory, RawRow, RawRule, day};
 use crate::index::Names;
 use crate::order::Order;
+use polder_model::printable_str;
 use serde::Deserialize;
-use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Product {
@@ -28,18 +28,19 @@ struct Fixed {
     specifier: String,
 }
 
-pub(super) fn read(value: Value) -> Result<FlawFeed, FeedError> {
-    let product: Product = serde_json::from_value(value).map_err(FeedError::damaged)?;
+pub(super) fn read(text: &str) -> Result<FlawFeed, FeedError> {
+    let product: Product = serde_json::from_str(text).map_err(FeedError::damaged)?;
     let order = match product.package_type.as_str() {
         "deb" => Order::Deb,
         "rpm" => Order::Rpm,
         other => {
-            let because = format!("notus of `{other}` packages");
+            let because = format!("notus of `{}` packages", printable_str(other));
             return Err(FeedError::Unknown { because });
         }
     };
     let mut feed = FlawFeed {
         covers: product.product_name,
+        maker: "notus",
         order,
         names: Names::Binary,
         advisories: Vec::new(),
@@ -89,9 +90,9 @@ struct Listed {
 }
 
 /// What the same feed says of its advisories elsewhere.
-pub(super) fn catalogue(items: Vec<Value>) -> Result<Vec<(String, RawAdvisory)>, FeedError> {
-    let entry = |item: Value| {
-        let it: Listed = serde_json::from_value(item).map_err(FeedError::damaged)?;
+pub(super) fn catalogue(text: &str) -> Result<Vec<(String, RawAdvisory)>, FeedError> {
+    let items: Vec<Listed> = serde_json::from_str(text).map_err(FeedError::damaged)?;
+    let entry = |it: Listed| {
         let advisory = RawAdvisory {
             id: it.advisory_id,
             cves: it.cves,
@@ -100,7 +101,7 @@ pub(super) fn catalogue(items: Vec<Value>) -> Result<Vec<(String, RawAdvisory)>,
             summary: it.source,
             informational: String::new(),
         };
-        Ok((it.oid, advisory))
+        (it.oid, advisory)
     };
-    items.into_iter().map(entry).collect()
+    Ok(items.into_iter().map(entry).collect())
 }

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::index::Names;
 use crate::order::Order;
+use crate::severity::severity;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::Read;
@@ -14,7 +15,11 @@ struct Record {
     id: String,
     #[serde(default)]
     aliases: Vec<String>,
+    /// The records it was made from: those of distributions name the CVE here.
+    #[serde(default)]
+    upstream: Vec<String>,
     published: Option<String>,
+    modified: Option<String>,
     withdrawn: Option<String>,
     #[serde(default)]
     summary: String,
@@ -81,12 +86,13 @@ impl Records {
         let read = file.take(RECORD_MAX).read_to_string(&mut text);
         let read = read.map_err(|error| FeedError::damaged(format!("{name}: {error}")))?;
         let added = match is_json {
-            true => serde_json::from_str(&text)
-                .map_err(FeedError::damaged)
-                .and_then(|value| self.add(value)),
+            true => self.add_json(&text),
             false => self.add_yaml(&text),
         };
-        added.map_err(|error| FeedError::damaged(format!("{name}: {error}")))?;
+        added.map_err(|error| match error {
+            FeedError::Damaged { because } => FeedError::damaged(format!("{name}: {because}")),
+            other => other,
+        })?;
         Ok(read as u64)
     }
 
@@ -96,9 +102,15 @@ impl Records {
         Ok(())
     }
 
-    pub(super) fn add(&mut self, value: Value) -> Result<(), FeedError> {
-        let record: Record = serde_json::from_value(value).map_err(FeedError::damaged)?;
+    pub(super) fn add_json(&mut self, text: &str) -> Result<(), FeedError> {
+        let record: Record = serde_json::from_str(text).map_err(FeedError::damaged)?;
         self.add_record(record);
+        Ok(())
+    }
+
+    pub(super) fn add_list(&mut self, text: &str) -> Result<(), FeedError> {
+        let records: Vec<Record> = serde_json::from_str(text).map_err(FeedError::damaged)?;
+        records.into_iter().for_each(|it| self.add_record(it));
         Ok(())
     }
 
@@ -110,10 +122,11 @@ impl Records {
         for affected in &record.affected {
             let Some(package) = &affected.package else { continue };
             let Some(order) = order(&package.ecosystem) else { continue };
-            // Releases stand behind a colon: `Debian:12`, `Alpine:v3.20`.
-            let covers = package.ecosystem.replace(':', " ");
+            // Releases stand behind a colon: `Debian:12`, `Ubuntu:22.04:LTS`, `Alpine:v3.20`.
+            let covers = package.ecosystem.trim_end_matches(":LTS").replace(':', " ");
             let feed = self.feeds.entry(covers.clone()).or_insert_with(|| FlawFeed {
                 covers,
+                maker: "osv",
                 order,
                 names: Names::Source,
                 advisories: Vec::new(),
@@ -177,21 +190,24 @@ fn order(ecosystem: &str) -> Option<Order> {
 }
 
 fn advisory(record: &Record, affected: &Affected) -> RawAdvisory {
-    let names = record.aliases.iter().chain([&record.id]);
-    let mut cves: Vec<String> = names.filter(|it| it.starts_with("CVE-")).cloned().collect();
+    let names = record.aliases.iter().chain(&record.upstream).chain([&record.id]);
+    let cve = |it: &String| it.find("CVE-").and_then(|at| it.get(at..)).map(str::to_string);
+    let mut cves: Vec<String> = names.filter_map(cve).collect();
+    cves.sort();
     cves.dedup();
     let informational = affected
         .database_specific
         .as_ref()
         .and_then(|it| it.get("informational")?.as_str())
         .unwrap_or_default();
-    let score = record.severity.iter().chain(&affected.severity).next_back();
+    let mut scores = record.severity.iter().chain(&affected.severity);
+    let score = scores.rfind(|it| severity(&it.score).is_some());
     let first_line = record.details.lines().find(|it| !it.trim().is_empty()).unwrap_or_default();
     let summary = if record.summary.is_empty() { first_line } else { &record.summary };
     RawAdvisory {
         id: record.id.clone(),
         cves,
-        published: record.published.as_deref().and_then(day),
+        published: record.published.as_deref().or(record.modified.as_deref()).and_then(day),
         vector: score.map(|it| it.score.clone()).unwrap_or_default(),
         summary: summary.chars().take(120).collect(),
         informational: informational.to_string(),

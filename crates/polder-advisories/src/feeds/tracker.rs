@@ -3,8 +3,8 @@
 use super::{Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule};
 use crate::index::Names;
 use crate::order::Order;
+use polder_model::printable_str;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// Code names of releases with their numbers.
@@ -34,18 +34,16 @@ struct State {
     nodsa_reason: Option<String>,
 }
 
-/// Whether JSON has the shape of the tracker's.
-pub(super) fn is_tracker(packages: &Map<String, Value>) -> bool {
-    let first = packages.values().find_map(|it| it.as_object()?.values().next());
-    first.is_some_and(|it| it.get("releases").is_some())
-}
+/// Packages with their flaws.
+type Tracker = BTreeMap<String, BTreeMap<String, Flaw>>;
 
-pub(super) fn read(packages: Map<String, Value>) -> Result<Vec<Content>, FeedError> {
+pub(super) fn read(text: &str) -> Result<Vec<Content>, FeedError> {
+    let packages: Tracker = serde_json::from_str(text).map_err(|error| FeedError::Unknown {
+        because: printable_str(&format!("JSON of another kind ({error})")),
+    })?;
     let mut feeds = Feeds::new();
     let mut places: HashMap<(String, String), u32> = HashMap::new();
     for (package, flaws) in packages {
-        let flaws: BTreeMap<String, Flaw> =
-            serde_json::from_value(flaws).map_err(FeedError::damaged)?;
         for (id, flaw) in flaws {
             for (release, state) in &flaw.releases {
                 let known = RELEASES.iter().find(|(name, _)| name == release);
@@ -53,6 +51,7 @@ pub(super) fn read(packages: Map<String, Value>) -> Result<Vec<Content>, FeedErr
                 let covers = format!("Debian {number}");
                 let feed = feeds.entry(covers.clone()).or_insert_with(|| FlawFeed {
                     covers: covers.clone(),
+                    maker: "tracker",
                     order: Order::Deb,
                     names: Names::Source,
                     advisories: Vec::new(),
@@ -73,6 +72,10 @@ pub(super) fn read(packages: Map<String, Value>) -> Result<Vec<Content>, FeedErr
             }
         }
     }
+    if feeds.is_empty() {
+        let because = "a tracker of releases that Polder does not know".into();
+        return Err(FeedError::Unknown { because });
+    }
     Ok(feeds.into_values().map(Content::Flaws).collect())
 }
 
@@ -82,7 +85,7 @@ fn rule(state: &State) -> RawRule {
         // The tracker's way to say that no version of this release ever had it.
         ("resolved", Some("0")) => RawRule::NotAffected,
         ("resolved", Some(fixed)) => RawRule::Before(fixed.to_string()),
-        ("undetermined", _) => RawRule::NoFix("undetermined".into()),
+        ("undetermined", _) => RawRule::Undetermined,
         _ if state.urgency == "unimportant" => RawRule::NoFix("unimportant".into()),
         _ if state.urgency == "end-of-life" => RawRule::NoFix("end of life".into()),
         _ => {

@@ -45,6 +45,7 @@ struct Index {
 struct Offer<'a> {
     version: String,
     source_package: String,
+    source_version: String,
     bytes: u64,
     indices: Vec<&'a Index>,
 }
@@ -243,10 +244,16 @@ fn offers<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> {
                 offer.indices.push(index);
                 continue;
             }
-            let (source_package, _) = source_of(field("Source"), name, version);
+            let (source_package, source_version) = source_of(field("Source"), name, version);
             let bytes = field("Size").parse().unwrap_or(0);
             let version = version.to_string();
-            all.push(Offer { version, source_package, bytes, indices: vec![index] });
+            all.push(Offer {
+                version,
+                source_package,
+                source_version,
+                bytes,
+                indices: vec![index],
+            });
         }
     }
     for all in offers.values_mut() {
@@ -337,6 +344,7 @@ fn candidate(host: &dyn Host, package: &Package, offer: &Offer<'_>) -> Candidate
         source: offer.source_package.clone(),
         installed: package.version.clone(),
         candidate: printable_str(&offer.version),
+        candidate_source_version: printable_str(&offer.source_version),
         offered_by,
         security: offer.indices.iter().any(|index| index.row.security),
         held: package.held,

@@ -96,6 +96,9 @@ pub struct Candidate {
     pub installed: String,
     /// Version the package manager would install.
     pub candidate: String,
+    /// Version of the source package it is built from.
+    #[serde(default)]
+    pub candidate_source_version: String,
     /// `Origin/Suite` of each index that offers it.
     pub offered_by: Vec<String>,
     /// Whether the vendor's security archive offers it.

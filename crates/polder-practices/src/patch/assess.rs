@@ -288,23 +288,28 @@ fn open_flaw(
             format!("a known flaw in `{source}` lets a local user become root"),
             Estimate::judgement(0.002, 0.02, 0.15, "a fixed flaw in a program that crosses to root; whether it can be used here is not known without the advisory"),
         );
-        let root = NodeId("root".into());
-        let local_users: Vec<NodeId> =
-            model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
-        for user in local_users {
-            let how = format!("known flaw in {source}");
-            let label = format!("uses a known flaw in `{source}`, which has a fix");
-            edges.push(model.graph.edge(
-                &user,
-                &root,
-                &how,
-                label,
-                vec![variable.clone()],
-                evidence.clone(),
-            ));
-        }
+        let how = format!("known flaw in {source}");
+        let label = format!("uses a known flaw in `{source}`, which has a fix");
+        edges.extend(to_root(model, &variable, &how, &label, &evidence));
     }
     edges
+}
+
+/// Steps by which every local user becomes root through a flaw.
+pub(super) fn to_root(
+    model: &mut Model,
+    variable: &VariableId,
+    how: &str,
+    label: &str,
+    evidence: &Evidence,
+) -> Vec<EdgeId> {
+    let root = NodeId("root".into());
+    let users: Vec<NodeId> = model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
+    let mut step = |user: &NodeId| {
+        let needs = vec![variable.clone()];
+        model.graph.edge(user, &root, how, label, needs, evidence.clone())
+    };
+    users.iter().map(&mut step).collect()
 }
 
 /// Processes that run changed code, gathered by unit or program.

@@ -1,6 +1,6 @@
 //! Known flaws by name: which are exploited, which have no fix, how likely each is to be used here.
 
-use super::assess::{reaches_root, users_of};
+use super::assess::{reaches_root, to_root, users_of};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_advisories::{RuleBook, deadline};
@@ -115,20 +115,23 @@ pub(super) fn listed(names: &[String], most: usize) -> String {
 fn exploited(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Model) {
     let flaws: Vec<&Flaw> =
         flaws.iter().copied().filter(|it| it.exploited_since.is_some() && is_there(it)).collect();
-    let Some(since) = flaws.iter().filter_map(|it| it.exploited_since).min() else { return };
     let packages = packages(&flaws);
-    let users = users_of(scene, &packages);
-    let exposed = users.iter().any(|it| it.is_exposed());
-    let rules = RuleBook {
-        exploited: true,
-        exposed,
-        automatable: flaws.iter().any(|it| it.automatable),
-        total: flaws.iter().any(|it| it.total),
+    let is_exposed = users_of(scene, &packages).iter().any(|it| it.is_exposed());
+    // Each flaw has a day of its own; the first of them counts.
+    let due = |flaw: &&Flaw| {
+        let since = flaw.exploited_since?;
+        let by = deadline(RuleBook {
+            exploited: true,
+            exposed: is_exposed,
+            automatable: flaw.automatable,
+            total: flaw.total,
+        });
+        Some((since.plus_days(i64::from(by.days().unwrap_or(0))), since, by))
     };
-    let by = deadline(rules);
+    let Some((day, since, by)) = flaws.iter().filter_map(due).min_by_key(|it| it.0) else { return };
     let days = since.days_until(scene.facts.taken).max(0);
-    let late = match by.days() {
-        Some(most) if days > i64::from(most) => format!(", {} days ago", days - i64::from(most)),
+    let late = match day.days_until(scene.facts.taken) {
+        over if over > 0 => format!(", {over} days ago"),
         _ => String::new(),
     };
     let fix = match flaws.iter().any(|it| matches!(it.verdict, Verdict::FixableNow { .. })) {
@@ -149,7 +152,7 @@ fn exploited(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Model
 /// The steps that known flaws of a source package open.
 fn opened(model: &Model, source: &str) -> Vec<EdgeId> {
     let of = |kind: &str| VariableId(format!("{kind}:{source}"));
-    let ids = [of("flaw"), of("flaw-local"), of("flaw-unfixed")];
+    let ids = ["flaw", "flaw-local", "flaw-unfixed", "flaw-unfixed-local"].map(of);
     let uses = |edge: &&Edge| edge.needs.iter().any(|it| ids.contains(it));
     model.graph.edges().filter(uses).map(|it| it.id.clone()).collect()
 }
@@ -158,7 +161,7 @@ fn opened(model: &Model, source: &str) -> Vec<EdgeId> {
 fn is_there(flaw: &Flaw) -> bool {
     match &flaw.verdict {
         Verdict::FixableNow { .. } | Verdict::FixableElsewhere { .. } => true,
-        Verdict::NoFix { state } => state != "unimportant" && state != "undetermined",
+        Verdict::NoFix { state } => state != "unimportant",
         Verdict::Unknown { .. } => false,
     }
 }
@@ -187,12 +190,27 @@ fn without_fix(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Mod
         "`{source}` has {what} without a fix here ({}); {reach}; {reason}",
         listed(&names(&flaws), 3)
     );
-    let opens = open(source, &flaws, &users, scene.facts.taken, model);
+    let mut opens = open(source, &flaws, &users, scene.facts.taken, model);
+    if is_local {
+        opens.extend(open_local(source, first, model));
+    }
     let mut finding = Finding::new("patch/no-fix", source, says).opening(opens);
     for flaw in flaws.iter().take(6) {
         finding = finding.because(evidence(flaw));
     }
     model.findings.push(finding);
+}
+
+/// Local users become root through a flaw that nobody fixed.
+fn open_local(source: &str, flaw: &Flaw, model: &mut Model) -> Vec<EdgeId> {
+    let variable = model.graph.variable(
+        format!("flaw-unfixed-local:{source}"),
+        format!("a known flaw in `{source}` without a fix lets a local user become root"),
+        Estimate::judgement(0.001, 0.01, 0.1, "a flaw in a program that crosses to root, which its vendor has not fixed; most of those are minor"),
+    );
+    let how = format!("known flaw in {source} without a fix");
+    let label = format!("uses a known flaw in `{source}`, which has no fix here");
+    to_root(model, &variable, &how, &label, &evidence(flaw))
 }
 
 fn open(
@@ -202,7 +220,8 @@ fn open(
     taken: Timestamp,
     model: &mut Model,
 ) -> Vec<EdgeId> {
-    let Some(estimate) = estimate(flaws, taken) else { return Vec::new() };
+    let found = estimate(flaws, taken).filter(|_| !users.is_empty());
+    let Some(estimate) = found else { return Vec::new() };
     let Some(first) = flaws.first() else { return Vec::new() };
     let variable = model.graph.variable(
         format!("flaw-unfixed:{source}"),

@@ -81,8 +81,9 @@ fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
 
 /// An exploited flaw is closed by the update where there is one, else like one without a fix.
 fn exploited(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
-    let mut candidates = scene.facts.candidates.rows.iter();
-    match candidates.any(|it| it.source == finding.subject) {
+    let flaws = scene.facts.flaws.rows.iter();
+    let mut used = flaws.filter(|it| it.source == finding.subject && it.exploited_since.is_some());
+    match used.all(|it| matches!(it.verdict, Verdict::FixableNow { .. })) {
         true => vec![one(finding, scene, model), all(scene, model)],
         false => vec![wrap(finding, scene, model)],
     }
@@ -91,7 +92,8 @@ fn exploited(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatme
 /// Keeps strangers away from code with a flaw that nobody fixes, until somebody does.
 fn wrap(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
     let source = &finding.subject;
-    let variable = VariableId(format!("flaw-unfixed:{source}"));
+    let variables =
+        ["flaw-unfixed", "flaw-unfixed-local"].map(|it| VariableId(format!("{it}:{source}")));
     let flaws = scene.facts.flaws.rows.iter().filter(|it| it.source == *source);
     let elsewhere = flaws.clone().find_map(|it| match &it.verdict {
         Verdict::FixableElsewhere { fixed, from } => {
@@ -116,7 +118,7 @@ fn wrap(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
         .undo_by("open what was closed")
         .verify(format!("`polder assess --all` no longer lists patch/no-fix:{source}"))
         .may_break("some", "what is kept away can no longer be reached");
-    if model.graph.find_variable(&variable).is_some() {
+    for variable in variables.into_iter().filter(|it| model.graph.find_variable(it).is_some()) {
         treatment = treatment.effect(Op::Thin { variable, factor: Range::new(0.05, 0.2, 0.6) });
     }
     treatment

@@ -122,7 +122,7 @@ fn undo() -> Check {
     check(
         "undo",
         "ok",
-        "this version changes nothing on a host; treatments print what to run and how to undo it",
+        "`polder apply` keeps what it changes in a journal; `polder undo` takes it back",
         "",
     )
 }

@@ -69,7 +69,8 @@ fn advisory(id: &str) -> Option<String> {
     const LISTS: [&str; 8] =
         ["CVE-", "DSA-", "DLA-", "USN-", "RHSA-", "RUSTSEC-", "PYSEC-", "FEDORA-"];
     let upper = id.to_ascii_uppercase();
-    LISTS.iter().any(|it| upper.starts_with(it)).then_some(upper)
+    let is_named = upper.contains("CVE-") || LISTS.iter().any(|it| upper.starts_with(it));
+    is_named.then_some(upper)
 }
 
 /// Replays every comparison of one flaw with what is installed.
@@ -77,8 +78,14 @@ fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Fail
     let host = session::open(&flags.target)?;
     let facts = session::look(host.as_ref(), globals.quiet);
     let none = || {
-        Failure::usage(format!("no feed of known flaws is imported, so nothing is known of {id}"))
-            .hint("`polder feed import FILE` adds one")
+        let hint = match flags.target.from.is_some() || flags.target.root.is_some() {
+            true => "A recording or folder is matched with the feeds of `--state FOLDER` only",
+            false => "`polder feed import FILE` adds one; `polder feed status` shows what is there",
+        };
+        Failure::usage(format!(
+            "no feed of known flaws covers this host, so nothing is known of {id}"
+        ))
+        .hint(hint)
     };
     let folder = session::state_folder(globals.state.as_deref(), &flags.target).ok_or_else(none)?;
     let release = polder_advisories::release_of(&facts);
@@ -91,7 +98,9 @@ fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Fail
     }
     let replay = feeds.replay(&facts, id);
     match flags.json {
-        true => output::print_json(&replay)?,
+        true => {
+            output::print_json(&serde_json::json!({ "schema": "polder-flaw/1", "flaw": replay }))?
+        }
         false => output::print(&polder_report::explain_flaw(&replay))?,
     }
     Ok(0)

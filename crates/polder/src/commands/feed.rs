@@ -10,7 +10,8 @@ use polder_store::{Feeds, FeedsError, Imported, Verified};
 use serde_json::json;
 use std::fmt::Write as _;
 
-const DAMAGED: &str = "Remove that file and import the feeds again: nothing else is lost with it";
+const DAMAGED: &str =
+    "Import the feeds again into a new file once this one is moved away: nothing else is in it";
 
 pub(super) fn run(flags: &FeedFlags, globals: &Globals) -> Result<u8, Failure> {
     let folder =
@@ -52,7 +53,8 @@ fn said(imported: &[Imported]) -> String {
             Some(before) => format!(", {before} before"),
             None => String::new(),
         };
-        let _ = writeln!(out, "{}: {rows} rows{before}", it.section.kind.title());
+        let noun = if rows == 1 { "row" } else { "rows" };
+        let _ = writeln!(out, "{}: {rows} {noun}{before}", it.section.kind.title());
     }
     out
 }
@@ -80,15 +82,15 @@ fn status(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
     if index.sections.is_empty() {
         let _ = writeln!(out, "No feed is imported. `polder feed import --help` says what can be.");
     } else {
-        let _ = writeln!(out, "{:<46} {:>8}  {:<12} imported", "what", "rows", "newest");
+        let _ = writeln!(out, "{:<52} {:>8}  newest", "what", "rows");
     }
     let now = Timestamp(jiff::Timestamp::now().as_second());
     for it in &index.sections {
         let newest = it.newest.map_or_else(|| "-".into(), |it| day(Timestamp(it)));
         let imported = age(Timestamp(it.imported), now);
         let title = it.kind.title();
-        let _ = writeln!(out, "{title:<46} {:>8}  {newest:<12} {imported}", it.rows);
-        let _ = writeln!(out, "  from {}", printable_str(&it.file));
+        let _ = writeln!(out, "{title:<52} {:>8}  {newest}", it.rows);
+        let _ = writeln!(out, "  imported {imported} from {}", printable_str(&it.file));
     }
     output::print(&out)?;
     Ok(0)
@@ -116,6 +118,7 @@ fn verify(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
         for it in &all {
             let says = match &it.canaries {
                 Ok(0) => "whole".to_string(),
+                Ok(1) => "whole, its canary comes out right".to_string(),
                 Ok(count) => format!("whole, {count} canaries come out right"),
                 Err(because) => format!("wrong: {because}"),
             };

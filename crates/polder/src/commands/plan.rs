@@ -33,8 +33,13 @@ pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
         true => None,
         false => Some(named(&flags.what_if, &treatments)?),
     };
-    let request =
-        Request { hours_max, candidates_max: 64, skip, exactly, ..Request::first(flags.most) };
+    let request = Request {
+        hours_max,
+        candidates_max: 64,
+        skip,
+        exactly,
+        ..Request::first(flags.most as usize)
+    };
     let options = Options {
         care: CARE,
         worlds_per_block: 512,
