@@ -73,6 +73,9 @@ _polder() {
             polder,reject)
                 cmd="polder__subcmd__reject"
                 ;;
+            polder,sbom)
+                cmd="polder__subcmd__sbom"
+                ;;
             polder,undo)
                 cmd="polder__subcmd__undo"
                 ;;
@@ -187,6 +190,9 @@ _polder() {
             polder__subcmd__help,reject)
                 cmd="polder__subcmd__help__subcmd__reject"
                 ;;
+            polder__subcmd__help,sbom)
+                cmd="polder__subcmd__help__subcmd__sbom"
+                ;;
             polder__subcmd__help,undo)
                 cmd="polder__subcmd__help__subcmd__undo"
                 ;;
@@ -215,7 +221,7 @@ _polder() {
 
     case "${cmd}" in
         polder)
-            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed accept reject reconsider history look record doctor config generate guard help"
+            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed sbom accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -935,7 +941,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help)
-            opts="assess explain plan apply undo confirm journal graph feed accept reject reconsider history look record doctor config generate guard help"
+            opts="assess explain plan apply undo confirm journal graph feed sbom accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1298,6 +1304,20 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__help__subcmd__sbom)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__help__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1553,6 +1573,44 @@ _polder() {
                     ;;
                 --until)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__sbom)
+            opts="-q -h --format --from --root --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "cyclonedx spdx openvex" -- "${cur}"))
                     return 0
                     ;;
                 --from)

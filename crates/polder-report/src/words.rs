@@ -74,6 +74,11 @@ pub(crate) fn bought(after: &str) -> String {
     }
 }
 
+/// A moment for other programs (RFC 3339).
+pub(crate) fn moment_rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).unwrap_or_default().to_string()
+}
+
 /// A moment in UTC: "2026-11-22 19:55 UTC".
 pub fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0).map_or_else(

@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Import feeds of known flaws, and show what they cover
     Feed(FeedFlags),
+    /// Write what is installed, or what is known of its flaws, for other programs
+    Sbom(Sbom),
     /// Live with a finding on purpose, until a date
     Accept(Decide),
     /// Turn a finding down: it does not hold here, or its treatment is not wanted
@@ -211,6 +213,31 @@ pub(crate) enum Breakage {
     Some,
     /// Whoever is careless locks the door from outside.
     High,
+}
+
+/// Flags of `sbom`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Packages of dpkg and apk. A list that could not be read whole is said to be so, and ends with 3."
+)]
+pub(crate) struct Sbom {
+    /// The form to write
+    #[arg(long, value_name = "FORMAT", default_value = "cyclonedx")]
+    pub(crate) format: SbomFormat,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Forms of `sbom`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomFormat {
+    /// CycloneDX 1.6.
+    Cyclonedx,
+    /// SPDX 2.3.
+    Spdx,
+    /// OpenVEX 0.2.0: known flaws of what is installed, as imported feeds tell them.
+    Openvex,
 }
 
 /// Flags of `feed`.

@@ -208,3 +208,45 @@ fn an_old_feed_says_so() {
     let unknowns = assess(&state)["unknowns"].to_string();
     assert!(unknowns.contains("days old"), "{unknowns}");
 }
+
+#[test]
+fn what_is_installed_is_written_for_other_programs() {
+    let (state, host) = (State::full(), recorded("shop-kept"));
+    let write = |format: &str| -> Value {
+        let output = run(&["sbom", "--format", format, "--quiet", "--from", &host, &state.flag()]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+    };
+    let look = run(&["look", "packages", "--json", "--quiet", "--from", &host]);
+    let look: Value = serde_json::from_slice(&look.stdout).unwrap();
+    let count = look["rows"].as_array().unwrap().len();
+    assert!(count > 50, "{count}");
+
+    let bill = write("cyclonedx");
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
+    let components = bill["components"].as_array().unwrap();
+    assert_eq!(components.len(), count);
+    let mut references: Vec<&str> =
+        components.iter().map(|it| it["bom-ref"].as_str().unwrap()).collect();
+    references.sort_unstable();
+    references.dedup();
+    assert_eq!(references.len(), count, "references must differ");
+
+    let bill = write("spdx");
+    assert_eq!(bill["spdxVersion"], "SPDX-2.3");
+    assert_eq!(bill["packages"].as_array().unwrap().len(), count);
+    assert_eq!(bill["relationships"].as_array().unwrap().len(), count);
+
+    let vex = write("openvex");
+    let statement = &vex["statements"][0];
+    assert_eq!(statement["vulnerability"]["name"], "CVE-2026-9001");
+    assert_eq!(statement["status"], "affected");
+    let product = statement["products"][0]["@id"].as_str().unwrap();
+    assert!(product.starts_with("pkg:deb/debian/openssh-server@1%3A9.2p1"), "{product}");
+    assert!(statement["action_statement"].as_str().unwrap().contains("1:99-1"));
+
+    // Without feeds a VEX document without statements would be read as "none".
+    let empty = State::new();
+    let output = run(&["sbom", "--format", "openvex", "--from", &host, &empty.flag()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("no feed of known flaws"), "{}", stderr(&output));
+}

@@ -1,6 +1,6 @@
 //! Which flaws are exploited (CISA KEV), and which probably will be (FIRST EPSS).
 
-use super::{Exploited, FeedError, Predicted, day};
+use super::content::{Exploited, FeedError, Predicted, day};
 use serde::Deserialize;
 
 /// One line in so many may be wrong.

@@ -1,6 +1,6 @@
 //! Greenbone's notus: fixed versions of binary packages, by product.
 
-use super::{FeedError, FlawFeed, RawAdvisory, RawRow, RawRule, day};
+use super::content::{FeedError, FlawFeed, RawAdvisory, RawRow, RawRule, day};
 use crate::index::Names;
 use crate::order::Order;
 use polder_model::printable_str;

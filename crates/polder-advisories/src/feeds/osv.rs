@@ -1,8 +1,9 @@
 //! Records of the OSV schema (1.7): one flaw each, as JSON or YAML.
 
-use super::{
-    Content, FeedError, Feeds, FlawFeed, RECORD_MAX, RawAdvisory, RawRow, RawRule, RawSpan, day,
+use super::content::{
+    Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, RawSpan, day,
 };
+use super::read::RECORD_MAX;
 use crate::index::Names;
 use crate::order::Order;
 use crate::severity::severity;

@@ -1,6 +1,6 @@
 //! Debian's security tracker as JSON: by source package, flaw and release, with all its states.
 
-use super::{Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule};
+use super::content::{Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule};
 use crate::index::Names;
 use crate::order::Order;
 use polder_model::printable_str;

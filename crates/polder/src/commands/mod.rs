@@ -14,6 +14,7 @@ mod journal;
 mod look;
 mod plan;
 mod record;
+mod sbom;
 mod undo;
 
 use crate::failure::Failure;
@@ -38,6 +39,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Journal(it) => journal::run(&it, &globals),
         Command::Graph(it) => graph::run(&it, &globals),
         Command::Feed(it) => feed::run(&it, &globals),
+        Command::Sbom(it) => sbom::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),
         Command::Reconsider(it) => decide::reconsider(&it, &globals),
