@@ -138,6 +138,22 @@ fn foreign(package: &Package, version: &str, system: Option<&System>) -> Option<
     is_foreign.then(|| format!("its version comes from {}", package.origins.join(", ")))
 }
 
+/// What is the same for all rules about a package.
+struct Place {
+    /// Why the feed of the release says nothing of its version.
+    foreign: Option<String>,
+    is_ubuntu: bool,
+}
+
+impl Place {
+    fn of(package: &Package, installed: &str, system: Option<&System>) -> Self {
+        Self {
+            foreign: foreign(package, installed, system),
+            is_ubuntu: system.is_some_and(|it| it.os_id == "ubuntu"),
+        }
+    }
+}
+
 /// Compares one installed package with one rule.
 pub fn judge_package(
     package: &Package,
@@ -160,7 +176,7 @@ pub fn judge_package(
     Judgement {
         installed: installed.to_string(),
         rule: words,
-        verdict: verdict(package, installed, candidate, order, rule, system),
+        verdict: verdict(installed, candidate, order, rule, &Place::of(package, installed, system)),
     }
 }
 
@@ -174,24 +190,26 @@ fn compared(package: &Package, names: Names) -> &str {
 
 /// What can be done about a flaw; none where the installed version is free of it.
 fn verdict(
-    package: &Package,
     installed: &str,
     candidate: Option<&str>,
     order: Order,
     rule: &Rule<'_>,
-    system: Option<&System>,
+    place: &Place,
 ) -> Option<Verdict> {
     if matches!(rule, Rule::NotAffected) {
         return None;
     }
     // Before any comparison: a backport is newer than the fix of the release, and may lack it.
-    if let Some(because) = foreign(package, installed, system) {
-        return Some(Verdict::Unknown { because });
+    if let Some(because) = &place.foreign {
+        return Some(Verdict::Unknown { because: because.clone() });
     }
     match rule.has_flaw(order, installed) {
         Some(false) => return None,
         None => {
-            let because = format!("`{installed}` cannot be compared with what the feed says");
+            let because = match rule {
+                Rule::Undetermined => "the vendor has not looked at it yet".into(),
+                _ => format!("`{installed}` cannot be compared with what the feed says"),
+            };
             return Some(Verdict::Unknown { because });
         }
         Some(true) => {}
@@ -205,7 +223,7 @@ fn verdict(
         }
     };
     let is_offered = candidate.is_some_and(|it| rule.has_flaw(order, it) == Some(false));
-    let is_paid = fixed.contains("esm") && system.is_some_and(|it| it.os_id == "ubuntu");
+    let is_paid = fixed.contains("esm") && place.is_ubuntu;
     let fixed = fixed.to_string();
     Some(match (is_offered, is_paid) {
         (true, _) => Verdict::FixableNow { fixed },
@@ -260,10 +278,10 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
         for package in facts.packages.rows.iter().filter(|it| manages(*order, it)) {
             let candidate = candidates.get(package.name.as_str()).copied();
             let installed = compared(package, *names);
-            let name = name_of(package, *names);
-            for row in rows_of.get(name).copied().unwrap_or_default() {
-                let system = facts.system_row();
-                let verdict = verdict(package, installed, candidate, *order, &row.rule, system);
+            let Some(rows_here) = rows_of.get(name_of(package, *names)) else { continue };
+            let place = Place::of(package, installed, facts.system_row());
+            for row in *rows_here {
+                let verdict = verdict(installed, candidate, *order, &row.rule, &place);
                 let slot = known.get_mut(row.advisory as usize);
                 let (Some(verdict), Some(slot), Some(advisory)) =
                     (verdict, slot, section.advisory(row))

@@ -66,6 +66,16 @@ fn shown<T: Serialize>(table: &Table<T>) -> Shown {
     }
 }
 
+/// The same rows, each with all of these fields: columns must not depend on what was found.
+fn with_fields(mut shown: Shown, fields: &[&str]) -> Shown {
+    for row in shown.rows.iter_mut().filter_map(Value::as_object_mut) {
+        for field in fields {
+            row.entry(*field).or_insert(Value::Null);
+        }
+    }
+    shown
+}
+
 /// A table that another entry fills along with its own.
 fn nothing(_: &dyn Host, _: &Facts, _: &Notes) -> Found {
     Box::new(|_, _| {})
@@ -306,7 +316,7 @@ pub static TABLES: &[TableEntry] = &[
         needs: &["system", "packages", "indices", "candidates"],
         // Feeds are Polder's own; whoever has them matches them with the tables above.
         look: nothing,
-        show: |facts| shown(&facts.flaws),
+        show: |facts| with_fields(shown(&facts.flaws), &["fixed", "from", "state", "because"]),
     },
     TableEntry {
         name: "backups",

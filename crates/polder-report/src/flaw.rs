@@ -2,7 +2,7 @@
 
 use crate::terminal::wrap;
 use crate::words::{day, percent};
-use polder_advisories::Replay;
+use polder_advisories::{Compared, Replay};
 use polder_model::facts::Verdict;
 use polder_model::{Timestamp, printable_str};
 use std::fmt::Write as _;
@@ -29,17 +29,14 @@ pub fn explain_flaw(replay: &Replay) -> String {
     if !facts.is_empty() {
         out.push('\n');
     }
-    for it in &replay.compared {
-        let verdict = match &it.judgement.verdict {
-            None => "not affected".into(),
-            Some(Verdict::FixableNow { fixed }) => {
-                format!("has it; an update on offer has the fix ({fixed} or newer)")
-            }
-            Some(Verdict::FixableElsewhere { fixed, from }) => format!("has it; {fixed}: {from}"),
-            Some(Verdict::NoFix { state }) => format!("has it; no fix: {state}"),
-            Some(Verdict::Unknown { because }) => format!("unknown: {because}"),
-        };
-        let line = format!("{} {}: {verdict}", it.package, it.judgement.installed);
+    let is_same = |a: &Compared, b: &Compared| {
+        (&a.advisory, &a.told_by, &a.judgement) == (&b.advisory, &b.told_by, &b.judgement)
+    };
+    for group in replay.compared.chunk_by(is_same) {
+        let Some(it) = group.first() else { continue };
+        let verdict = words(it.judgement.verdict.as_ref());
+        let names: Vec<&str> = group.iter().map(|it| it.package.as_str()).collect();
+        let line = format!("{} {}: {verdict}", names.join(", "), it.judgement.installed);
         wrap(&mut out, "", "  ", &printable_str(&line));
         let published = it.published.map(|it| format!(" ({})", day(Timestamp(it))));
         let source = format!(
@@ -77,4 +74,17 @@ pub fn explain_flaw(replay: &Replay) -> String {
     }
     let _ = write!(out, "\nAsked: {}\n", printable_str(&replay.asked.join("; ")));
     out
+}
+
+/// What can be done, in words; none is the good case.
+fn words(verdict: Option<&Verdict>) -> String {
+    match verdict {
+        None => "not affected".into(),
+        Some(Verdict::FixableNow { fixed }) => {
+            format!("has it; an update on offer has the fix ({fixed} or newer)")
+        }
+        Some(Verdict::FixableElsewhere { fixed, from }) => format!("has it; {fixed}: {from}"),
+        Some(Verdict::NoFix { state }) => format!("has it; no fix: {state}"),
+        Some(Verdict::Unknown { because }) => format!("unknown: {because}"),
+    }
 }

@@ -78,7 +78,13 @@ struct Probe {
 }
 
 fn read_object(text: &str) -> Result<Vec<Content>, FeedError> {
-    let probe: Probe = serde_json::from_str(text).map_err(FeedError::damaged)?;
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Probe>();
+    let first = values.next().ok_or_else(|| FeedError::damaged("it is empty"))?;
+    let probe = first.map_err(FeedError::damaged)?;
+    if let Some(Ok(_)) = values.next() {
+        let because = "several JSON documents in one file".into();
+        return Err(FeedError::Unknown { because });
+    }
     if probe.advisories.is_some() && probe.product_name.is_some() {
         return Ok(vec![Content::Flaws(notus::read(text)?)]);
     }

@@ -69,7 +69,10 @@ fn one(table: &TableEntry, facts: &Facts, flags: &Look, globals: &Globals) -> Re
     let cell = |row: &Value, name: &str| cell(row.get(name).unwrap_or(&Value::Null));
     if flags.csv {
         let mut out = names.iter().map(|it| quoted(it)).collect::<Vec<_>>().join(",");
-        out.push_str("\r\n");
+        // Without rows nobody knows the columns.
+        if !names.is_empty() {
+            out.push_str("\r\n");
+        }
         for row in &shown.rows {
             let cells: Vec<String> = names.iter().map(|name| quoted(&cell(row, name))).collect();
             out.push_str(&cells.join(","));
