@@ -143,13 +143,20 @@ struct Place {
     /// Why the feed of the release says nothing of its version.
     foreign: Option<String>,
     is_ubuntu: bool,
+    /// What is said of a fix that was not met among the versions on offer.
+    offered: &'static str,
 }
 
 impl Place {
-    fn of(package: &Package, installed: &str, system: Option<&System>) -> Self {
+    fn of(package: &Package, installed: &str, facts: &Facts) -> Self {
+        let system = facts.system_row();
         Self {
             foreign: foreign(package, installed, system),
             is_ubuntu: system.is_some_and(|it| it.os_id == "ubuntu"),
+            offered: match facts.candidates.coverage {
+                Coverage::Complete => "no configured source offers it",
+                _ => "whether a configured source offers it is not known",
+            },
         }
     }
 }
@@ -161,7 +168,7 @@ pub fn judge_package(
     names: Names,
     order: Order,
     rule: &Rule<'_>,
-    system: Option<&System>,
+    facts: &Facts,
 ) -> Judgement {
     let words = match rule {
         Rule::Before(fixed) => format!("fixed in {fixed}"),
@@ -176,7 +183,7 @@ pub fn judge_package(
     Judgement {
         installed: installed.to_string(),
         rule: words,
-        verdict: verdict(installed, candidate, order, rule, &Place::of(package, installed, system)),
+        verdict: verdict(installed, candidate, order, rule, &Place::of(package, installed, facts)),
     }
 }
 
@@ -228,11 +235,11 @@ fn verdict(
     Some(match (is_offered, is_paid) {
         (true, _) => Verdict::FixableNow { fixed },
         (false, true) => {
-            let from = "Ubuntu Pro (ESM); no configured source offers it".into();
+            let from = format!("Ubuntu Pro (ESM); {}", place.offered);
             Verdict::FixableElsewhere { fixed, from }
         }
         (false, false) => {
-            let from = "the vendor; no configured source offers it".into();
+            let from = format!("the vendor; {}", place.offered);
             Verdict::FixableElsewhere { fixed, from }
         }
     })
@@ -279,7 +286,7 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
             let candidate = candidates.get(package.name.as_str()).copied();
             let installed = compared(package, *names);
             let Some(rows_here) = rows_of.get(name_of(package, *names)) else { continue };
-            let place = Place::of(package, installed, facts.system_row());
+            let place = Place::of(package, installed, facts);
             for row in *rows_here {
                 let verdict = verdict(installed, candidate, *order, &row.rule, &place);
                 let slot = known.get_mut(row.advisory as usize);
@@ -522,12 +529,7 @@ impl Feeds<'_> {
                         vector: advisory.vector.to_string(),
                         told_by: told_by.clone(),
                         judgement: judge_package(
-                            package,
-                            candidate,
-                            *names,
-                            *order,
-                            &row.rule,
-                            facts.system_row(),
+                            package, candidate, *names, *order, &row.rule, facts,
                         ),
                     });
                 }
@@ -569,8 +571,8 @@ mod tests {
 
     fn judge(package: &Package, candidate: Option<&str>, names: Names) -> Option<Verdict> {
         let rule = Rule::Before("2.0-2");
-        let system = debian();
-        judge_package(package, candidate, names, Order::Deb, &rule, Some(&system)).verdict
+        let facts = Facts { system: Table::complete(vec![debian()]), ..Facts::default() };
+        judge_package(package, candidate, names, Order::Deb, &rule, &facts).verdict
     }
 
     #[test]
@@ -589,9 +591,11 @@ mod tests {
     fn versions_of_sources_are_compared_with_versions_of_sources() {
         // The binary package has an epoch that its source has not.
         let it = package("2:1.0-1", "2.0-1", &[]);
+        // The sources were not looked at: nobody may say that none of them offers it.
+        let elsewhere = judge(&it, Some("2.0-1"), Names::Source);
         assert!(matches!(
-            judge(&it, Some("2.0-1"), Names::Source),
-            Some(Verdict::FixableElsewhere { .. })
+            elsewhere,
+            Some(Verdict::FixableElsewhere { from, .. }) if from.contains("is not known")
         ));
         assert!(matches!(
             judge(&it, Some("2.0-2"), Names::Source),

@@ -131,15 +131,19 @@ fn exploited(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Model
     let Some((day, since, by)) = flaws.iter().filter_map(due).min_by_key(|it| it.0) else { return };
     let days = since.days_until(scene.facts.taken).max(0);
     let late = match day.days_until(scene.facts.taken) {
-        over if over > 0 => format!(", {over} days ago"),
+        over if over > 0 => format!(": that day was {over} days ago"),
         _ => String::new(),
     };
     let fix = match flaws.iter().any(|it| matches!(it.verdict, Verdict::FixableNow { .. })) {
         true => "an update is on offer",
-        false => "no configured source offers a fix",
+        false => "no update on offer has the fix",
+    };
+    let unrated = match flaws.iter().any(|it| it.score.is_none()) {
+        true => ", sooner if it can be automated or gives all: its severity is not known",
+        false => "",
     };
     let says = format!(
-        "`{source}` has {}, which attackers use (in CISA's catalogue for {days} days); {fix}. By the rule book (CISA BOD 26-04) it is to be closed {by}{late}",
+        "`{source}` has {}, which attackers use (in CISA's catalogue for {days} days); {fix}. By the rule book (CISA BOD 26-04) it is to be closed {by}{late}{unrated}",
         listed(&names(&flaws), 3)
     );
     let mut finding = Finding::new("patch/exploited", source, says).opening(opened(model, source));
