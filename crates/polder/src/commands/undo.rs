@@ -53,12 +53,12 @@ pub(super) fn take_back(
     anyway: bool,
 ) -> Result<(), Failure> {
     let id = known.stored.id;
-    // Whatever comes of it, a person is at it now.
+    let outcome = operations.execute(id, |executor| {
+        executor.take_back(&known.operation, &known.phase, because, anyway)
+    });
+    // Only now: killed on the way, it is to go on at the next boot.
     boot::disarm(id);
-    operations
-        .execute(id, |executor| {
-            executor.take_back(&known.operation, &known.phase, because, anyway)
-        })
+    outcome
         .map_err(|stuck| {
             Failure::new(
                 FailureKind::Stuck,
