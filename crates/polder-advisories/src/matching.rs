@@ -232,17 +232,11 @@ fn verdict(
     let is_offered = candidate.is_some_and(|it| rule.has_flaw(order, it) == Some(false));
     let is_paid = fixed.contains("esm") && place.is_ubuntu;
     let fixed = fixed.to_string();
-    Some(match (is_offered, is_paid) {
-        (true, _) => Verdict::FixableNow { fixed },
-        (false, true) => {
-            let from = format!("Ubuntu Pro (ESM); {}", place.offered);
-            Verdict::FixableElsewhere { fixed, from }
-        }
-        (false, false) => {
-            let from = format!("the vendor; {}", place.offered);
-            Verdict::FixableElsewhere { fixed, from }
-        }
-    })
+    if is_offered {
+        return Some(Verdict::FixableNow { fixed });
+    }
+    let who = if is_paid { "Ubuntu Pro (ESM)" } else { "the vendor" };
+    Some(Verdict::FixableElsewhere { fixed, from: format!("{who}; {}", place.offered) })
 }
 
 /// The name by which rows speak of a package.

@@ -256,6 +256,27 @@ impl Shape {
     }
 }
 
+#[cfg(test)]
+impl Shape {
+    /// The least set of nodes that holds the sources and every open step, found the slow way:
+    /// what every faster one is held against.
+    pub(crate) fn reached_by_definition(&self, is_open: &dyn Fn(u32) -> bool) -> Vec<bool> {
+        let mut reached = vec![false; self.node_count()];
+        self.sources.iter().for_each(|node| reached[*node as usize] = true);
+        for _ in 0..self.node_count() {
+            for node in 0..number(self.node_count()) {
+                let mut into = self.edges_into(node).iter();
+                let is_met = |it: &u32| is_open(*it) && reached[self.from[*it as usize] as usize];
+                reached[node as usize] |= match self.needs_all[node as usize] {
+                    0 => into.any(is_met),
+                    _ => !self.edges_into(node).is_empty() && into.all(is_met),
+                };
+            }
+        }
+        reached
+    }
+}
+
 impl Network {
     /// The same network where a variable is always true.
     pub(crate) fn with_certain(&self, variable: u32) -> Self {

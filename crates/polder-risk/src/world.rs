@@ -529,24 +529,6 @@ mod tests {
         builder.build()
     }
 
-    /// What is reached by the definition: the least set that holds the sources and every open step.
-    fn by_definition(network: &Network, is_open: &dyn Fn(u32) -> bool) -> Vec<bool> {
-        let mut reached = vec![false; NODES as usize];
-        reached[0] = true;
-        for _ in 0..NODES {
-            for node in 1..NODES {
-                let mut into = network.edges_into(node).iter();
-                let is_met =
-                    |it: &u32| is_open(*it) && reached[network.from[*it as usize] as usize];
-                reached[node as usize] |= match network.needs_all[node as usize] {
-                    0 => into.any(is_met),
-                    _ => !network.edges_into(node).is_empty() && into.all(is_met),
-                };
-            }
-        }
-        reached
-    }
-
     fn spec() -> impl Strategy<Value = Spec> {
         // Most steps are certain, so that most graphs have nodes that are only passed.
         let needs = prop_oneof![3 => Just(Vec::new()), 4 => prop::collection::vec(0_u32..6, 1..4)];
@@ -568,7 +550,7 @@ mod tests {
             for world in 0..if has_entries { 20 } else { 1 } {
                 reach.run(world, &block);
                 let is_open = |edge: u32| reach.is_open(edge, world, &block);
-                let wanted = by_definition(&network, &is_open);
+                let wanted = network.reached_by_definition(&is_open);
                 for node in 0..NODES {
                     prop_assert_eq!(reach.is_reached(node), wanted[node as usize], "node {}", node);
                 }

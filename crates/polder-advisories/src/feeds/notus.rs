@@ -51,7 +51,7 @@ pub(super) fn read(text: &str) -> Result<FlawFeed, FeedError> {
         for fixed in fixes.fixed_packages {
             if fixed.specifier != ">=" {
                 let because = format!("`{}` of {} is no specifier", fixed.specifier, fixes.oid);
-                return Err(FeedError::Damaged { because });
+                return Err(FeedError::damaged(because));
             }
             let parts = match (fixed.name, fixed.full_version, &fixed.full_name) {
                 (Some(name), Some(version), _) => Some((name, version)),

@@ -1,5 +1,6 @@
 //! The order of RPM versions (rpm-version(7)).
 
+use super::by_value;
 use std::cmp::Ordering;
 
 /// Compares `epoch:version-release` as rpm does; a missing epoch is zero.
@@ -71,10 +72,7 @@ pub fn compare_part(left: &str, right: &str) -> Ordering {
             return if is_number { Ordering::Greater } else { Ordering::Less };
         }
         let order = match is_number {
-            true => {
-                let (left, right) = (without_zeros(left_run), without_zeros(right_run));
-                left.len().cmp(&right.len()).then_with(|| left.cmp(right))
-            }
+            true => by_value(left_run, right_run),
             false => left_run.cmp(right_run),
         };
         if order.is_ne() {
@@ -93,10 +91,6 @@ fn take(text: &[u8], is_kind: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     text.split_at(text.iter().position(|it| !is_kind(it)).unwrap_or(text.len()))
 }
 
-fn without_zeros(digits: &[u8]) -> &[u8] {
-    rest(digits, digits.iter().take_while(|it| **it == b'0').count())
-}
-
 fn rest(text: &[u8], from: usize) -> &[u8] {
     text.get(from..).unwrap_or_default()
 }
@@ -108,8 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(left: &str, expected: Ordering, right: &str) {
-        assert_eq!(compare(left, right), expected, "{left} {right}");
-        assert_eq!(compare(right, left), expected.reverse(), "{right} {left}");
+        crate::version::check(compare, left, expected, right);
     }
 
     #[test]

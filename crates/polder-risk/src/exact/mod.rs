@@ -123,19 +123,7 @@ mod tests {
                 })
                 .product();
             let open = |edge: u32| network.needs(edge).iter().all(|it| assignment >> it & 1 == 1);
-            let mut reached = [false; 7];
-            reached[0] = true;
-            for _ in 0..7 {
-                for node in 1..7_u32 {
-                    let mut into = network.edges_into(node).iter();
-                    let is_met =
-                        |edge: &u32| open(*edge) && reached[network.from[*edge as usize] as usize];
-                    reached[node as usize] |= match network.needs_all[node as usize] {
-                        0 => into.any(is_met),
-                        _ => !network.edges_into(node).is_empty() && into.all(is_met),
-                    };
-                }
-            }
+            let reached = network.reached_by_definition(&open);
             if reached[target as usize] {
                 sum += weight;
             }
