@@ -70,6 +70,12 @@ impl Range {
         Some(Self::new((mean - spread).exp(), mean.exp(), (mean + spread).exp()))
     }
 
+    /// The same range, with no value below that of another.
+    pub fn at_least(self, other: Self) -> Self {
+        let Self { low, likely, high } = other;
+        Self::new(self.low.max(low), self.likely.max(likely), self.high.max(high))
+    }
+
     /// The mean of the PERT distribution over this range (Malcolm et al. 1959, gamma 4).
     pub fn mean(self) -> f64 {
         (self.low + 4.0 * self.likely + self.high) / 6.0

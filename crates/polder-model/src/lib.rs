@@ -11,6 +11,7 @@ pub mod facts;
 mod finding;
 mod graph;
 mod model;
+mod restore;
 mod settings;
 mod text;
 mod time;
@@ -28,6 +29,7 @@ pub use graph::{
     Variable, VariableId,
 };
 pub use model::{Model, Unknown};
+pub use restore::{REBUILD_HOURS, Restore, UNPRACTISED_HOURS};
 pub use settings::{InternetFacing, Settings};
 pub use text::{printable, printable_str};
 pub use time::Timestamp;

@@ -1,6 +1,6 @@
 //! What the rooms fill: the graph, the findings, and what could not be judged.
 
-use crate::{Finding, Graph, Range};
+use crate::{Finding, Graph, Restore};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,19 +30,19 @@ pub struct Model {
     pub findings: Vec<Finding>,
     /// What could not be judged.
     pub unknowns: Vec<Unknown>,
-    /// Hours from the decision to restore until service is back, as things stand.
-    pub restore_hours: Range,
+    /// How long the host would stay down, as things stand.
+    pub restore: Restore,
 }
 
 impl Model {
-    /// An empty model of `host`. Without any drill a restore takes four hours to fourteen days.
+    /// An empty model of `host`, whose restore nobody ever practised.
     pub fn new(host: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             graph: Graph::default(),
             findings: Vec::new(),
             unknowns: Vec::new(),
-            restore_hours: Range::new(4.0, 48.0, 336.0),
+            restore: Restore::default(),
         }
     }
 

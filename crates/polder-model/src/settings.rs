@@ -26,6 +26,8 @@ pub struct Settings {
     pub public_ports: Vec<String>,
     /// Hours the last practised restore took.
     pub restore_hours: Option<Range>,
+    /// Restores that were practised and worked.
+    pub restore_drills: u32,
     /// When a restore was last practised.
     pub last_restore: Option<Timestamp>,
     /// A backup exists that this host cannot destroy: one that another machine pulls, say.

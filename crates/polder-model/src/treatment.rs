@@ -121,6 +121,9 @@ pub enum Op {
     Restore {
         /// Hours from the decision to restore until service is back.
         hours: Range,
+        /// Restores that will then have been practised and worked; none where one cannot fail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drills: Option<u32>,
     },
 }
 

@@ -103,7 +103,7 @@ fn main() {
         let start = Instant::now();
         let (network, edits) = star(hosts);
         let built = start.elapsed();
-        let restore = Range::new(4.0, 48.0, 336.0);
+        let restore = Range::new(4.0, 48.0, 336.0).into();
         let price = |edits: &[Edit]| {
             let (start, busy) = (Instant::now(), cpu_seconds());
             let price = price_network(&network, edits, restore, options);

@@ -4,7 +4,7 @@ use crate::compile::Compiled;
 use crate::draw::{self, Quantiles};
 use crate::network::{Network, NetworkBuilder, number};
 use crate::world::{Draws, Local};
-use polder_model::{Basis, Op, Range, Treatment};
+use polder_model::{Basis, Op, Range, Restore, Treatment};
 use std::collections::{HashMap, HashSet};
 
 /// What one treatment does, in numbers.
@@ -24,8 +24,8 @@ pub struct Edit {
     pub notices: Vec<(u32, Range, Range)>,
     /// Goals of which only a share remains.
     pub scaled: Vec<(u32, Range)>,
-    /// Hours of a restore.
-    pub restore: Option<Range>,
+    /// How a host is brought back from then on.
+    pub restore: Option<Restore>,
 }
 
 impl Edit {
@@ -54,7 +54,9 @@ impl Edit {
                 Op::Scale { node, factor } => {
                     edit.scaled.extend(compiled.goal(node).map(|it| (it, *factor)));
                 }
-                Op::Restore { hours } => edit.restore = Some(*hours),
+                Op::Restore { hours, drills } => {
+                    edit.restore = Some(Restore { hours: *hours, drills: *drills });
+                }
             }
         }
         edit

@@ -4,7 +4,7 @@ use crate::effect::Edit;
 use crate::figures::{Band, Worth, worth};
 use crate::network::{Network, number};
 use crate::sample::{BlockSums, Options, Sample};
-use polder_model::Range;
+use polder_model::{Range, Restore};
 
 /// What a fleet loses in a year, and what each treatment avoids.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct FleetPrice {
 pub fn price_network(
     network: &Network,
     edits: &[Edit],
-    restore: Range,
+    restore: Restore,
     options: Options,
 ) -> FleetPrice {
     let sets: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
@@ -57,7 +57,7 @@ pub fn price_network(
 /// The expected harm is linear in the probability of each variable, so a changed fact about one of
 /// them changes it by the change of its probability times this; nothing else need be drawn again.
 /// Both kinds of year are the same otherwise, pair by pair.
-pub fn sensitivity(network: &Network, variable: u32, restore: Range, options: Options) -> Worth {
+pub fn sensitivity(network: &Network, variable: u32, restore: Restore, options: Options) -> Worth {
     let certain = network.with_certain(variable);
     let closes = Edit { thinned: vec![(variable, Range::exactly(0.0))], ..Edit::default() };
     let price = price_network(&certain, &[closes], restore, options);

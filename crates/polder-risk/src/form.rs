@@ -5,7 +5,8 @@
 
 use polder_model::{
     Basis, Delay, Effort, Estimate, Evidence, Graph, Join, Loss, Model, NodeId, NodeKind, Op,
-    Range, Records, Sensor, SensorId, Treatment, TreatmentId, VariableId,
+    Range, Records, Restore, Sensor, SensorId, Treatment, TreatmentId, UNPRACTISED_HOURS,
+    VariableId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,9 @@ pub struct GraphForm {
     /// Hours of a restore: four hours to two weeks where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_hours: Option<Number>,
+    /// Restores that were practised and worked; where it is said, a restore may fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_drills: Option<u32>,
 }
 
 /// One capability.
@@ -267,8 +271,8 @@ pub struct Solvable {
     pub graph: Graph,
     /// What could be done.
     pub treatments: Vec<Treatment>,
-    /// Hours of a restore.
-    pub restore_hours: Range,
+    /// How long the host would stay down.
+    pub restore: Restore,
 }
 
 impl GraphForm {
@@ -324,7 +328,8 @@ impl GraphForm {
                 .filter(|it| seen.insert(&it.id))
                 .map(|it| TreatmentForm::of(it, graph))
                 .collect(),
-            restore_hours: Some(Number::of(model.restore_hours)),
+            restore_hours: Some(Number::of(model.restore.hours)),
+            restore_drills: model.restore.drills,
         }
     }
 
@@ -344,11 +349,12 @@ impl GraphForm {
             return Err(FormError::NoLoss);
         }
         let treatments = self.treatments(&graph)?;
-        let restore_hours = match self.restore_hours {
+        let hours = match self.restore_hours {
             Some(hours) => checked(hours, "`restore_hours`", f64::INFINITY)?,
-            None => Model::new("").restore_hours,
+            None => UNPRACTISED_HOURS,
         };
-        Ok(Solvable { title: self.title.clone(), graph, treatments, restore_hours })
+        let restore = Restore { hours, drills: self.restore_drills };
+        Ok(Solvable { title: self.title.clone(), graph, treatments, restore })
     }
 
     fn nodes(&self, graph: &mut Graph) -> Result<(), FormError> {
@@ -639,7 +645,7 @@ fn check_op(op: &Op, graph: &Graph, where_: &str) -> Result<(), FormError> {
             number(notices, 1.0)?;
             number(hours, f64::INFINITY)?;
         }
-        Op::Restore { hours } => {
+        Op::Restore { hours, .. } => {
             number(hours, f64::INFINITY)?;
         }
         Op::Remove { .. } | Op::Close { .. } | Op::Slow { .. } => {}

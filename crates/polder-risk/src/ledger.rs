@@ -5,10 +5,10 @@
 //! has nothing in common with the set chosen. Worlds that come to the same masks are one item.
 
 use crate::effect::Edit;
-use crate::sample::Sample;
+use crate::sample::{Luck, Sample};
 use crate::timed::Times;
 use crate::world::Local;
-use polder_model::Range;
+use polder_model::Restore;
 use std::collections::{BTreeMap, HashMap};
 
 /// Candidates of one plan: as many as a mask has bits.
@@ -23,7 +23,7 @@ pub(crate) type Mask = u64;
 /// Losses that are left when one of the masks is untouched.
 pub(crate) struct Item {
     pub(crate) masks: Vec<Mask>,
-    /// Harm for each of the restore times a candidate could give; the first is the present one.
+    /// Harm for each of the restores a candidate could give; the first is the present one.
     pub(crate) harm: Vec<f64>,
     /// Goal whose size some candidate changes.
     scaled: Option<u32>,
@@ -34,7 +34,7 @@ pub(crate) struct Direct {
     pub(crate) world: u64,
     pub(crate) block: u64,
     pub(crate) weight: f64,
-    pub(crate) quantile: f64,
+    pub(crate) luck: Luck,
     /// When things happen, where somebody may notice.
     pub(crate) times: Option<Times>,
     pub(crate) local: Local,
@@ -139,8 +139,8 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// Restore times: the present one, then those of the candidates that give one.
-pub(crate) fn restores(sample: &Sample<'_>) -> Vec<Range> {
+/// Restores: the present one, then those of the candidates that give one.
+pub(crate) fn restores(sample: &Sample<'_>) -> Vec<Restore> {
     [sample.restore].into_iter().chain(sample.edits.iter().filter_map(|it| it.restore)).collect()
 }
 

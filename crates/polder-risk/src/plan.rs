@@ -481,7 +481,7 @@ mod tests {
                 let sample = Sample {
                     network: &network,
                     options,
-                    restore: Range::exactly(24.0),
+                    restore: Range::exactly(24.0).into(),
                     edits: &edits,
                     sets: &[],
                     full: None,

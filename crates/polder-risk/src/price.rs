@@ -10,7 +10,7 @@ use crate::paths::{self, PathShare, Ways};
 use crate::plan::{Candidate, Limit, Search, search};
 use crate::sample::{BlockSums, CURVE_HOURS, Options, Sample, Sums};
 use crate::world::Draws;
-use polder_model::{Graph, NodeId, Range, Treatment, TreatmentId};
+use polder_model::{Graph, NodeId, Restore, Treatment, TreatmentId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,10 +181,10 @@ impl Request {
 
 /// Prices a graph: as it is, with every treatment alone, and with the best plan.
 ///
-/// `restore` is the time from the decision to restore until service is back, in hours.
+/// `restore` says how long a host that was lost stays down.
 pub fn price(
     graph: &Graph,
-    restore: Range,
+    restore: Restore,
     treatments: &[&Treatment],
     request: &Request,
     options: Options,
@@ -224,7 +224,7 @@ struct Pricer<'a> {
     compiled: &'a Compiled<'a>,
     treatments: &'a [&'a Treatment],
     edits: &'a [Edit],
-    restore: Range,
+    restore: Restore,
     options: Options,
 }
 

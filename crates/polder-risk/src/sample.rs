@@ -15,7 +15,7 @@ use crate::paths::{self, Ways};
 use crate::plan::members;
 use crate::timed::{Clock, ClockRoom, Times, Watch};
 use crate::world::{Block, Draws, Local, LocalRoom, Reach, Room};
-use polder_model::{Basis, Range};
+use polder_model::{Basis, REBUILD_HOURS, Range, Restore};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -69,8 +69,8 @@ const CHOKE_WORLDS_MAX: f64 = 16.0;
 pub(crate) struct Sample<'a> {
     pub(crate) network: &'a Network,
     pub(crate) options: Options,
-    /// Hours of a restore as things stand.
-    pub(crate) restore: Range,
+    /// How a host is brought back as things stand.
+    pub(crate) restore: Restore,
     pub(crate) edits: &'a [Edit],
     /// Treatments done together, as numbers of edits.
     pub(crate) sets: &'a [Vec<u32>],
@@ -128,9 +128,33 @@ struct Outcome {
     hours: f64,
 }
 
+/// How long a host stays down, in one block.
+#[derive(Clone, Copy)]
+struct Outage {
+    hours: Range,
+    /// Probability that the restore fails and all is built anew.
+    fails: f64,
+}
+
+/// The luck of one world with restores: two uniform numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Luck {
+    hours: f64,
+    fails: f64,
+}
+
+impl Outage {
+    /// Hours in one world. A restore that fails less often or takes less is longer in none.
+    fn hours(self, luck: Luck) -> f64 {
+        let is_rebuilt = luck.fails < self.fails;
+        let range = if is_rebuilt { self.hours.at_least(REBUILD_HOURS) } else { self.hours };
+        draw::quantile(range, luck.hours)
+    }
+}
+
 /// What a set does besides closing steps.
 struct Terms {
-    restore: Range,
+    outage: Outage,
     scaled: Vec<(u32, f64)>,
 }
 
@@ -214,27 +238,35 @@ impl Sample<'_> {
                 clock.run(times, &closed, &set, &mut rooms.0)
             }
         };
-        self.outcome(goals, &self.terms(common, &set, direct.block), direct.quantile).harm
+        self.outcome(goals, &self.terms(common, &set, direct.block), direct.luck).harm
     }
 
     fn terms(&self, common: &Common<'_>, set: &[u32], block: u64) -> Terms {
-        let mut terms = Terms { restore: self.restore, scaled: Vec::new() };
+        let mut restore = self.restore;
+        let mut scaled = Vec::new();
         for at in set {
             let edit = &self.edits[*at as usize];
-            if let Some(restore) = edit.restore
-                && restore.mean() < terms.restore.mean()
+            if let Some(other) = edit.restore
+                && other.mean() < restore.mean()
             {
-                terms.restore = restore;
+                restore = other;
             }
             for (goal, table) in &common.scales[*at as usize] {
                 let share = common.draws.share(table, edit.name ^ u64::from(*goal), block);
-                terms.scaled.push((*goal, share));
+                scaled.push((*goal, share));
             }
         }
-        terms
+        Terms { outage: self.outage(restore, block), scaled }
     }
 
-    fn outcome(&self, goals: Vec<u32>, terms: &Terms, quantile: f64) -> Outcome {
+    /// How long hosts stay down in a block: whether restores work is as uncertain for all of them.
+    fn outage(&self, restore: Restore, block: u64) -> Outage {
+        let quantile =
+            draw::uniform(self.options.seed ^ 0x5eed, draw::name("restore fails"), block);
+        Outage { hours: restore.hours, fails: restore.fails(quantile) }
+    }
+
+    fn outcome(&self, goals: Vec<u32>, terms: &Terms, luck: Luck) -> Outcome {
         let mut harm = 0.0;
         let mut down = 0.0;
         for goal in &goals {
@@ -243,32 +275,26 @@ impl Sample<'_> {
             harm += it.weight * scaled.map(|(_, factor)| factor).product::<f64>();
             down += f64::from(u8::from(it.takes_down));
         }
-        let hours = if down > 0.0 { down * draw::quantile(terms.restore, quantile) } else { 0.0 };
+        let hours = if down > 0.0 { down * terms.outage.hours(luck) } else { 0.0 };
         Outcome { goals, harm: harm + hours / self.options.outage_hours_per_loss, hours }
     }
 
     /// Enters the losses of one world into a page.
-    fn enter(
-        &self,
-        page: &mut Page,
-        goals: Vec<(u32, Vec<Mask>)>,
-        restores: &[Range],
-        quantile: f64,
-    ) {
+    fn enter(&self, page: &mut Page, goals: Vec<(u32, Vec<Mask>)>, outages: &[Outage], luck: Luck) {
         for (goal, masks) in goals {
             let it = &self.network.goals[goal as usize];
             let is_scaled = self.edits.iter().any(|edit| edit.scaled.iter().any(|it| it.0 == goal));
             let slot = page.items.entry((is_scaled.then_some(goal), masks.clone())).or_default();
-            slot.resize(restores.len(), 0.0);
+            slot.resize(outages.len(), 0.0);
             slot.iter_mut().for_each(|harm| *harm += it.weight);
             if !it.takes_down {
                 continue;
             }
             // Hours do not shrink with the size of the loss.
             let slot = page.items.entry((None, masks)).or_default();
-            slot.resize(restores.len(), 0.0);
-            for (harm, restore) in slot.iter_mut().zip(restores) {
-                *harm += draw::quantile(*restore, quantile) / self.options.outage_hours_per_loss;
+            slot.resize(outages.len(), 0.0);
+            for (harm, outage) in slot.iter_mut().zip(outages) {
+                *harm += outage.hours(luck) / self.options.outage_hours_per_loss;
             }
         }
     }
@@ -323,7 +349,7 @@ struct Worker<'a> {
 struct World<'a> {
     number: u64,
     local: &'a Local,
-    quantile: f64,
+    luck: Luck,
     /// When things happen, where somebody may notice.
     times: Option<Times>,
 }
@@ -359,7 +385,7 @@ impl<'a> Worker<'a> {
                 Some(times) => worker.in_time(world, times, number, &[]),
                 None => worker.reach.goals.clone(),
             };
-            let base = sample.outcome(goals, &as_is, world.quantile);
+            let base = sample.outcome(goals, &as_is, world.luck);
             sample.add(&mut sums.base, &base, &as_is);
             if sample.explains {
                 worker.explain(world, &base, &mut sums);
@@ -395,8 +421,9 @@ impl<'a> Worker<'a> {
             };
             self.closed.clear();
             self.closed.resize(local.edges.len(), false);
-            let quantile = common.draws.uniform(draw::name("restore"), world);
-            let mut it = World { number: world, local: &local, quantile, times: None };
+            let uniform = |what| common.draws.uniform(draw::name(what), world);
+            let luck = Luck { hours: uniform("restore"), fails: uniform("restore fails") };
+            let mut it = World { number: world, local: &local, luck, times: None };
             if is_timed {
                 let clock = self.clock(&it, number);
                 it.times = clock.matters().then(|| clock.times(&[]));
@@ -411,7 +438,8 @@ impl<'a> Worker<'a> {
         let Self { sample, common, .. } = *self;
         let shares = common.edits.shares(&common.draws, number);
         let worlds = (sample.options.blocks * sample.options.worlds_per_block) as f64;
-        let restores = ledger::restores(sample);
+        let outages: Vec<Outage> =
+            ledger::restores(sample).into_iter().map(|it| sample.outage(it, number)).collect();
         let always = ledger::timing(sample.edits);
         let mut page = Page::default();
         let mut direct = Vec::new();
@@ -427,13 +455,13 @@ impl<'a> Worker<'a> {
                 None => ledger::masks(world.local, &closing),
             };
             match masks {
-                Some(goals) => sample.enter(&mut page, goals, &restores, world.quantile),
+                Some(goals) => sample.enter(&mut page, goals, &outages, world.luck),
                 None if direct_count >= direct_max => direct_count += 1,
                 None => direct.push(Direct {
                     world: world.number,
                     block: number,
                     weight: 0.0,
-                    quantile: world.quantile,
+                    luck: world.luck,
                     times: world.times.clone(),
                     local: world.local.clone(),
                     touched: closing.iter().fold(always, |all, it| all | it)
@@ -524,7 +552,7 @@ impl<'a> Worker<'a> {
             if closes {
                 self.closed.fill(false);
             }
-            let after = sample.outcome(goals, &terms[at], world.quantile);
+            let after = sample.outcome(goals, &terms[at], world.luck);
             let avoided = base.harm - after.harm;
             let slot = &mut sums.avoided[at];
             slot.sum += avoided;

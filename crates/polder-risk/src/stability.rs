@@ -5,7 +5,7 @@ use crate::effect::Edit;
 use crate::figures::Worth;
 use crate::fleet::price_network;
 use crate::sample::Options;
-use polder_model::{Basis, Graph, Range, Treatment, TreatmentId};
+use polder_model::{Basis, Graph, Restore, Treatment, TreatmentId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Shifted {
 /// Every guess multiplied and divided by three, one at a time or all at once.
 pub fn stability(
     graph: &Graph,
-    restore: Range,
+    restore: Restore,
     treatments: &[&Treatment],
     options: Options,
     one_by_one: bool,

@@ -7,7 +7,7 @@ use polder_risk::{Band, GraphForm, Method, Options, Request, price};
 fn any(text: &str, seed: u64, worlds_per_block: u64, exact: bool) -> Band {
     let it = GraphForm::parse(text).unwrap().build().unwrap();
     let options = Options { seed, blocks: 32, worlds_per_block, exact, ..Options::default() };
-    price(&it.graph, it.restore_hours, &[], &Request::first(0), options).any
+    price(&it.graph, it.restore, &[], &Request::first(0), options).any
 }
 
 /// An attack graph: a shared flaw, a login that needs key and port, a cycle; `p` scales all.

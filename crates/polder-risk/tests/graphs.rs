@@ -3,7 +3,8 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 use polder_model::{
-    Basis, EdgeId, Estimate, Evidence, Model, NodeKind, Op, Range, Treatment, VariableId,
+    Basis, EdgeId, Estimate, Evidence, Model, NodeKind, Op, REBUILD_HOURS, Range, Restore,
+    Treatment, VariableId,
 };
 use polder_risk::{Method, Options, Pricing, Request, price};
 use proptest::prelude::*;
@@ -27,7 +28,7 @@ fn options(worlds_per_block: u64) -> Options {
 
 fn run(model: &Model, treatments: &[&Treatment], worlds_per_block: u64) -> Pricing {
     let request = Request::first(5);
-    price(&model.graph, model.restore_hours, treatments, &request, options(worlds_per_block))
+    price(&model.graph, model.restore, treatments, &request, options(worlds_per_block))
 }
 
 /// Two ways to the goal that share one variable: the answer is 0.6 * (1 - 0.5 * 0.5) = 0.45.
@@ -161,4 +162,43 @@ proptest! {
         }
         prop_assert!(pricing.any_after.mean <= pricing.any.mean + 1e-12);
     }
+}
+
+/// Hours of outage of a host that is always lost and restored like this, and what a treatment that
+/// restores like that avoids.
+fn outage(restore: Restore, treated: Restore) -> (f64, Pricing) {
+    let mut model = Model::new("test");
+    model.restore = restore;
+    let graph = &mut model.graph;
+    let internet = graph.node(NodeKind::Internet, "internet", "");
+    let root = graph.node(NodeKind::Root, "root", "");
+    graph.goal(&root, "control");
+    graph.edge(&internet, &root, "x", "", Vec::new(), seen());
+    let Restore { hours, drills } = treated;
+    let treatment = Treatment::new("t", "t", [1.0; 3]).effect(Op::Restore { hours, drills });
+    let pricing = run(&model, &[&treatment], 1024);
+    (pricing.outage_hours, pricing)
+}
+
+#[test]
+fn a_restore_fails_once_in_three_times_before_any_drill() {
+    let ten = Range::exactly(10.0);
+    let (anew, _) = outage(REBUILD_HOURS.into(), Restore::drilled(ten, 0));
+    for (drills, share) in [(0, 1.0 / 3.0), (1, 0.25), (7, 0.1)] {
+        let (hours, _) = outage(Restore::drilled(ten, drills), Restore::drilled(ten, drills));
+        let wanted = (1.0 - share) * 10.0 + share * anew;
+        println!("{drills} drills: {hours:.1} hours, {wanted:.1} wanted");
+        assert!((hours / wanted - 1.0).abs() < 0.1, "{drills} drills: {hours}, not {wanted}");
+    }
+}
+
+#[test]
+fn one_more_drill_makes_no_world_worse_and_the_search_counts_it_alike() {
+    let hours = Range::new(4.0, 48.0, 336.0);
+    let (_, pricing) = outage(Restore::drilled(hours, 0), Restore::drilled(hours, 1));
+    let value = &pricing.treatments[0];
+    assert_eq!(value.worse, 0.0);
+    assert!(value.worth.is_told(), "{value:?}");
+    let planned = pricing.plan.steps.first().map(|it| it.id.0.as_str());
+    assert_eq!(planned, Some("t"));
 }

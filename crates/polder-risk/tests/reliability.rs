@@ -28,7 +28,7 @@ fn name(node: usize) -> String {
 fn any(form: &GraphForm) -> Band {
     let it = form.build().unwrap();
     let options = Options { blocks: 4, worlds_per_block: 16, ..Options::default() };
-    price(&it.graph, it.restore_hours, &[], &Request::first(0), options).any
+    price(&it.graph, it.restore, &[], &Request::first(0), options).any
 }
 
 /// The probability that `target` is connected with node 0.

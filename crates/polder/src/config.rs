@@ -206,6 +206,8 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
             restore_hours: restore_hours
                 .map(|[low, likely, high]| Range::new(low, likely, high))
                 .or(measured),
+            // Hours by hand are those of one restore at least.
+            restore_drills: u32::try_from(restores.len()).unwrap_or(u32::MAX).max(1),
             last_restore,
             backup_elsewhere: elsewhere,
         },

@@ -156,9 +156,9 @@ pub(crate) fn judge(
     let treatments = distinct(&model);
     let skip = skipped(&model, &decisions, facts);
     let request = Request { skip, ..Request::first(configuration.plan) };
-    let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
+    let pricing = price(&model.graph, model.restore, &treatments, &request, options);
     let few = Options { worlds_per_block: 16, ..options };
-    let shifted = stability(&model.graph, model.restore_hours, &treatments, few, false);
+    let shifted = stability(&model.graph, model.restore, &treatments, few, false);
     let other = shifted.iter().find(|it| it.first_changes).and_then(|it| it.first.as_ref());
     let view = view(Material {
         rests_on_guesses: other.map(|it| it.0.as_str()),

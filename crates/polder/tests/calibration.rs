@@ -37,7 +37,7 @@ fn treatments(model: &Model) -> Vec<Treatment> {
 fn priced(model: &Model, treatments: &[Treatment]) -> Pricing {
     let all: Vec<&Treatment> = treatments.iter().collect();
     let options = Options { worlds_per_block: 512, ..Options::default() };
-    price(&model.graph, model.restore_hours, &all, &Request::first(5), options)
+    price(&model.graph, model.restore, &all, &Request::first(5), options)
 }
 
 /// What a lever avoids, which must be told from nothing with p < 0.01 (one-sided).
@@ -173,7 +173,7 @@ fn rankings_survive_guesses_that_are_wrong_by_three() {
         let all = treatments(&model);
         let all: Vec<&Treatment> = all.iter().collect();
         let options = Options { worlds_per_block: 64, ..Options::default() };
-        let shifted = stability(&model.graph, model.restore_hours, &all, options, true);
+        let shifted = stability(&model.graph, model.restore, &all, options, true);
         let worst = shifted.iter().min_by(|a, b| a.correlation.total_cmp(&b.correlation)).unwrap();
         let mean = shifted.iter().map(|it| it.correlation).sum::<f64>() / shifted.len() as f64;
         let changed = shifted.iter().filter(|it| it.first_changes).count();

@@ -110,12 +110,12 @@ fn removing_any_edge_of_a_recorded_host_never_raises_a_risk() {
         let facts = polder_facts::look(&host, &|_| {});
         let model = polder_practices::judge(&facts, &Settings::default());
         let request = Request::first(0);
-        let before = price(&model.graph, model.restore_hours, &[], &request, options);
+        let before = price(&model.graph, model.restore, &[], &request, options);
         let edges: Vec<EdgeId> = model.graph.edges().map(|it| it.id.clone()).collect();
         for edge in edges {
             let mut less = model.clone();
             less.graph.remove_edge(&edge);
-            let after = price(&less.graph, less.restore_hours, &[], &request, options);
+            let after = price(&less.graph, less.restore, &[], &request, options);
             assert!(after.any.mean <= before.any.mean + 1e-12, "{name} without {edge}");
         }
     }

@@ -1,7 +1,7 @@
 //! Judges backups and restores.
 
 use crate::practice::Scene;
-use polder_model::{Delay, Evidence, Finding, Model, NodeKind, Range};
+use polder_model::{Delay, Evidence, Finding, Model, NodeKind, REBUILD_HOURS, Restore};
 
 /// Days after which a practised restore no longer counts.
 const DRILL_DAYS_MAX: i64 = 365;
@@ -12,11 +12,11 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let practised =
         settings.last_restore.is_some_and(|it| it.days_until(facts.taken) <= DRILL_DAYS_MAX);
     let backups = &facts.backups.rows;
-    model.restore_hours = match settings.restore_hours {
-        Some(hours) if practised => hours,
+    model.restore = match settings.restore_hours {
+        Some(hours) if practised => Restore::drilled(hours, settings.restore_drills),
         // No backup at all: everything is built anew.
-        _ if backups.is_empty() && !settings.backup_elsewhere => Range::new(8.0, 96.0, 672.0),
-        _ => Range::new(4.0, 48.0, 336.0),
+        _ if backups.is_empty() && !settings.backup_elsewhere => REBUILD_HOURS.into(),
+        _ => Restore::default(),
     };
     let destroyable: Vec<_> =
         backups.iter().filter(|it| it.destroyable_here != Some(false)).collect();

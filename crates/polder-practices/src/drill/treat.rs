@@ -12,7 +12,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
                 .undo_by("take the key out of the other machine's authorized_keys; purge borgbackup here")
                 .verify("an attempt to delete an archive from this host is gone after `borg check` on the other machine")
                 .may_break("none", "")
-                .effect(Op::Restore { hours: Range::new(2.0, 24.0, 168.0) })
+                .effect(Op::Restore { hours: Range::new(2.0, 24.0, 168.0), drills: Some(0) })
                 .removing(&finding.opens),
         ],
         "drill/never-restored" => vec![
@@ -22,7 +22,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
                 .undo_by("delete the spare machine, and take the lines out of polder.toml")
                 .verify("`polder assess` shows the measured hours")
                 .may_break("none", "")
-                .effect(Op::Restore { hours: Range::new(2.0, 12.0, 72.0) }),
+                .effect(Op::Restore { hours: Range::new(2.0, 12.0, 72.0), drills: Some(1) }),
         ],
         _ => Vec::new(),
     }

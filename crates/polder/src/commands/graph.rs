@@ -69,7 +69,7 @@ fn run_solve(flags: &Solve) -> Result<u8, Failure> {
     let treatments: Vec<&Treatment> = it.treatments.iter().collect();
     let first = Request::first(usize::MAX);
     let request = Request { hours_max, candidates_max: 64, share_min: 0.0, ..first };
-    let pricing = price(&it.graph, it.restore_hours, &treatments, &request, options);
+    let pricing = price(&it.graph, it.restore, &treatments, &request, options);
     if flags.json {
         output::print_json(&pricing)?;
         return Ok(0);

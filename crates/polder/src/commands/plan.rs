@@ -45,7 +45,7 @@ pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
         worlds_per_block: 512,
         ..session::seeded(&configuration, flags.seed)
     };
-    let pricing = price(&model.graph, model.restore_hours, &treatments, &request, options);
+    let pricing = price(&model.graph, model.restore, &treatments, &request, options);
     let view = plan_view(&model.host, &treatments, &pricing, hours_max);
     if let Some(id) = &flags.why {
         let id = named(std::slice::from_ref(id), &treatments)?;
