@@ -7,7 +7,7 @@ use polder_model::{
     About, Coverage, Decision, DecisionKind, Finding, FindingKind, Model, Op, Step, Timestamp,
     Treatment, TreatmentId, Unknown,
 };
-use polder_risk::{Band, Method, Pricing};
+use polder_risk::{Band, Method, PlanStep, Pricing, TreatmentValue};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,11 +95,12 @@ pub struct TreatmentLine {
     pub avoided: f64,
     /// Standard error of `avoided`.
     pub standard_error: f64,
-    /// Any loss in a year with this treatment alone.
+    /// Any loss in a year after this treatment and those before it in the plan; with it alone where
+    /// it is not part of the plan.
     pub after_any: f64,
     /// The same in words.
     pub after_words: String,
-    /// Whether the next in the ranking cannot be told from it.
+    /// Whether what it avoids cannot be told from what the next one does.
     pub ties_with_next: bool,
     /// Hours of work in words.
     pub effort_words: String,
@@ -463,21 +464,14 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
             let (treatment, answers) = by_id.get(&value.id)?;
             let number =
                 pricing.plan.steps.iter().position(|it| it.id == value.id).map(|at| at + 1);
-            let is_told = value.worth.is_told();
-            let fewer = pricing.any.mean - value.any_after > 0.02 * pricing.any.mean;
-            let restores = treatment.ops.iter().any(|op| matches!(op, Op::Restore { .. }));
+            let bought = bought(value, pricing, number, treatment);
             Some(TreatmentLine {
                 number,
                 avoided: value.worth.avoided,
                 standard_error: value.worth.standard_error,
-                after_any: value.any_after,
-                after_words: match (is_told, fewer, restores) {
-                    (true, true, _) => frequency(value.any_after),
-                    (true, false, true) => "shorter outages".into(),
-                    (true, false, false) => "smaller losses".into(),
-                    (false, ..) => "not told apart".into(),
-                },
-                ties_with_next: value.ties_with_next,
+                after_any: bought.after_any,
+                after_words: bought.words,
+                ties_with_next: bought.ties_with_next,
                 effort_words: effort(&treatment.effort),
                 answers: answers.clone(),
                 treatment: (*treatment).clone(),
@@ -486,6 +480,44 @@ fn treatments(model: &Model, pricing: &Pricing) -> Vec<TreatmentLine> {
         .collect();
     lines.sort_by_key(|it| it.number.unwrap_or(usize::MAX));
     lines
+}
+
+/// What a treatment buys where it stands.
+struct Bought {
+    after_any: f64,
+    words: String,
+    ties_with_next: bool,
+}
+
+/// What a treatment buys after those before it in the plan, or alone where it is not part of it.
+fn bought(
+    value: &TreatmentValue,
+    pricing: &Pricing,
+    number: Option<usize>,
+    treatment: &Treatment,
+) -> Bought {
+    let steps = &pricing.plan.steps;
+    let place = number.map(|it| it - 1);
+    let step = place.and_then(|at| steps.get(at));
+    let before = place.and_then(|at| steps.get(at.checked_sub(1)?));
+    let before = before.map_or(pricing.any.mean, |it| it.any_after);
+    let (worth, after_any) =
+        step.map_or((value.worth, value.any_after), |it| (it.in_order, it.any_after));
+    let next = place.and_then(|at| steps.get(at + 1));
+    let ties = |next: &PlanStep| {
+        let error = worth.standard_error.hypot(next.in_order.standard_error);
+        worth.avoided - next.in_order.avoided < 1.96 * error
+    };
+    let restores = treatment.ops.iter().any(|op| matches!(op, Op::Restore { .. }));
+    let fewer = before - after_any > 0.02 * before;
+    let words = match (worth.is_told(), fewer, restores) {
+        (true, true, _) => frequency(after_any),
+        (true, false, true) => "shorter outages".into(),
+        (true, false, false) => "smaller losses".into(),
+        (false, ..) => "not told apart".into(),
+    };
+    let ties_with_next = step.map_or(value.ties_with_next, |_| next.is_some_and(ties));
+    Bought { after_any, words, ties_with_next }
 }
 
 fn choke_points(model: &Model, pricing: &Pricing) -> Vec<ChokeLine> {

@@ -1,6 +1,7 @@
 //! Counter-based randomness: every draw is a hash of what it is for.
 
 use polder_model::Range;
+use std::sync::LazyLock;
 
 /// Mixes one word into a state (the finaliser of SplitMix64, Steele et al. 2014).
 pub(crate) fn mix(state: u64) -> u64 {
@@ -20,7 +21,12 @@ pub(crate) fn name(text: &str) -> u64 {
 
 /// A uniform number in `[0, 1)` for a seed, a name and a counter.
 pub(crate) fn uniform(seed: u64, name: u64, counter: u64) -> f64 {
-    let bits = mix(mix(seed ^ name).wrapping_add(counter)) >> 11;
+    uniform_of(mix(seed ^ name), counter)
+}
+
+/// The same for a seed and a name that are mixed already.
+pub(crate) fn uniform_of(mixed: u64, counter: u64) -> f64 {
+    let bits = mix(mixed.wrapping_add(counter)) >> 11;
     bits as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
@@ -31,6 +37,13 @@ pub(crate) fn uniform(seed: u64, name: u64, counter: u64) -> f64 {
 pub(crate) struct Quantiles {
     values: Vec<f64>,
 }
+
+/// Logarithms of the points at which densities are summed: the middles of as many equal parts of
+/// `0..1`. Read backwards they are those of one less the point.
+static LOGARITHMS: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let point = |at: usize| (at as f64 + 0.5) / Quantiles::POINTS as f64;
+    (0..Quantiles::POINTS).map(|at| point(at).ln()).collect()
+});
 
 impl Quantiles {
     /// Steps of the table; between them values are interpolated.
@@ -48,16 +61,15 @@ impl Quantiles {
         let width = high - low;
         // Shapes of the Beta, less one.
         let (alpha, beta) = (4.0 * (likely - low) / width, 4.0 * (high - likely) / width);
-        let density = |at: usize| {
-            let x = (at as f64 + 0.5) / Self::POINTS as f64;
-            (alpha * x.ln() + beta * (1.0 - x).ln()).exp()
-        };
-        let total: f64 = (0..Self::POINTS).map(density).sum();
+        let logarithms = LOGARITHMS.iter().zip(LOGARITHMS.iter().rev());
+        let densities: Vec<f64> =
+            logarithms.map(|(x, rest)| (alpha * x + beta * rest).exp()).collect();
+        let total: f64 = densities.iter().sum();
         let mut values = Vec::with_capacity(Self::STEPS + 1);
         values.push(0.0);
         let mut sum = 0.0;
-        for at in 0..Self::POINTS {
-            let mass = density(at) / total;
+        for (at, density) in densities.into_iter().enumerate() {
+            let mass = density / total;
             while values.len() < Self::STEPS
                 && values.len() as f64 / Self::STEPS as f64 <= sum + mass
             {

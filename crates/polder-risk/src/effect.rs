@@ -2,7 +2,7 @@
 
 use crate::compile::Compiled;
 use crate::draw::{self, Quantiles};
-use crate::network::{Network, NetworkBuilder, number};
+use crate::network::{Goal, Network, NetworkBuilder, number};
 use crate::world::{Draws, Local};
 use polder_model::{Basis, Op, Range, Restore, Treatment};
 use std::collections::{HashMap, HashSet};
@@ -75,7 +75,7 @@ impl Edit {
 
 impl Network {
     /// The same network after some treatments: each thinning is one more variable that the steps it
-    /// touches need. Times, sizes and restores are left as they are.
+    /// touches need. Sizes shrink by their mean; restores are left as they are.
     pub(crate) fn edited(&self, edits: &[&Edit]) -> Network {
         let mut builder = NetworkBuilder::default();
         self.node_names.iter().for_each(|name| {
@@ -110,7 +110,9 @@ impl Network {
             let own = self.needs(at).iter().map(|it| (false, *it)).chain([(true, at)]);
             needs.extend(own.filter_map(|key| more_of.get(&key)).flatten());
             needs.extend(never.filter(|_| removed.contains(&at)));
-            let delay = self.delay.get(at as usize).copied().unwrap_or_default();
+            let slower = edits.iter().flat_map(|it| &it.slowed).filter(|(edge, _)| *edge == at);
+            let slower = slower.fold(0, |all: u8, (_, classes)| all.saturating_add(*classes));
+            let delay = self.delay.get(at as usize).copied().unwrap_or_default().slower(slower);
             builder.edge(*from, *to, &needs, delay);
         }
         for (node, needed) in self.needs_all.iter().enumerate() {
@@ -118,8 +120,19 @@ impl Network {
                 builder.needs_all(number(node));
             }
         }
-        for (node, goal) in self.goal_nodes.iter().zip(&self.goals) {
-            builder.goal(*node, goal.clone());
+        for (at, (node, goal)) in self.goal_nodes.iter().zip(&self.goals).enumerate() {
+            let scaled = edits.iter().flat_map(|it| &it.scaled).filter(|(it, _)| *it == number(at));
+            let share: f64 = scaled.map(|(_, factor)| factor.mean()).product();
+            let records = goal.records.iter().map(|(class, count)| (*class, count * share));
+            let (weight, records) = (goal.weight * share, records.collect());
+            builder.goal(*node, Goal { weight, records, ..goal.clone() });
+        }
+        for (at, it) in self.sensors.iter().enumerate() {
+            let given = edits.iter().flat_map(|it| &it.notices);
+            let given = given.filter(|(sensor, ..)| *sensor == number(at));
+            let best = given.min_by(|a, b| a.2.mean().total_cmp(&b.2.mean()));
+            let (notices, hours) = best.map_or((it.notices, it.hours), |it| (it.1, it.2));
+            builder.sensor(it.name, it.watches.clone(), notices, hours);
         }
         builder.build()
     }

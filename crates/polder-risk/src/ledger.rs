@@ -5,10 +5,12 @@
 //! has nothing in common with the set chosen. Worlds that come to the same masks are one item.
 
 use crate::effect::Edit;
-use crate::sample::{Luck, Sample};
+use crate::outage::Luck;
+use crate::sample::{Rooms, Sample};
 use crate::timed::Times;
 use crate::world::Local;
 use polder_model::Restore;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
 /// Candidates of one plan: as many as a mask has bits.
@@ -48,11 +50,15 @@ pub(crate) struct Direct {
 struct Group {
     touched: Mask,
     worlds: Vec<Direct>,
-    left: HashMap<Mask, f64>,
+    /// For each set, one for each restore.
+    left: HashMap<Mask, Vec<f64>>,
 }
 
-/// Harm of a world when these candidates are done.
-pub(crate) type Evaluate<'a> = Box<dyn FnMut(&Direct, Mask) -> f64 + 'a>;
+/// Adds the harm a year of a world when these candidates are done, one for each restore.
+pub(crate) type Evaluate<'a> = Box<dyn Fn(&Direct, Mask, &mut Rooms, &mut Vec<f64>) + Sync + 'a>;
+
+/// Worlds run again by one thread at a time.
+const RUNS_EACH: usize = 64;
 
 /// What a block of worlds adds.
 #[derive(Default)]
@@ -100,15 +106,46 @@ impl<'a> Ledger<'a> {
                 sum += harm * item.scaled.map_or(1.0, |goal| self.scale(goal, chosen));
             }
         }
+        self.run_again(chosen);
+        let left = |it: &Group| {
+            it.left
+                .get(&(it.touched & chosen))
+                .and_then(|it| it.get(restore))
+                .copied()
+                .unwrap_or(0.0)
+        };
+        sum + self.direct.iter().map(left).sum::<f64>()
+    }
+
+    /// Runs every group again for which these candidates are a set not yet tried.
+    fn run_again(&mut self, chosen: Mask) {
+        let is_new = |it: &&Group| !it.left.contains_key(&(it.touched & chosen));
+        let fresh = self.direct.iter().filter(is_new);
+        let set = |it: &Group| it.touched & chosen;
+        let runs: Vec<(&Direct, Mask)> =
+            fresh.flat_map(|it| it.worlds.iter().map(move |world| (world, set(it)))).collect();
+        let run = |rooms: &mut Rooms, runs: &[(&Direct, Mask)]| -> Vec<f64> {
+            let mut harm = Vec::new();
+            runs.iter().for_each(|(world, set)| (self.evaluate)(world, *set, rooms, &mut harm));
+            harm
+        };
+        let parts: Vec<Vec<f64>> = match runs.len() > RUNS_EACH {
+            true => runs.par_chunks(RUNS_EACH).map_init(Rooms::default, run).collect(),
+            false => vec![run(&mut Rooms::default(), &runs)],
+        };
+        // Added in the order of the worlds, whichever thread ran them.
+        let mut harm = parts.into_iter().flatten();
+        let restores = restores(self.sample).len();
         for group in &mut self.direct {
             let set = group.touched & chosen;
-            let left = group.left.entry(set).or_insert_with(|| {
-                let worlds = group.worlds.iter();
-                worlds.map(|world| world.weight * (self.evaluate)(world, set)).sum()
-            });
-            sum += *left;
+            if !group.left.contains_key(&set) {
+                let mut sums = vec![0.0; restores];
+                for _ in &group.worlds {
+                    sums.iter_mut().zip(harm.by_ref()).for_each(|(sum, more)| *sum += more);
+                }
+                group.left.insert(set, sums);
+            }
         }
-        sum
     }
 
     /// Whether every world reduced to masks and no candidate changes restores or sizes.
@@ -231,12 +268,12 @@ pub(crate) fn timing(edits: &[Edit]) -> Mask {
         .fold(0, |all, bit: Mask| all | bit)
 }
 
-/// Candidates that change what a loss costs wherever it happens.
-pub(crate) fn reshaping(edits: &[Edit]) -> Mask {
+/// Candidates that change how large a loss is wherever it happens.
+pub(crate) fn scaling(edits: &[Edit]) -> Mask {
     edits
         .iter()
         .enumerate()
-        .filter(|(_, it)| it.restore.is_some() || !it.scaled.is_empty())
+        .filter(|(_, it)| !it.scaled.is_empty())
         .map(|(at, _)| 1 << at)
         .fold(0, |all, bit: Mask| all | bit)
 }

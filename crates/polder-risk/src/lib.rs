@@ -5,6 +5,7 @@
 //! variable and world, so results depend on neither order nor threads, and a treated world differs
 //! from its base world by the treatment alone.
 
+mod choose;
 mod compile;
 mod draw;
 mod effect;
@@ -14,6 +15,7 @@ mod fleet;
 mod form;
 mod ledger;
 mod network;
+mod outage;
 mod paths;
 mod plan;
 mod price;
@@ -23,6 +25,7 @@ mod timed;
 mod walk;
 mod world;
 
+pub use choose::{Plan, PlanStep, Request};
 pub use effect::Edit;
 pub use figures::{Band, Measurement, Method, Worth};
 pub use fleet::{FleetPrice, price_network, sensitivity};
@@ -33,6 +36,6 @@ pub use form::{
 pub use network::{Goal, Network, NetworkBuilder};
 pub use paths::{Hop, PathShare};
 pub use plan::Search;
-pub use price::{GoalRisk, Plan, PlanStep, Pricing, Request, TreatmentValue, price};
+pub use price::{GoalRisk, Pricing, TreatmentValue, price};
 pub use sample::Options;
 pub use stability::{Shifted, stability};

@@ -58,6 +58,8 @@ pub enum Search {
 pub(crate) struct Found {
     /// Candidates in the order to do them.
     pub(crate) order: Vec<usize>,
+    /// Share of the harm left after each of them.
+    pub(crate) left: Vec<f64>,
     pub(crate) avoided: f64,
     /// No set within the limits avoids more, on this sample.
     pub(crate) bound: f64,
@@ -80,7 +82,14 @@ pub(crate) fn search(ledger: &mut Ledger<'_>, candidates: &[Candidate], limit: L
         Search::Exhaustive => best,
         Search::Local | Search::Asked => it.bound().max(avoided),
     };
-    Found { order: it.order(chosen), avoided, bound, search }
+    let order = it.order(chosen);
+    let mut done = 0;
+    let left = order.iter().map(|at| {
+        done |= 1 << at;
+        1.0 - it.gain(done) / base.max(f64::MIN_POSITIVE)
+    });
+    let left = left.collect();
+    Found { order, left, avoided, bound, search }
 }
 
 struct Searcher<'a, 'b> {

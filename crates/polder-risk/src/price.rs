@@ -1,18 +1,18 @@
 //! Prices a graph: what is lost in a year, what each treatment avoids, which to do first.
 
+use crate::choose::{Plan, Planned, Request};
 use crate::compile::Compiled;
 use crate::effect::Edit;
 use crate::exact::{Answer, Solver};
-use crate::figures::{Band, Measurement, Worth, difference, measure, worth};
-use crate::ledger::CANDIDATES_MAX;
+use crate::figures::{Band, Measurement, Worth, measure, worth};
 use crate::network::{Network, number};
 use crate::paths::{self, PathShare, Ways};
-use crate::plan::{Candidate, Limit, Search, search};
+use crate::plan::Search;
 use crate::sample::{BlockSums, CURVE_HOURS, Options, Sample, Sums};
 use crate::world::Draws;
 use polder_model::{Graph, NodeId, Restore, Treatment, TreatmentId};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Ways to a loss that are kept.
 const PATHS_MAX: usize = 12;
@@ -21,10 +21,10 @@ const PATHS_MAX: usize = 12;
 const CHOKE_POINTS_MAX: usize = 8;
 
 /// Losses that must be seen for an error of one or two per cent.
-const LOSSES_WANTED: f64 = 8192.0;
+const LOSSES_WANTED: f64 = 3072.0;
 
 /// Treatments that are priced in all worlds; the others could not come near the plan.
-const RACERS: usize = 24;
+const RACERS: usize = 16;
 
 /// Steps of a graph up to which an exact solution is tried.
 const EXACT_EDGES_MAX: usize = 20_000;
@@ -61,60 +61,6 @@ pub struct TreatmentValue {
     pub ties_with_next: bool,
 }
 
-/// One treatment of a plan, with what it is worth seen in three ways.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PlanStep {
-    /// The treatment.
-    pub id: TreatmentId,
-    /// Hours of work, the mean of the range.
-    pub hours: f64,
-    /// Done alone.
-    pub alone: Worth,
-    /// Done after those before it in the plan.
-    pub in_order: Worth,
-    /// Done last, after all others of the plan.
-    pub left_for_last: Worth,
-    /// Any loss within a year after this and all before it.
-    pub any_after: f64,
-}
-
-/// What to do, and how good that is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
-    /// In the order to do them.
-    pub steps: Vec<PlanStep>,
-    /// What all of them together avoid, on worlds the search has not seen.
-    pub avoided: Worth,
-    /// No plan within the limits avoids more than this, on the worlds of the search.
-    pub bound: f64,
-    /// What this plan avoids on the worlds of the search.
-    pub found: f64,
-    /// How it was searched for.
-    pub search: Search,
-    /// Treatments the search could choose from.
-    pub candidates: usize,
-}
-
-impl Plan {
-    /// Steps that are worth something on fresh worlds, and those that these need.
-    fn told(&self, treatments: &[&Treatment]) -> BTreeSet<TreatmentId> {
-        let is_worth = |it: &&PlanStep| {
-            it.alone.is_told() || it.in_order.is_told() || it.left_for_last.is_told()
-        };
-        let mut told: BTreeSet<TreatmentId> =
-            self.steps.iter().filter(is_worth).map(|it| it.id.clone()).collect();
-        loop {
-            let needs =
-                treatments.iter().filter(|it| told.contains(&it.id)).flat_map(|it| &it.needs);
-            let more: Vec<TreatmentId> = needs.filter(|it| !told.contains(it)).cloned().collect();
-            if more.is_empty() {
-                return told;
-            }
-            told.extend(more);
-        }
-    }
-}
-
 /// The price of a graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pricing {
@@ -148,37 +94,6 @@ pub struct Pricing {
     pub measure: Option<Measurement>,
 }
 
-/// Which treatments a plan may hold.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Hours of work.
-    pub hours_max: f64,
-    /// Number of treatments.
-    pub steps_max: usize,
-    /// Treatments the search may choose from: the best alone. Sixteen are searched exhaustively.
-    pub candidates_max: usize,
-    /// Share of the harm left by the plan that a treatment must avoid to be worth a step.
-    pub share_min: f64,
-    /// Treatments that may not be chosen, such as those of accepted findings.
-    pub skip: BTreeSet<TreatmentId>,
-    /// Exactly these, in this order, whatever they cost: a question, not a search.
-    pub exactly: Option<Vec<TreatmentId>>,
-}
-
-impl Request {
-    /// The best few of the sixteen that are best alone, whatever the hours.
-    pub fn first(steps_max: usize) -> Self {
-        Self {
-            hours_max: f64::INFINITY,
-            steps_max,
-            candidates_max: 16,
-            share_min: 0.02,
-            skip: BTreeSet::new(),
-            exactly: None,
-        }
-    }
-}
-
 /// Prices a graph: as it is, with every treatment alone, and with the best plan.
 ///
 /// `restore` says how long a host that was lost stays down.
@@ -191,70 +106,79 @@ pub fn price(
 ) -> Pricing {
     let compiled = Compiled::new(graph);
     let edits: Vec<Edit> = treatments.iter().map(|it| Edit::of(&compiled, it)).collect();
-    let pricer = Pricer { compiled: &compiled, treatments, edits: &edits, restore, options };
-    let options = pricer.enough();
-    let pricer = Pricer { options, ..pricer };
-    let mut values = pricer.race();
-    let (first_order, bound, found, how, candidates) = pricer.choose(&values, request);
+    let whole = Pricer {
+        compiled: &compiled,
+        network: &compiled.network,
+        treatments,
+        edits: &edits,
+        done: &[],
+        restore,
+        options,
+    };
+    let (options, mut values) = whole.race();
+    let pricer = Pricer { options, ..whole };
+    let choice = pricer.choose(&values, request);
+    let (mut choice, rests) = whole.refine(choice, request);
     // A fresh seed for the figures shown, so that the winner's luck is not counted (winner's curse).
     let fresh = Options { seed: options.seed ^ 0xf5e5, ..options };
-    let (mut order, mut shown, mut plan);
-    order = first_order;
+    let mut planned;
     loop {
-        shown = pricer.sample(fresh, std::slice::from_ref(&order), Some(0), true);
-        plan = pricer.plan(&order, fresh, &shown, (bound, found, how, candidates));
-        let told = plan.told(treatments);
-        if how == Search::Asked || request.share_min <= 0.0 || told.len() == plan.steps.len() {
+        planned = pricer.plan(&choice, fresh, &rests);
+        let told = planned.plan.told(treatments);
+        let is_asked = choice.search == Search::Asked;
+        if is_asked || request.share_min <= 0.0 || told.len() == planned.plan.steps.len() {
             break;
         }
         // On fresh worlds nothing could be told of the others: they were the search's luck.
         let is_told =
             |at: &u32| treatments.get(*at as usize).is_some_and(|it| told.contains(&it.id));
-        let before = order.len();
-        order.retain(is_told);
-        if order.len() == before {
+        let before = choice.order.len();
+        choice.order.retain(is_told);
+        if choice.order.len() == before {
             break;
         }
     }
     rank(&mut values);
-    pricer.summarize(fresh, values, plan, &order, &shown)
+    pricer.summarize(fresh, values, planned, &choice.order)
 }
 
-struct Pricer<'a> {
-    compiled: &'a Compiled<'a>,
-    treatments: &'a [&'a Treatment],
-    edits: &'a [Edit],
-    restore: Restore,
-    options: Options,
+/// What one estate is priced with.
+#[derive(Clone, Copy)]
+pub(crate) struct Pricer<'a> {
+    pub(crate) compiled: &'a Compiled<'a>,
+    pub(crate) network: &'a Network,
+    pub(crate) treatments: &'a [&'a Treatment],
+    pub(crate) edits: &'a [Edit],
+    /// Treatments already part of the network.
+    pub(crate) done: &'a [u32],
+    pub(crate) restore: Restore,
+    pub(crate) options: Options,
 }
-
-/// Order, bound, worth in the search, how it was found, and among how many.
-type Choice = (Vec<u32>, f64, f64, Search, usize);
 
 impl Pricer<'_> {
-    /// As many worlds as it takes to see the wanted number of losses.
-    fn enough(&self) -> Options {
-        let few = self.few(self.options);
-        let blocks = self.sample(few, &[], None, false);
-        let seen: f64 = blocks.iter().map(|it| it.base.any).sum();
+    /// As many worlds as it takes to see the wanted number of losses, after a look at few.
+    fn enough(&self, few: Options, seen: &[BlockSums]) -> Options {
+        let seen: f64 = seen.iter().map(|it| it.base.any).sum();
         let drawn = (few.blocks * few.worlds_per_block) as f64;
         let wanted = LOSSES_WANTED * few.care as f64 / (seen / drawn).max(1e-6) / few.blocks as f64;
         let most = self.options.worlds_per_block;
         // Rounded to powers of two, so that a small change of the host leaves the worlds the same.
         let worlds = std::iter::successors(Some(few.worlds_per_block), |it| Some(it * 2))
-            .find(|it| *it as f64 >= wanted || *it >= most);
+            .find(|it| *it as f64 >= 0.75 * wanted || *it >= most);
         Options { worlds_per_block: worlds.unwrap_or(most).min(most), ..self.options }
     }
 
-    /// Prices every treatment in few worlds, and the best of them again in all.
-    fn race(&self) -> Vec<TreatmentValue> {
+    /// Prices every treatment in few worlds, and the best of them again in as many as it takes;
+    /// says how many that is.
+    pub(crate) fn race(&self) -> (Options, Vec<TreatmentValue>) {
         let singles: Vec<Vec<u32>> = (0..self.edits.len()).map(|at| vec![number(at)]).collect();
-        let all = self.options;
-        if self.edits.len() <= RACERS {
-            return self.values(&self.sample(all, &singles, None, false), all, &singles);
+        let few = self.few(self.options);
+        let first = self.sample(few, &singles, None, false);
+        let all = self.enough(few, &first);
+        let mut values = self.values(&first, few, &singles);
+        if all == few {
+            return (all, values);
         }
-        let few = self.few(all);
-        let mut values = self.values(&self.sample(few, &singles, None, false), few, &singles);
         let mut order: Vec<usize> = (0..values.len()).collect();
         let avoided = |at: &usize| values.get(*at).map_or(0.0, |it| it.worth.avoided);
         order.sort_by(|a, b| avoided(b).total_cmp(&avoided(a)).then(a.cmp(b)));
@@ -266,23 +190,23 @@ impl Pricer<'_> {
                 *slot = value;
             }
         }
-        values
+        (all, values)
     }
 
     /// An eighth of the worlds, for what needs less precision.
-    fn few(&self, options: Options) -> Options {
+    pub(crate) fn few(&self, options: Options) -> Options {
         let worlds_per_block = (options.worlds_per_block / 8).max(32).min(options.worlds_per_block);
         Options { worlds_per_block, ..options }
     }
 
-    fn sample(
+    pub(crate) fn sample(
         &self,
         options: Options,
         sets: &[Vec<u32>],
         full: Option<usize>,
         explains: bool,
     ) -> Vec<BlockSums> {
-        let (network, edits, restore) = (&self.compiled.network, self.edits, self.restore);
+        let Self { network, edits, restore, .. } = *self;
         let counts_goals = explains;
         Sample { network, options, restore, edits, sets, full, counts_goals, explains }.blocks()
     }
@@ -311,139 +235,16 @@ impl Pricer<'_> {
         sets.iter().filter_map(treatment).enumerate().map(value).collect()
     }
 
-    /// The best set, in order, with its bound, its worth in the search, and how it was found.
-    fn choose(&self, values: &[TreatmentValue], request: &Request) -> Choice {
-        if let Some(exactly) = &request.exactly {
-            let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
-            let order: Vec<u32> = exactly.iter().filter_map(place).map(number).collect();
-            return (order, 0.0, 0.0, Search::Asked, exactly.len());
-        }
-        let chosen = self.candidates(values, request);
-        let edits: Vec<Edit> =
-            chosen.iter().filter_map(|at| self.edits.get(*at)).cloned().collect();
-        let place = |id: &TreatmentId| {
-            chosen.iter().position(|at| self.treatments.get(*at).is_some_and(|it| it.id == *id))
-        };
-        let mask = |ids: &[TreatmentId]| {
-            ids.iter().filter_map(place).fold(0, |all: u64, at| all | 1 << at)
-        };
-        let candidates: Vec<Candidate> = chosen
-            .iter()
-            .filter_map(|at| self.treatments.get(*at))
-            .map(|it| Candidate {
-                hours: it.effort.hours.mean(),
-                needs: mask(&it.needs),
-                excludes: mask(&it.excludes)
-                    | it.part_of.as_ref().and_then(place).map_or(0, |at| 1 << at),
-            })
-            .collect();
-        let sample = Sample {
-            network: &self.compiled.network,
-            options: self.options,
-            restore: self.restore,
-            edits: &edits,
-            sets: &[],
-            full: None,
-            counts_goals: false,
-            explains: false,
-        };
-        let mut ledger = sample.ledger();
-        let (hours, count) = (request.hours_max, request.steps_max);
-        let limit = Limit { hours, count, share: request.share_min };
-        let found = search(&mut ledger, &candidates, limit);
-        let order = found.order.iter().filter_map(|at| chosen.get(*at)).map(|at| number(*at));
-        (order.collect(), found.bound, found.avoided, found.search, candidates.len())
-    }
-
-    /// Treatments to choose from, the best alone first; with each one those it needs.
-    fn candidates(&self, values: &[TreatmentValue], request: &Request) -> Vec<usize> {
-        let is_affordable = |it: &Treatment| it.effort.hours.mean() <= request.hours_max;
-        let mut places: Vec<usize> = (0..self.treatments.len())
-            .filter(|at| {
-                self.treatments
-                    .get(*at)
-                    .is_some_and(|it| !request.skip.contains(&it.id) && is_affordable(it))
-            })
-            .collect();
-        let allowed: BTreeSet<usize> = places.iter().copied().collect();
-        let value = |at: &usize| values.get(*at).map_or(0.0, |it| it.worth.avoided);
-        places.sort_by(|a, b| value(b).total_cmp(&value(a)).then(a.cmp(b)));
-        // What changes nothing on the graph is chosen only because something else needs it.
-        places.retain(|at| self.treatments.get(*at).is_some_and(|it| !it.ops.is_empty()));
-        let mut chosen: Vec<usize> = Vec::new();
-        for at in places {
-            let Some(treatment) = self.treatments.get(at) else { continue };
-            let Some(mut group) = self.with_needs(treatment) else { continue };
-            // What may not be chosen keeps out all that needs it.
-            if group.iter().any(|it| !allowed.contains(it)) {
-                continue;
-            }
-            group.retain(|it| !chosen.contains(it));
-            if chosen.len() + group.len() <= request.candidates_max.min(CANDIDATES_MAX) {
-                chosen.extend(group);
-            }
-        }
-        chosen
-    }
-
-    /// A treatment with all it needs, directly or not; none when one of them is not there.
-    fn with_needs(&self, treatment: &Treatment) -> Option<Vec<usize>> {
-        let place = |id: &TreatmentId| self.treatments.iter().position(|it| it.id == *id);
-        let mut group = vec![place(&treatment.id)?];
-        let mut next = 0;
-        while let Some(at) = group.get(next).copied() {
-            next += 1;
-            for id in &self.treatments.get(at)?.needs {
-                let needed = place(id)?;
-                if !group.contains(&needed) {
-                    group.push(needed);
-                }
-            }
-        }
-        Some(group)
-    }
-
-    fn plan(
-        &self,
-        order: &[u32],
-        fresh: Options,
-        all_worlds: &[BlockSums],
-        (bound, found, search, candidates): (f64, f64, Search, usize),
-    ) -> Plan {
-        let few = self.few(fresh);
-        let shown = &self.sample(few, &plan_sets(order), None, false);
-        let worlds = few.worlds_per_block as f64;
-        let count = shown.len().max(1) as f64;
-        let any = shown.iter().map(|it| it.weight * it.base.any / worlds).sum::<f64>() / count;
-        let steps = order.len();
-        // Sets as `plan_sets` lays them out: all, then prefixes, singles, and all but one.
-        let step = |(at, edit): (usize, &u32)| {
-            let treatment = self.treatments.get(*edit as usize)?;
-            let (_, rarer, _) = worth(shown, 1 + at, worlds);
-            let before = (at > 0).then_some(at);
-            Some(PlanStep {
-                id: treatment.id.clone(),
-                hours: treatment.effort.hours.mean(),
-                alone: worth(shown, 1 + steps + at, worlds).0,
-                in_order: difference(shown, 1 + at, before, worlds),
-                left_for_last: difference(shown, 0, Some(1 + 2 * steps + at), worlds),
-                any_after: (any - rarer).max(0.0),
-            })
-        };
-        let steps = order.iter().enumerate().filter_map(step).collect();
-        let avoided = worth(all_worlds, 0, fresh.worlds_per_block as f64).0;
-        Plan { steps, avoided, bound, found, search, candidates }
-    }
-
     fn summarize(
         &self,
         options: Options,
         treatments: Vec<TreatmentValue>,
-        plan: Plan,
+        planned: Planned,
         order: &[u32],
-        shown: &[BlockSums],
     ) -> Pricing {
-        let (compiled, network) = (self.compiled, &self.compiled.network);
+        let Planned { plan, shown, any_after } = planned;
+        let shown = shown.as_slice();
+        let Self { compiled, network, .. } = *self;
         let worlds = options.worlds_per_block as f64;
         let has_ranges = network.has_ranges();
         let of = |pick: &dyn Fn(&BlockSums) -> f64| {
@@ -479,7 +280,7 @@ impl Pricer<'_> {
         Pricing {
             options: self.options,
             any: exact.any(false).unwrap_or_else(|| of(&|it| it.base.any)),
-            any_after: exact.any(true).unwrap_or_else(|| of(&|it| it.after.any)),
+            any_after: exact.any(true).or(any_after).unwrap_or_else(|| of(&|it| it.after.any)),
             goals,
             harm: mean(&|it| it.base.harm),
             outage_hours: mean(&|it| it.base.hours),
@@ -518,7 +319,7 @@ struct Exact {
 
 impl Exact {
     fn of(pricer: &Pricer<'_>, options: Options, order: &[u32]) -> Self {
-        let network = &pricer.compiled.network;
+        let network = pricer.network;
         let chosen: Vec<&Edit> =
             order.iter().filter_map(|at| pricer.edits.get(*at as usize)).collect();
         let is_timed = network.is_timed() || chosen.iter().any(|it| it.changes_time());
@@ -569,16 +370,6 @@ fn solve(network: &Network, targets: &[u32], options: Options) -> Option<Band> {
         Answer::Between(low, high) if high - low <= 1e-3 => Some(Band::between(low, high)),
         Answer::Between(..) => None,
     }
-}
-
-/// All of the plan; each prefix; each one alone; all but each one.
-fn plan_sets(order: &[u32]) -> Vec<Vec<u32>> {
-    let all = order.to_vec();
-    let prefixes = (1..=order.len()).map(|end| order.iter().take(end).copied().collect());
-    let singles = order.iter().map(|it| vec![*it]);
-    let others =
-        order.iter().map(|it| order.iter().filter(|other| *other != it).copied().collect());
-    [all].into_iter().chain(prefixes).chain(singles).chain(others).collect()
 }
 
 fn choke_points(compiled: &Compiled<'_>, shown: &[BlockSums]) -> Vec<(NodeId, f64)> {

@@ -11,13 +11,15 @@ use crate::draw::{self, Quantiles};
 use crate::effect::{Edit, Edits, Shares};
 use crate::ledger::{self, Direct, Ledger, Mask, Page};
 use crate::network::{Network, number};
+use crate::outage::{Luck, Outage, Outages};
 use crate::paths::{self, Ways};
 use crate::plan::members;
 use crate::timed::{Clock, ClockRoom, Times, Watch};
 use crate::world::{Block, Draws, Local, LocalRoom, Reach, Room};
-use polder_model::{Basis, REBUILD_HOURS, Range, Restore};
+use polder_model::{Basis, Restore};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// Hours of outage for which the curve says how likely a longer one is.
@@ -27,7 +29,7 @@ pub(crate) const CURVE_HOURS: [f64; 8] = [1.0, 4.0, 24.0, 72.0, 168.0, 336.0, 72
 const WAYS_PER_WORLD_MAX: usize = 16;
 
 /// Worlds that a search runs again for each set it tries.
-const DIRECT_MAX: u64 = 1024;
+const DIRECT_MAX: u64 = 384;
 
 /// Local graphs above this size are not searched for capabilities that no way goes around.
 const CHOKE_NODES_MAX: usize = 64;
@@ -122,34 +124,21 @@ pub(crate) struct BlockSums {
 }
 
 /// Hours and harm of the goals reached.
+#[derive(Clone, Copy)]
 struct Outcome {
-    goals: Vec<u32>,
     harm: f64,
     hours: f64,
 }
 
-/// How long a host stays down, in one block.
-#[derive(Clone, Copy)]
-struct Outage {
-    hours: Range,
-    /// Probability that the restore fails and all is built anew.
-    fails: f64,
-}
-
-/// The luck of one world with restores: two uniform numbers.
-#[derive(Clone, Copy)]
-pub(crate) struct Luck {
-    hours: f64,
-    fails: f64,
-}
-
-impl Outage {
-    /// Hours in one world. A restore that fails less often or takes less is longer in none.
-    fn hours(self, luck: Luck) -> f64 {
-        let is_rebuilt = luck.fails < self.fails;
-        let range = if is_rebuilt { self.hours.at_least(REBUILD_HOURS) } else { self.hours };
-        draw::quantile(range, luck.hours)
-    }
+/// Room for runs again, allocated once.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    local: LocalRoom,
+    clock: ClockRoom,
+    /// Goals reached in the last run.
+    goals: Vec<u32>,
+    set: Vec<u32>,
+    closed: Vec<bool>,
 }
 
 /// What a set does besides closing steps.
@@ -167,6 +156,7 @@ struct Common<'a> {
     sets_of: Vec<Vec<usize>>,
     global_sets: Vec<usize>,
     scales: Vec<Vec<(u32, Quantiles)>>,
+    outages: Outages,
 }
 
 impl Sample<'_> {
@@ -199,6 +189,7 @@ impl Sample<'_> {
             sets_of,
             global_sets,
             scales: self.edits.iter().map(tables).collect(),
+            outages: Outages::new(self),
         }
     }
 
@@ -209,23 +200,28 @@ impl Sample<'_> {
             .into_par_iter()
             .map_init(|| Worker::new(self, &common), |worker, number| worker.page(number))
             .collect();
-        let mut rooms = (ClockRoom::default(), LocalRoom::default());
-        let again = move |direct: &Direct, chosen| self.again(&common, direct, chosen, &mut rooms);
+        let again = move |direct: &Direct, chosen, rooms: &mut Rooms, harm: &mut Vec<f64>| {
+            self.again(&common, direct, chosen, rooms, harm);
+        };
         Ledger::new(self, pages, Box::new(again))
     }
 
-    /// Harm of one world with a set of candidates, run again.
+    /// Adds the harm a year of one world with a set of candidates, run again: one for each restore.
     fn again(
         &self,
         common: &Common<'_>,
         direct: &Direct,
         chosen: Mask,
-        rooms: &mut (ClockRoom, LocalRoom),
-    ) -> f64 {
-        let set: Vec<u32> = members(chosen).map(number).collect();
-        let closed: Vec<bool> = direct.closers.iter().map(|it| it & chosen != 0).collect();
-        let goals = match &direct.times {
-            None => direct.local.goals_left(&closed, &mut rooms.1),
+        rooms: &mut Rooms,
+        harm: &mut Vec<f64>,
+    ) {
+        let Rooms { local, clock: room, goals, set, closed } = rooms;
+        set.clear();
+        set.extend(members(chosen).map(number));
+        closed.clear();
+        closed.extend(direct.closers.iter().map(|it| it & chosen != 0));
+        match &direct.times {
+            None => direct.local.goals_left(closed, local, goals),
             Some(times) => {
                 let clock = Clock {
                     draws: &common.draws,
@@ -235,19 +231,23 @@ impl Sample<'_> {
                     world: direct.world,
                     block: direct.block,
                 };
-                clock.run(times, &closed, &set, &mut rooms.0)
+                clock.run(times, closed, set, room, goals);
             }
-        };
-        self.outcome(goals, &self.terms(common, &set, direct.block), direct.luck).harm
+        }
+        let mut terms = self.terms(common, set, direct.block);
+        for outage in common.outages.in_block(direct.block) {
+            terms.outage = *outage;
+            harm.push(direct.weight * self.outcome(goals, &terms, direct.luck).harm);
+        }
     }
 
     fn terms(&self, common: &Common<'_>, set: &[u32], block: u64) -> Terms {
-        let mut restore = self.restore;
+        let mut restore = 0;
         let mut scaled = Vec::new();
         for at in set {
             let edit = &self.edits[*at as usize];
-            if let Some(other) = edit.restore
-                && other.mean() < restore.mean()
+            if let Some(other) = common.outages.of_edit[*at as usize]
+                && common.outages.mean[other] < common.outages.mean[restore]
             {
                 restore = other;
             }
@@ -256,27 +256,20 @@ impl Sample<'_> {
                 scaled.push((*goal, share));
             }
         }
-        Terms { outage: self.outage(restore, block), scaled }
+        Terms { outage: common.outages.in_block(block)[restore], scaled }
     }
 
-    /// How long hosts stay down in a block: whether restores work is as uncertain for all of them.
-    fn outage(&self, restore: Restore, block: u64) -> Outage {
-        let quantile =
-            draw::uniform(self.options.seed ^ 0x5eed, draw::name("restore fails"), block);
-        Outage { hours: restore.hours, fails: restore.fails(quantile) }
-    }
-
-    fn outcome(&self, goals: Vec<u32>, terms: &Terms, luck: Luck) -> Outcome {
+    fn outcome(&self, goals: &[u32], terms: &Terms, luck: Luck) -> Outcome {
         let mut harm = 0.0;
         let mut down = 0.0;
-        for goal in &goals {
+        for goal in goals {
             let it = &self.network.goals[*goal as usize];
             let scaled = terms.scaled.iter().filter(|(at, _)| at == goal);
             harm += it.weight * scaled.map(|(_, factor)| factor).product::<f64>();
             down += f64::from(u8::from(it.takes_down));
         }
         let hours = if down > 0.0 { down * terms.outage.hours(luck) } else { 0.0 };
-        Outcome { goals, harm: harm + hours / self.options.outage_hours_per_loss, hours }
+        Outcome { harm: harm + hours / self.options.outage_hours_per_loss, hours }
     }
 
     /// Enters the losses of one world into a page.
@@ -299,8 +292,8 @@ impl Sample<'_> {
         }
     }
 
-    fn add(&self, sums: &mut Sums, outcome: &Outcome, terms: &Terms) {
-        if outcome.goals.is_empty() {
+    fn add(&self, sums: &mut Sums, goals: &[u32], outcome: Outcome, terms: &Terms) {
+        if goals.is_empty() {
             return;
         }
         sums.any += 1.0;
@@ -311,7 +304,7 @@ impl Sample<'_> {
         }
         // Stores that share a class hold the same people: the largest counts.
         let mut exposed: Vec<(u32, f64)> = Vec::new();
-        for goal in &outcome.goals {
+        for goal in goals {
             if self.counts_goals {
                 *sums.goals.entry(*goal).or_default() += 1.0;
             }
@@ -338,8 +331,9 @@ struct Worker<'a> {
     common: &'a Common<'a>,
     reach: Reach<'a>,
     room: Room,
-    local_room: LocalRoom,
-    clock_room: ClockRoom,
+    rooms: Rooms,
+    /// Goals reached in the world at hand as things stand.
+    base: Vec<u32>,
     closers: Vec<(u32, u32)>,
     touched: Vec<usize>,
     closed: Vec<bool>,
@@ -361,8 +355,8 @@ impl<'a> Worker<'a> {
             common,
             reach: Reach::new(&common.draws),
             room: Room::new(sample.network.node_count()),
-            local_room: LocalRoom::default(),
-            clock_room: ClockRoom::default(),
+            rooms: Rooms::default(),
+            base: Vec::new(),
             closers: Vec::new(),
             touched: Vec::new(),
             closed: Vec::new(),
@@ -380,17 +374,19 @@ impl<'a> Worker<'a> {
             ..BlockSums::default()
         };
         let needs_local = !sample.sets.is_empty() || sample.explains;
-        let block = self.worlds(number, needs_local, &mut |worker, world, _| {
-            let goals = match &world.times {
+        let needs = |matters| matters || needs_local;
+        let block = self.worlds(number, &needs, &mut |worker, world| {
+            match &world.times {
                 Some(times) => worker.in_time(world, times, number, &[]),
-                None => worker.reach.goals.clone(),
-            };
-            let base = sample.outcome(goals, &as_is, world.luck);
-            sample.add(&mut sums.base, &base, &as_is);
-            if sample.explains {
-                worker.explain(world, &base, &mut sums);
+                None => worker.rooms.goals.clone_from(&worker.reach.goals),
             }
-            worker.treat(world, number, &shares, &terms, &base, &mut sums);
+            worker.base.clone_from(&worker.rooms.goals);
+            let base = sample.outcome(&worker.base, &as_is, world.luck);
+            sample.add(&mut sums.base, &worker.base, base, &as_is);
+            if sample.explains {
+                worker.explain(world, &mut sums);
+            }
+            worker.treat(world, number, &shares, &terms, base, &mut sums);
         });
         sums.weight = block.any;
         if sample.explains {
@@ -400,35 +396,38 @@ impl<'a> Worker<'a> {
         sums
     }
 
-    /// Draws every world of a block, and shows those that lose something if nobody notices.
+    /// Draws every world of a block, and shows those that lose something if nobody notices: with
+    /// its open steps where `needs`, told whether somebody may notice, says so.
     fn worlds(
         &mut self,
         number: u64,
-        needs_local: bool,
-        show: &mut dyn FnMut(&mut Self, &World<'_>, &Block),
+        needs: &dyn Fn(bool) -> bool,
+        show: &mut dyn FnMut(&mut Self, &World<'_>),
     ) -> Block {
         let Self { sample, common, .. } = *self;
         let block = common.draws.block(number);
+        let mut local = Local::default();
         let is_timed = sample.network.is_timed() || sample.edits.iter().any(Edit::changes_time);
         for at in 0..sample.options.worlds_per_block {
             let world = number * sample.options.worlds_per_block + at;
             if !self.reach.run(world, &block) {
                 continue;
             }
-            let local = match needs_local || is_timed {
-                true => self.reach.local(world, &block, is_timed, &mut self.room),
-                false => Local::default(),
-            };
+            let matters = is_timed && common.watch.matters(&common.draws, world, number);
+            let has_local = needs(matters);
+            match has_local {
+                true => self.reach.local(world, &block, is_timed, &mut self.room, &mut local),
+                false => local.clear(),
+            }
             self.closed.clear();
             self.closed.resize(local.edges.len(), false);
             let uniform = |what| common.draws.uniform(draw::name(what), world);
             let luck = Luck { hours: uniform("restore"), fails: uniform("restore fails") };
             let mut it = World { number: world, local: &local, luck, times: None };
-            if is_timed {
-                let clock = self.clock(&it, number);
-                it.times = clock.matters().then(|| clock.times(&[]));
+            if has_local && matters {
+                it.times = Some(self.clock(&it, number).times(&[]));
             }
-            show(self, &it, &block);
+            show(self, &it);
         }
         block
     }
@@ -438,14 +437,20 @@ impl<'a> Worker<'a> {
         let Self { sample, common, .. } = *self;
         let shares = common.edits.shares(&common.draws, number);
         let worlds = (sample.options.blocks * sample.options.worlds_per_block) as f64;
-        let outages: Vec<Outage> =
-            ledger::restores(sample).into_iter().map(|it| sample.outage(it, number)).collect();
+        let outages = common.outages.in_block(number);
         let always = ledger::timing(sample.edits);
         let mut page = Page::default();
         let mut direct = Vec::new();
         let direct_max = (DIRECT_MAX * sample.options.care / sample.options.blocks.max(1)).max(1);
-        let mut direct_count = 0_u64;
-        let block = self.worlds(number, true, &mut |worker, world, _| {
+        // Worlds that are counted only, as those kept stand for them.
+        let passed = Cell::new(0_u64);
+        let kept = Cell::new(0_u64);
+        let needs = |matters: bool| !matters || kept.get() < direct_max;
+        let block = self.worlds(number, &needs, &mut |worker, world| {
+            if world.local.nodes.is_empty() {
+                passed.set(passed.get() + 1);
+                return;
+            }
             let mut closers = std::mem::take(&mut worker.closers);
             common.edits.closers(&common.draws, world.local, world.number, &shares, &mut closers);
             let closing = ledger::closing(world.local, &closers);
@@ -455,26 +460,28 @@ impl<'a> Worker<'a> {
                 None => ledger::masks(world.local, &closing),
             };
             match masks {
-                Some(goals) => sample.enter(&mut page, goals, &outages, world.luck),
-                None if direct_count >= direct_max => direct_count += 1,
-                None => direct.push(Direct {
-                    world: world.number,
-                    block: number,
-                    weight: 0.0,
-                    luck: world.luck,
-                    times: world.times.clone(),
-                    local: world.local.clone(),
-                    touched: closing.iter().fold(always, |all, it| all | it)
-                        | ledger::reshaping(sample.edits),
-                    closers: closing,
-                }),
+                Some(goals) => sample.enter(&mut page, goals, outages, world.luck),
+                None if kept.get() >= direct_max => passed.set(passed.get() + 1),
+                None => {
+                    kept.set(kept.get() + 1);
+                    direct.push(Direct {
+                        world: world.number,
+                        block: number,
+                        weight: 0.0,
+                        luck: world.luck,
+                        times: world.times.clone(),
+                        local: world.local.clone(),
+                        touched: closing.iter().fold(always, |all, it| all | it)
+                            | ledger::scaling(sample.edits),
+                        closers: closing,
+                    });
+                }
             }
-            direct_count = direct_count.max(direct.len() as u64);
         });
         let weight = block.any / worlds;
         page.items.values_mut().flatten().for_each(|harm| *harm *= weight);
         // Worlds of a block are alike, so the first stand for all of them.
-        let scale = direct_count as f64 / direct.len().max(1) as f64;
+        let scale = (kept.get() + passed.get()) as f64 / direct.len().max(1) as f64;
         direct.iter_mut().for_each(|it| it.weight = weight * scale);
         page.direct = direct;
         page
@@ -494,10 +501,11 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The goals reached before somebody acted, with a set of treatments.
-    fn in_time(&mut self, world: &World<'_>, times: &Times, block: u64, set: &[u32]) -> Vec<u32> {
+    /// Finds the goals reached before somebody acted, with a set of treatments.
+    fn in_time(&mut self, world: &World<'_>, times: &Times, block: u64, set: &[u32]) {
         let clock = self.clock(world, block);
-        clock.run(times, &self.closed, set, &mut self.clock_room)
+        let rooms = &mut self.rooms;
+        clock.run(times, &self.closed, set, &mut rooms.clock, &mut rooms.goals);
     }
 
     /// Runs every set that can matter in this world.
@@ -507,7 +515,7 @@ impl<'a> Worker<'a> {
         block: u64,
         shares: &Shares,
         terms: &[Terms],
-        base: &Outcome,
+        base: Outcome,
         sums: &mut BlockSums,
     ) {
         let (sample, common) = (self.sample, self.common);
@@ -542,13 +550,15 @@ impl<'a> Worker<'a> {
             let changes_time = |at: &u32| sample.edits[*at as usize].changes_time();
             let timed = world.times.as_ref();
             let timed = timed.filter(|it| !it.nobody_acts() || set.iter().any(changes_time));
-            let goals = if let Some(times) = timed {
-                self.in_time(world, times, block, set)
+            if let Some(times) = timed {
+                self.in_time(world, times, block, set);
             } else if closes {
-                world.local.goals_left(&self.closed, &mut self.local_room)
+                let Rooms { local, goals, .. } = &mut self.rooms;
+                world.local.goals_left(&self.closed, local, goals);
             } else {
-                base.goals.clone()
-            };
+                self.rooms.goals.clone_from(&self.base);
+            }
+            let goals = &self.rooms.goals;
             if closes {
                 self.closed.fill(false);
             }
@@ -556,31 +566,31 @@ impl<'a> Worker<'a> {
             let avoided = base.harm - after.harm;
             let slot = &mut sums.avoided[at];
             slot.sum += avoided;
-            slot.any += f64::from(u8::from(!base.goals.is_empty()));
-            slot.any -= f64::from(u8::from(!after.goals.is_empty()));
+            slot.any += f64::from(u8::from(!self.base.is_empty()));
+            slot.any -= f64::from(u8::from(!goals.is_empty()));
             slot.worse += f64::from(u8::from(avoided < 0.0));
             if sample.full == Some(at) {
-                sample.add(&mut sums.after, &after, &terms[at]);
+                sample.add(&mut sums.after, goals, after, &terms[at]);
             }
         }
         // In a world the full set does not touch, all stays as it is.
         if let Some(full) = sample.full
             && !full_seen
         {
-            sample.add(&mut sums.after, base, &terms[full]);
+            sample.add(&mut sums.after, &self.base, base, &terms[full]);
         }
         self.closers = closers;
     }
 
     /// Notes the ways of this world, and the capabilities that none of them goes around.
-    fn explain(&mut self, world: &World<'_>, base: &Outcome, sums: &mut BlockSums) {
+    fn explain(&mut self, world: &World<'_>, sums: &mut BlockSums) {
         let network = self.sample.network;
         let most = WAYS_PER_WORLD_MAX;
-        for goal in base.goals.iter().take(most) {
+        for goal in self.base.iter().take(most) {
             let path = match &world.times {
                 Some(_) => {
                     let place = world.local.goals.iter().find(|(_, it)| it == goal);
-                    let path = |place| self.clock_room.path(world.local, place);
+                    let path = |place| self.rooms.clock.path(world.local, place);
                     place.map_or_else(Vec::new, |(place, _)| path(*place))
                 }
                 None => self.reach.path(network.goal_nodes[*goal as usize]),
@@ -594,7 +604,7 @@ impl<'a> Worker<'a> {
             paths::note(&mut sums.ways, network, &path);
         }
         let is_large = world.local.nodes.len() > CHOKE_NODES_MAX;
-        if base.goals.is_empty() || is_large || sums.choke_worlds >= CHOKE_WORLDS_MAX {
+        if self.base.is_empty() || is_large || sums.choke_worlds >= CHOKE_WORLDS_MAX {
             return;
         }
         sums.choke_worlds += 1.0;
@@ -606,7 +616,9 @@ impl<'a> Worker<'a> {
             }
             let start = world.local.start[place] as usize..world.local.start[place + 1] as usize;
             self.closed[start.clone()].fill(true);
-            let left = world.local.goals_left(&self.closed, &mut self.local_room).len();
+            let Rooms { local, goals, .. } = &mut self.rooms;
+            world.local.goals_left(&self.closed, local, goals);
+            let left = goals.len();
             self.closed[start].fill(false);
             let lost = world.local.goals.len().saturating_sub(left);
             if lost > 0 {

@@ -9,7 +9,7 @@ use crate::draw::{self, Quantiles};
 use crate::effect::Edit;
 use crate::network::{NONE, number};
 use crate::world::{Draws, Local};
-use polder_model::Range;
+use polder_model::{Delay, Range};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -17,6 +17,10 @@ use std::collections::BinaryHeap;
 pub(crate) struct Watch {
     /// For each sensor: its own values, then those some treatment would give it.
     sensors: Vec<Vec<Values>>,
+    /// Sensors that see each node, as a mask; the last bit stands for all from there on.
+    seen_by: Vec<u64>,
+    /// What the draw of each edge's time hangs on; empty where time does not matter.
+    edge_names: Vec<u64>,
     /// For each treatment: sensor and place in its list.
     replaced: Vec<Vec<(usize, usize)>>,
 }
@@ -53,7 +57,24 @@ impl Watch {
             }
             replaced.push(places);
         }
-        Self { sensors, replaced }
+        let mut seen_by = vec![0; draws.network.node_count()];
+        for (at, sensor) in draws.network.sensors.iter().enumerate() {
+            sensor.watches.iter().for_each(|node| seen_by[*node as usize] |= 1_u64 << at.min(63));
+        }
+        let is_timed = draws.network.is_timed() || edits.iter().any(Edit::changes_time);
+        let edges = if is_timed { number(draws.network.edge_count()) } else { 0 };
+        let edge_names =
+            (0..edges).map(|it| draw::mix(draws.seed ^ draws.network.edge_name(it) ^ 0xde1a));
+        Self { sensors, replaced, seen_by, edge_names: edge_names.collect() }
+    }
+
+    /// Whether any sensor notices anything in a world, whatever treatment is chosen.
+    pub(crate) fn matters(&self, draws: &Draws<'_>, world: u64, block: u64) -> bool {
+        draws.network.sensors.iter().zip(&self.sensors).any(|(sensor, list)| {
+            let shared = draw::uniform(draws.seed ^ 0x5eed, sensor.name, block);
+            let draw = draws.uniform(sensor.name, world);
+            list.iter().any(|it| draw < it.notices.at(shared))
+        })
     }
 }
 
@@ -84,6 +105,8 @@ pub(crate) struct ClockRoom {
     met: Vec<(u32, f64)>,
     done: Vec<bool>,
     heap: BinaryHeap<Reverse<(u64, u32)>>,
+    /// When somebody acts, for treatments that change it.
+    acts: Vec<f64>,
 }
 
 impl ClockRoom {
@@ -124,7 +147,7 @@ pub(crate) struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// The goals reached in the order of time until somebody has acted.
+    /// Finds the goals reached in the order of time until somebody has acted.
     ///
     /// `as_is` are the times without treatments; `treatments` are numbers of edits.
     pub(crate) fn run(
@@ -133,13 +156,21 @@ impl Clock<'_> {
         closed: &[bool],
         treatments: &[u32],
         room: &mut ClockRoom,
-    ) -> Vec<u32> {
-        let changes = |at: &u32| self.edits[*at as usize].changes_time();
-        let own = treatments.iter().any(changes).then(|| self.times(treatments));
-        let Times { hours, acts, .. } = own.as_ref().unwrap_or(as_is);
+        goals: &mut Vec<u32>,
+    ) {
+        let edits = || treatments.iter().map(|at| &self.edits[*at as usize]);
+        let slower = edits().any(|it| !it.slowed.is_empty()).then(|| self.hours(treatments));
+        let hours = slower.as_deref().unwrap_or(&as_is.hours);
+        let mut own = std::mem::take(&mut room.acts);
+        let is_noticed_otherwise = edits().any(|it| !it.notices.is_empty());
+        if is_noticed_otherwise {
+            self.acts(treatments, &mut own);
+        }
+        let acts = if is_noticed_otherwise { &own } else { &as_is.acts };
         let local = self.local;
         room.reset(local.nodes.len());
         let mut end = f64::INFINITY;
+        let mut goals_left = local.goals.len();
         for source in &local.sources {
             room.arrival[*source as usize] = 0.0;
             room.heap.push(Reverse((0_u64, *source)));
@@ -151,6 +182,11 @@ impl Clock<'_> {
             }
             if std::mem::replace(&mut room.done[node as usize], true) {
                 continue;
+            }
+            // Goals have the first places; when all are reached, nothing more can be lost.
+            goals_left -= usize::from((node as usize) < local.goals.len());
+            if goals_left == 0 {
+                break;
             }
             end = end.min(now + acts[node as usize]);
             for edge in local.out(node).filter(|edge| !closed[*edge]) {
@@ -174,12 +210,15 @@ impl Clock<'_> {
             }
         }
         let reached = |(place, goal): &(u32, u32)| room.done[*place as usize].then_some(*goal);
-        local.goals.iter().filter_map(reached).collect()
+        goals.clear();
+        goals.extend(local.goals.iter().filter_map(reached));
+        room.acts = own;
     }
 
     /// When things happen in this world with some treatments.
     pub(crate) fn times(&self, treatments: &[u32]) -> Times {
-        let acts = self.acts(treatments);
+        let mut acts = Vec::new();
+        self.acts(treatments, &mut acts);
         let somebody = acts.iter().any(|it| it.is_finite());
         Times { hours: self.hours(treatments), acts, somebody }
     }
@@ -194,15 +233,19 @@ impl Clock<'_> {
                 .filter(|(slowed, _)| slowed == edge)
                 .fold(0, |all, (_, classes)| all.saturating_add(*classes));
             let delay = network.delay[*edge as usize].slower(slower);
-            let quantile = self.draws.uniform(network.edge_name(*edge) ^ 0xde1a, self.world);
+            if delay == Delay::Minutes {
+                return 0.0;
+            }
+            let quantile = draw::uniform_of(self.watch.edge_names[*edge as usize], self.world);
             delay_hours(delay, quantile)
         };
         self.local.edges.iter().map(hours).collect()
     }
 
     /// For each place, hours after which somebody acts when it is used; infinite when nobody does.
-    fn acts(&self, treatments: &[u32]) -> Vec<f64> {
-        let mut acts = vec![f64::INFINITY; self.local.nodes.len()];
+    fn acts(&self, treatments: &[u32], acts: &mut Vec<f64>) {
+        acts.clear();
+        acts.resize(self.local.nodes.len(), f64::INFINITY);
         for (at, sensor) in self.draws.network.sensors.iter().enumerate() {
             let list = &self.watch.sensors[at];
             let replaced = treatments
@@ -218,20 +261,11 @@ impl Clock<'_> {
             }
             let lag = values.hours.at(self.draws.uniform(sensor.name ^ 0x1a9, self.world));
             for (place, node) in self.local.nodes.iter().enumerate() {
-                if sensor.watches.contains(node) {
+                let may_see = self.watch.seen_by[*node as usize] >> at.min(63) & 1 == 1;
+                if may_see && (at < 63 || sensor.watches.contains(node)) {
                     acts[place] = acts[place].min(lag);
                 }
             }
         }
-        acts
-    }
-
-    /// Whether any sensor notices anything in this world, whatever treatment is chosen.
-    pub(crate) fn matters(&self) -> bool {
-        self.draws.network.sensors.iter().zip(&self.watch.sensors).any(|(sensor, list)| {
-            let shared = draw::uniform(self.draws.seed ^ 0x5eed, sensor.name, self.block);
-            let draw = self.draws.uniform(sensor.name, self.world);
-            list.iter().any(|it| draw < it.notices.at(shared))
-        })
     }
 }

@@ -348,27 +348,35 @@ impl<'a> Reach<'a> {
 
     /// What of this world matters to its losses: every open step on a way to one of them, and with
     /// `timed` every step to a place where somebody might notice.
-    pub(crate) fn local(&self, world: u64, block: &Block, timed: bool, room: &mut Room) -> Local {
+    pub(crate) fn local(
+        &self,
+        world: u64,
+        block: &Block,
+        timed: bool,
+        room: &mut Room,
+        local: &mut Local,
+    ) {
         room.run += 1;
         room.stack.clear();
-        let mut local = Local::default();
+        local.clear();
         let goals = self.goals.iter().map(|goal| self.network.goal_nodes[*goal as usize]);
         let watched = self.network.sensors.iter().filter(|_| timed).flat_map(|it| &it.watches);
         for node in goals.chain(watched.copied().filter(|node| self.is_reached(*node))) {
-            room.number(node, &mut local);
+            room.number(node, local);
         }
-        let mut raw: Vec<(u32, u32, u32)> = Vec::new();
+        let mut raw = std::mem::take(&mut room.raw);
+        raw.clear();
         while let Some(node) = room.stack.pop() {
             let to = room.place[node as usize];
             for edge in self.network.edges_into(node) {
                 let from = self.network.from[*edge as usize];
                 if self.is_reached(from) && self.is_open(*edge, world, block) {
-                    raw.push((room.number(from, &mut local), to, *edge));
+                    raw.push((room.number(from, local), to, *edge));
                 }
             }
         }
-        local.finish(self, raw, room);
-        local
+        local.finish(self, &mut raw, room);
+        room.raw = raw;
     }
 }
 
@@ -378,11 +386,19 @@ pub(crate) struct Room {
     mark: Vec<u32>,
     place: Vec<u32>,
     stack: Vec<u32>,
+    /// Ends of each step, and the step.
+    raw: Vec<(u32, u32, u32)>,
 }
 
 impl Room {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { run: 0, mark: vec![0; nodes], place: vec![0; nodes], stack: Vec::new() }
+        Self {
+            run: 0,
+            mark: vec![0; nodes],
+            place: vec![0; nodes],
+            stack: Vec::new(),
+            raw: Vec::new(),
+        }
     }
 
     /// The place of a node in the local graph; a new one is looked at later.
@@ -410,18 +426,24 @@ pub(crate) struct Local {
     /// Edges of the network, by place here.
     pub(crate) edges: Vec<u32>,
     pub(crate) sources: Vec<u32>,
-    /// Place and number of each goal reached.
+    /// Place and number of each goal reached; they have the first places.
     pub(crate) goals: Vec<(u32, u32)>,
     /// For nodes that need all steps, how many; zero for the others. Empty when there are none.
     pub(crate) needs_all: Vec<u32>,
 }
 
 impl Local {
-    fn finish(&mut self, reach: &Reach<'_>, mut raw: Vec<(u32, u32, u32)>, room: &Room) {
+    pub(crate) fn clear(&mut self) {
+        let Self { nodes, start, from, to, edges, sources, goals, needs_all } = self;
+        [nodes, start, from, to, edges, sources, needs_all].into_iter().for_each(Vec::clear);
+        goals.clear();
+    }
+
+    fn finish(&mut self, reach: &Reach<'_>, raw: &mut [(u32, u32, u32)], room: &Room) {
         let network = reach.network;
         raw.sort_unstable();
-        self.start = vec![0; self.nodes.len() + 1];
-        for (from, to, edge) in raw {
+        self.start.resize(self.nodes.len() + 1, 0);
+        for (from, to, edge) in raw.iter().copied() {
             self.start[from as usize + 1] += 1;
             self.from.push(from);
             self.to.push(to);
@@ -432,15 +454,12 @@ impl Local {
         }
         let is_here = |node: &&u32| room.mark[**node as usize] == room.run;
         let place = |node: &u32| room.place[*node as usize];
-        self.sources = network.sources.iter().filter(is_here).map(place).collect();
-        self.goals = reach
-            .goals
-            .iter()
-            .map(|goal| (place(&network.goal_nodes[*goal as usize]), *goal))
-            .collect();
+        self.sources.extend(network.sources.iter().filter(is_here).map(place));
+        let goal = |goal: &u32| (place(&network.goal_nodes[*goal as usize]), *goal);
+        self.goals.extend(reach.goals.iter().map(goal));
         if network.has_joins {
-            self.needs_all =
-                self.nodes.iter().map(|node| network.needs_all[*node as usize]).collect();
+            let needed = |node: &u32| network.needs_all[*node as usize];
+            self.needs_all.extend(self.nodes.iter().map(needed));
         }
     }
 
@@ -449,8 +468,8 @@ impl Local {
         self.start[node as usize] as usize..self.start[node as usize + 1] as usize
     }
 
-    /// The goals still reached when some edges are closed.
-    pub(crate) fn goals_left(&self, closed: &[bool], room: &mut LocalRoom) -> Vec<u32> {
+    /// Finds the goals still reached when some edges are closed.
+    pub(crate) fn goals_left(&self, closed: &[bool], room: &mut LocalRoom, goals: &mut Vec<u32>) {
         room.reset(self.nodes.len());
         for source in &self.sources {
             room.reach(*source);
@@ -468,7 +487,8 @@ impl Local {
             }
         }
         let reached = |(place, goal): &(u32, u32)| room.reached[*place as usize].then_some(*goal);
-        self.goals.iter().filter_map(reached).collect()
+        goals.clear();
+        goals.extend(self.goals.iter().filter_map(reached));
     }
 }
 
@@ -568,8 +588,11 @@ mod tests {
                     }
                     prop_assert_eq!(at, network.goal_nodes[goal as usize]);
                 }
-                let local = reach.local(world, &block, false, &mut room);
-                let left = local.goals_left(&vec![false; local.edges.len()], &mut LocalRoom::default());
+                let mut local = Local::default();
+                reach.local(world, &block, false, &mut room, &mut local);
+                let mut left = Vec::new();
+                let closed = vec![false; local.edges.len()];
+                local.goals_left(&closed, &mut LocalRoom::default(), &mut left);
                 prop_assert_eq!(left.len(), wanted.len());
             }
         }

@@ -202,3 +202,30 @@ fn one_more_drill_makes_no_world_worse_and_the_search_counts_it_alike() {
     let planned = pricing.plan.steps.first().map(|it| it.id.0.as_str());
     assert_eq!(planned, Some("t"));
 }
+
+#[test]
+fn behind_a_gap_that_gives_everything_away_the_small_ones_are_told_apart() {
+    let mut model = Model::new("test");
+    let graph = &mut model.graph;
+    let internet = graph.node(NodeKind::Internet, "internet", "");
+    let root = graph.node(NodeKind::Root, "root", "");
+    graph.goal(&root, "control");
+    let ways = [("small", 0.004), ("large", 0.03), ("gap", 1.0), ("medium", 0.012)];
+    let mut treatments = Vec::new();
+    for (name, p) in ways {
+        let variable = graph.variable(name, "", exactly(p));
+        graph.edge(&internet, &root, name, "", vec![variable.clone()], seen());
+        treatments.push(Treatment::new(name, name, [1.0; 3]).effect(Op::Close { variable }));
+    }
+    let treatments: Vec<&Treatment> = treatments.iter().collect();
+    for seed in 1..=8 {
+        let options = Options { seed, ..Options::default() };
+        let request = Request { share_min: 0.0, ..Request::first(5) };
+        let pricing = price(&model.graph, model.restore, &treatments, &request, options);
+        let order: Vec<&str> = pricing.plan.steps.iter().map(|it| it.id.0.as_str()).collect();
+        assert_eq!(order, ["gap", "large", "medium", "small"], "seed {seed}");
+        let rarer: Vec<f64> = pricing.plan.steps.iter().map(|it| it.any_after).collect();
+        assert!((rarer[0] / 0.0455 - 1.0).abs() < 0.15, "{rarer:?}");
+        assert!((rarer[1] / 0.016 - 1.0).abs() < 0.15, "{rarer:?}");
+    }
+}

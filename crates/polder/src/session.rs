@@ -137,6 +137,9 @@ pub(crate) fn store(flag: Option<&Path>, target: &Target, quiet: bool) -> Option
     }
 }
 
+/// Treatments whose order is tried with guesses that are wrong.
+const STABLE: usize = 12;
+
 /// All that is made of one look.
 pub(crate) struct Judged {
     pub(crate) model: Model,
@@ -157,8 +160,12 @@ pub(crate) fn judge(
     let skip = skipped(&model, &decisions, facts);
     let request = Request { skip, ..Request::first(configuration.plan) };
     let pricing = price(&model.graph, model.restore, &treatments, &request, options);
-    let few = Options { worlds_per_block: 16, ..options };
-    let shifted = stability(&model.graph, model.restore, &treatments, few, false);
+    let few = Options { worlds_per_block: 8, ..options };
+    // The order of those that could come first.
+    let best = pricing.treatments.iter().take(STABLE);
+    let is_best = |it: &&&Treatment| best.clone().any(|value| value.id == it.id);
+    let first: Vec<&Treatment> = treatments.iter().filter(is_best).copied().collect();
+    let shifted = stability(&model.graph, model.restore, &first, few, false);
     let other = shifted.iter().find(|it| it.first_changes).and_then(|it| it.first.as_ref());
     let view = view(Material {
         rests_on_guesses: other.map(|it| it.0.as_str()),
