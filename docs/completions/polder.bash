@@ -25,6 +25,9 @@ _polder() {
             polder,assess)
                 cmd="polder__subcmd__assess"
                 ;;
+            polder,audit)
+                cmd="polder__subcmd__audit"
+                ;;
             polder,config)
                 cmd="polder__subcmd__config"
                 ;;
@@ -142,6 +145,9 @@ _polder() {
             polder__subcmd__help,assess)
                 cmd="polder__subcmd__help__subcmd__assess"
                 ;;
+            polder__subcmd__help,audit)
+                cmd="polder__subcmd__help__subcmd__audit"
+                ;;
             polder__subcmd__help,config)
                 cmd="polder__subcmd__help__subcmd__config"
                 ;;
@@ -221,7 +227,7 @@ _polder() {
 
     case "${cmd}" in
         polder)
-            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed sbom accept reject reconsider history look record doctor config generate guard help"
+            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -350,6 +356,44 @@ _polder() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__audit)
+            opts="-q -h --all --format --from --root --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json osv sarif" -- "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -941,7 +985,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help)
-            opts="assess explain plan apply undo confirm journal graph feed sbom accept reject reconsider history look record doctor config generate guard help"
+            opts="assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -983,6 +1027,20 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__assess)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__audit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

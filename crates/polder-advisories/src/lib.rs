@@ -6,6 +6,7 @@
 mod feeds;
 mod guard;
 mod index;
+mod libraries;
 mod matching;
 mod order;
 mod rule;
@@ -17,8 +18,9 @@ pub use guard::{Refusal, canaries, may_replace};
 pub use index::{
     Advisory, Index, IndexError, Kind, Names, Row, Section, SectionInfo, compile, hexadecimal,
 };
+pub use libraries::{LibraryFlaw, covers_libraries};
 pub use matching::{
-    Compared, Feeds, Judgement, Replay, covers, judge_package, match_host, release_of,
+    Compared, Feeds, FlawSection, Judgement, Replay, covers, judge_package, match_host, release_of,
 };
 pub use order::Order;
 pub use rule::{End, Rule, Span};

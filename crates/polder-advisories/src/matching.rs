@@ -12,19 +12,22 @@ use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
 /// Days after which a feed of flaws counts as old.
-const FEED_DAYS_MAX: i64 = 14;
+pub(crate) const FEED_DAYS_MAX: i64 = 14;
 
 /// Days after which the catalogue of exploited flaws counts as old; entries come every few days.
 const CATALOGUE_DAYS_MAX: i64 = 30;
 
 /// A single record is no feed of a release.
-const ROWS_MIN: u64 = 2;
+pub(crate) const ROWS_MIN: u64 = 2;
+
+/// Flaws of one release or registry, with the head of the section and the order of its versions.
+pub type FlawSection<'a> = (&'a SectionInfo, Names, Order, Section<'a>);
 
 /// The sections that cover one host, read.
 #[derive(Default)]
 pub struct Feeds<'a> {
     /// Flaws, with what the head of the index says of them and the order of their versions.
-    pub flaws: Vec<(&'a SectionInfo, Names, Order, Section<'a>)>,
+    pub flaws: Vec<FlawSection<'a>>,
     catalogue: Vec<(&'a str, Advisory<'a>)>,
     exploited: Vec<ExploitedRow<'a>>,
     predicted: Vec<(&'a str, f32)>,
@@ -59,14 +62,23 @@ impl<'a> Feeds<'a> {
         found.ok().and_then(|at| self.catalogue.get(at)).map_or(advisory, |it| &it.1)
     }
 
+    /// The feeds of one release or registry.
+    pub(crate) fn of_ecosystem<'b>(
+        &'b self,
+        ecosystem: &'b str,
+    ) -> impl Iterator<Item = &'b FlawSection<'a>> {
+        let is_of = move |info: &SectionInfo| matches!(&info.kind, Kind::Flaws { covers, .. } if covers == ecosystem);
+        self.flaws.iter().filter(move |it| is_of(it.0))
+    }
+
     /// Date of the newest record of a feed, where its records or their catalogue have dates.
-    fn dated(&self, info: &SectionInfo, section: &Section<'_>) -> Option<i64> {
+    pub(crate) fn dated(&self, info: &SectionInfo, section: &Section<'_>) -> Option<i64> {
         let told = || section.advisories.iter().filter_map(|it| self.told(it).published).max();
         info.newest.or_else(told)
     }
 
     /// A feed with its date.
-    fn name(&self, info: &SectionInfo, section: &Section<'_>) -> String {
+    pub(crate) fn name(&self, info: &SectionInfo, section: &Section<'_>) -> String {
         match self.dated(info, section) {
             Some(newest) => format!("{} of {}", info.file, day(newest)),
             None => format!("{} imported {}", info.file, day(info.imported)),
@@ -328,15 +340,15 @@ fn manages(order: Order, package: &Package) -> bool {
 
 /// What is the same for all packages with a flaw.
 #[derive(Clone, Copy)]
-struct Known<'a> {
-    advisory: &'a Advisory<'a>,
-    severity: Option<Severity>,
-    exploited_since: Option<i64>,
-    likelihood: Option<f64>,
+pub(crate) struct Known<'a> {
+    pub(crate) advisory: &'a Advisory<'a>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) exploited_since: Option<i64>,
+    pub(crate) likelihood: Option<f64>,
 }
 
 impl<'a> Known<'a> {
-    fn of(feeds: &'a Feeds<'_>, advisory: &'a Advisory<'a>) -> Self {
+    pub(crate) fn of(feeds: &'a Feeds<'_>, advisory: &'a Advisory<'a>) -> Self {
         let advisory = feeds.told(advisory);
         let cves = || advisory.cves.iter();
         Self {

@@ -11,6 +11,7 @@ pub mod cron;
 pub mod firewall;
 mod influences;
 pub mod listeners;
+mod lock;
 mod mounts;
 mod powers;
 mod privileged;
@@ -28,6 +29,7 @@ mod writers;
 
 pub use addresses::{is_public, parse_fib_trie, parse_if_inet6};
 pub use apt::candidates::newest_date;
+pub use lock::{LockError, LockFile, LockFiles, LockKind, Locked};
 pub use mounts::parse_mounts;
 pub use powers::{parse_doas, parse_polkit};
 pub use privileged::parse_capability;

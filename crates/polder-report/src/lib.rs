@@ -2,6 +2,7 @@
 //!
 //! Pure: the same view gives the same bytes. Nothing here judges, prices or asks for the time.
 
+mod audit;
 mod changes;
 mod explain;
 mod flaw;
@@ -16,6 +17,7 @@ mod terminal;
 mod view;
 mod words;
 
+pub use audit::{AuditFile, AuditGap, AuditView, Upgrade, audit_osv, audit_sarif, audit_text};
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
 pub use flaw::explain_flaw;

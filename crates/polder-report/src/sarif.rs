@@ -71,7 +71,7 @@ pub fn sarif(view: &View) -> Value {
 }
 
 /// A path as a URI: what RFC 3986 does not allow is written as `%XX`.
-fn uri(path: &str) -> String {
+pub(crate) fn uri(path: &str) -> String {
     let mut out = String::from("file://");
     for byte in path.bytes() {
         match byte {

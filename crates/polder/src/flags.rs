@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Feed(FeedFlags),
     /// Write what is installed, or what is known of its flaws, for other programs
     Sbom(Sbom),
+    /// List known flaws of the libraries that programs are built with
+    Audit(Audit),
     /// Live with a finding on purpose, until a date
     Accept(Decide),
     /// Turn a finding down: it does not hold here, or its treatment is not wanted
@@ -238,6 +240,44 @@ pub(crate) enum SbomFormat {
     Spdx,
     /// OpenVEX 0.2.0: known flaws of what is installed, as imported feeds tell them.
     Openvex,
+}
+
+/// Flags of `audit`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Reads Cargo.lock; package-lock.json, yarn.lock, pnpm-lock.yaml; poetry.lock, uv.lock, pdm.lock,
+pylock.toml, Pipfile.lock, requirements.txt and installed Python packages; composer.lock and
+installed.json; go.mod; Gemfile.lock. What it knows comes from feeds: `polder feed import --help`.
+Exit code 0 without a known flaw, 1 with one, 3 when that cannot be said."
+)]
+pub(crate) struct Audit {
+    /// Lock files, or folders to look through; this folder when none is named
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Show notices that are no flaws, too: unmaintained, unsound
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// The form to write: text, json, osv as OSV's scanner does, sarif
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) format: AuditFormat,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Forms of `audit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// For people.
+    Text,
+    /// All that is known.
+    Json,
+    /// The form of OSV's scanner.
+    Osv,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// Flags of `feed`.

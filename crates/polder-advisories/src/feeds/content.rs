@@ -202,3 +202,23 @@ pub(super) fn day(text: &str) -> Option<i64> {
 
 /// Rows of several feeds by what they cover.
 pub(super) type Feeds = BTreeMap<String, FlawFeed>;
+
+/// Characters of a summary that are kept.
+const SUMMARY_MAX: usize = 140;
+
+/// The beginning of a summary, cut between words.
+pub(super) fn shortened(summary: &str) -> String {
+    let mut out = String::new();
+    for word in summary.split_whitespace() {
+        if out.chars().count() + word.chars().count() > SUMMARY_MAX {
+            out.push_str(" ...");
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    // One word longer than all that is kept.
+    if out == " ..." { summary.chars().take(SUMMARY_MAX).collect() } else { out }
+}

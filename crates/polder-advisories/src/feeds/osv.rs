@@ -1,7 +1,7 @@
 //! Records of the OSV schema (1.7): one flaw each, as JSON or YAML.
 
 use super::content::{
-    Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, RawSpan, day,
+    Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, RawSpan, day, shortened,
 };
 use super::read::RECORD_MAX;
 use crate::index::Names;
@@ -138,7 +138,7 @@ impl Records {
             }
             let advisory = u32::try_from(feed.advisories.len() - 1).unwrap_or(u32::MAX);
             feed.rows.push(RawRow {
-                package: normal_name(order, &package.name),
+                package: order.normal_name(&package.name),
                 advisory,
                 rule: RawRule::Listed {
                     spans: affected.ranges.iter().flat_map(|it| spans(it, order)).collect(),
@@ -161,25 +161,11 @@ impl Records {
     }
 }
 
-/// Names of Python packages are compared in lower case with `-` (PEP 503).
-pub(crate) fn normal_name(order: Order, name: &str) -> String {
-    if order != Order::Pep440 {
-        return name.to_string();
-    }
-    let mut out = String::new();
-    for character in name.chars() {
-        match character {
-            '-' | '_' | '.' if out.ends_with('-') => {}
-            '-' | '_' | '.' => out.push('-'),
-            other => out.extend(other.to_lowercase()),
-        }
-    }
-    out
-}
-
 fn order(ecosystem: &str) -> Option<Order> {
     match ecosystem.split(':').next().unwrap_or_default() {
-        "crates.io" => Some(Order::Semver),
+        "crates.io" | "npm" | "Go" => Some(Order::Semver),
+        "Packagist" => Some(Order::Composer),
+        "RubyGems" => Some(Order::Gem),
         "PyPI" => Some(Order::Pep440),
         "Debian" | "Ubuntu" => Some(Order::Deb),
         "AlmaLinux" | "Rocky Linux" | "Red Hat" | "SUSE" | "openSUSE" | "Mageia" => {
@@ -210,7 +196,7 @@ fn advisory(record: &Record, affected: &Affected) -> RawAdvisory {
         cves,
         published: record.published.as_deref().or(record.modified.as_deref()).and_then(day),
         vector: score.map(|it| it.score.clone()).unwrap_or_default(),
-        summary: summary.chars().take(120).collect(),
+        summary: shortened(summary),
         informational: informational.to_string(),
     }
 }

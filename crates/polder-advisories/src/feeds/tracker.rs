@@ -1,6 +1,8 @@
 //! Debian's security tracker as JSON: by source package, flaw and release, with all its states.
 
-use super::content::{Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule};
+use super::content::{
+    Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, shortened,
+};
 use crate::index::Names;
 use crate::order::Order;
 use polder_model::printable_str;
@@ -62,7 +64,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Content>, FeedError> {
                     feed.advisories.push(RawAdvisory {
                         id: id.clone(),
                         cves: if is_cve { vec![id.clone()] } else { Vec::new() },
-                        summary: flaw.description.chars().take(120).collect(),
+                        summary: shortened(&flaw.description),
                         ..RawAdvisory::default()
                     });
                     u32::try_from(feed.advisories.len() - 1).unwrap_or(u32::MAX)

@@ -1,6 +1,7 @@
 //! What was seen on one host: one table per subject, each with its coverage.
 
 mod access;
+mod library;
 mod network;
 mod packages;
 mod processes;
@@ -11,6 +12,7 @@ pub use access::{
     AuthorizedKey, Credential, CredentialClass, FileSecurity, Group, Influence, InfluenceKind,
     Password, Privileged, SshSetting, SudoCommand, SudoRule, User, UserPower,
 };
+pub use library::Library;
 pub use network::{Address, FirewallRule, Listener, PortVerdict, Protocol};
 pub use packages::{Candidate, Fix, Flaw, IndexSource, IndexState, Package, Upgrade, Verdict};
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};

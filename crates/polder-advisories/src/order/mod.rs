@@ -1,0 +1,130 @@
+//! Which order the versions of an ecosystem follow.
+
+mod composer;
+mod gem;
+
+use polder_model::version::{apk, deb, rpm};
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+/// An order of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Debian packages.
+    Deb,
+    /// RPM packages.
+    Rpm,
+    /// Alpine packages.
+    Apk,
+    /// Semantic versions, as crates.io, npm and Go have them.
+    Semver,
+    /// Python (PEP 440).
+    Pep440,
+    /// Ruby gems.
+    Gem,
+    /// PHP packages.
+    Composer,
+}
+
+impl Order {
+    /// Which of two versions is newer; none when one of them is no version of this kind.
+    pub fn compare(self, left: &str, right: &str) -> Option<Ordering> {
+        match self {
+            Self::Deb => Some(deb::compare(left, right)),
+            Self::Rpm => Some(rpm::compare(left, right)),
+            Self::Apk => Some(apk::compare(left, right)),
+            Self::Semver => {
+                let left = semver::Version::parse(left).ok()?;
+                // Build metadata is no part of the order.
+                Some(left.cmp_precedence(&semver::Version::parse(right).ok()?))
+            }
+            Self::Pep440 => {
+                let left = pep440_rs::Version::from_str(left).ok()?;
+                Some(left.cmp(&pep440_rs::Version::from_str(right).ok()?))
+            }
+            Self::Gem => Some(gem::compare(left, right)),
+            Self::Composer => Some(composer::compare(left, right)),
+        }
+    }
+}
+
+impl Order {
+    /// A name as it is compared: of Python packages in lower case with `-` (PEP 503), of PHP
+    /// packages in lower case.
+    pub fn normal_name(self, name: &str) -> String {
+        match self {
+            Self::Pep440 => {}
+            Self::Composer => return name.to_lowercase(),
+            _ => return name.to_string(),
+        }
+        let mut out = String::new();
+        for character in name.chars() {
+            match character {
+                '-' | '_' | '.' if out.ends_with('-') => {}
+                '-' | '_' | '.' => out.push('-'),
+                other => out.extend(other.to_lowercase()),
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rising(order: Order, versions: &[&str]) {
+        for (at, older) in versions.iter().enumerate() {
+            for newer in versions.iter().skip(at + 1) {
+                let says = order.compare(older, newer);
+                assert_eq!(says, Some(Ordering::Less), "{older} < {newer}");
+                assert_eq!(order.compare(newer, older), Some(Ordering::Greater));
+            }
+        }
+    }
+
+    #[test]
+    fn gems_rise() {
+        // The order given in the documentation of `Gem::Version`, and leading zeros.
+        rising(
+            Order::Gem,
+            &["1.0.a.1", "1.0.a9", "1.0.a10", "1.0.b1", "1.0", "1.0.1", "1.2", "1.10"],
+        );
+        assert_eq!(Order::Gem.compare("1.0.0", "1"), Some(Ordering::Equal));
+        assert_eq!(Order::Gem.compare("1.01", "1.1"), Some(Ordering::Equal));
+    }
+
+    #[test]
+    fn php_packages_rise() {
+        let versions = [
+            "1.0.0-dev",
+            "1.0.0-alpha1",
+            "1.0.0-beta",
+            "1.0.0-beta2",
+            "1.0.0-RC1",
+            "1.0",
+            "1.0.0-p1",
+            "1.0.1",
+            "1.10",
+        ];
+        rising(Order::Composer, &versions);
+        assert_eq!(Order::Composer.compare("v1.0", "1.0.0.0"), Some(Ordering::Equal));
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_is_total(a in "[0-9a-z.-]{1,9}", b in "[0-9a-z.-]{1,9}", c in "[0-9a-z.-]{1,9}") {
+            for order in [Order::Gem, Order::Composer] {
+                let compare = |a: &str, b: &str| order.compare(a, b).unwrap();
+                prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
+                prop_assert_eq!(compare(&a, &a), Ordering::Equal);
+                if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
+                    prop_assert!(compare(&a, &c).is_le(), "{:?} {} {} {}", order, a, b, c);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Finds lock files below folders, and reads them.
+
+use super::{LockKind, Locked};
+use polder_host::{Host, Kind};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Largest lock file that is read.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// Folders below folders that are walked.
+const DEPTH_MAX: usize = 64;
+
+/// Folders of sources and builds in which lock files are those of somebody else.
+const PASSED: [&str; 4] = [".git", ".hg", "node_modules", ".cargo"];
+
+/// A lock file, or a folder of installed packages, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockFile {
+    /// The file, or the folder that holds what is installed.
+    pub path: PathBuf,
+    /// The registry its libraries come from.
+    pub ecosystem: &'static str,
+    /// What it says.
+    pub locked: Locked,
+    /// Libraries that belong to packages of the distribution: its vendor patches them.
+    pub packaged: usize,
+    /// Why not all of it could be read.
+    pub unread: Option<String>,
+}
+
+/// What was found below some folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockFiles {
+    /// The files, by path.
+    pub files: Vec<LockFile>,
+    /// Folders that could not be read, with the reason.
+    pub unread: Vec<(PathBuf, String)>,
+}
+
+impl LockFiles {
+    /// Reads every lock file among `paths` and below those that are folders. Links are not followed.
+    pub fn read(host: &dyn Host, paths: &[PathBuf]) -> Self {
+        let mut found = Vec::new();
+        let mut it = Self::default();
+        for path in paths {
+            match host.stat(path).map(|stat| stat.kind) {
+                Ok(Kind::Folder) => it.walk(host, path, 0, &mut found),
+                Ok(_) => found.extend(kind(path).map(|kind| (path.clone(), kind))),
+                Err(error) => it.unread.push((path.clone(), error.to_string())),
+            }
+        }
+        let packaged = packaged(host, &found);
+        let read: Vec<LockFile> = found
+            .par_iter()
+            .map(|(path, kind)| match packaged.contains(path) {
+                true => LockFile { packaged: 1, ..LockFile::empty(path, *kind) },
+                false => read_one(host, path, *kind),
+            })
+            .collect();
+        // What is installed side by side is one list.
+        let mut all: BTreeMap<PathBuf, LockFile> = BTreeMap::new();
+        for file in read {
+            match all.get_mut(&file.path) {
+                None => {
+                    all.insert(file.path.clone(), file);
+                }
+                Some(known) => {
+                    known.locked.libraries.extend(file.locked.libraries);
+                    known.packaged += file.packaged;
+                    known.unread = known.unread.take().or(file.unread);
+                }
+            }
+        }
+        it.files = all.into_values().collect();
+        it
+    }
+
+    fn walk(
+        &mut self,
+        host: &dyn Host,
+        folder: &Path,
+        depth: usize,
+        found: &mut Vec<(PathBuf, LockKind)>,
+    ) {
+        let entries = match host.list(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.unread.push((folder.into(), error.to_string()));
+                return;
+            }
+        };
+        for entry in entries {
+            let path = folder.join(&entry.name);
+            let is_passed = PASSED.iter().any(|it| entry.name == *it);
+            match entry.kind {
+                Kind::Folder if is_passed => {}
+                Kind::Folder if depth == DEPTH_MAX => {
+                    self.unread.push((path, format!("more than {DEPTH_MAX} folders deep")));
+                }
+                Kind::Folder => self.walk(host, &path, depth + 1, found),
+                Kind::File => found.extend(kind(&path).map(|kind| (path, kind))),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn kind(path: &Path) -> Option<LockKind> {
+    LockKind::of(path.to_str()?)
+}
+
+fn read_one(host: &dyn Host, path: &Path, kind: LockKind) -> LockFile {
+    let text = host.read(path, BYTES_MAX).map_err(|error| error.to_string());
+    let read = text.and_then(|text| {
+        let text = std::str::from_utf8(&text).map_err(|_| "it is no UTF-8".to_string())?;
+        kind.read(text).map_err(|error| error.to_string())
+    });
+    let (locked, unread) = match read {
+        Ok(locked) => (locked, None),
+        Err(because) => (Locked::default(), Some(because)),
+    };
+    LockFile { locked, unread, ..LockFile::empty(path, kind) }
+}
+
+impl LockFile {
+    /// A file of which nothing is read yet.
+    fn empty(path: &Path, kind: LockKind) -> Self {
+        let installed = path.parent().and_then(Path::parent).filter(|_| kind == LockKind::Metadata);
+        Self {
+            path: installed.unwrap_or(path).into(),
+            ecosystem: kind.ecosystem(),
+            locked: Locked::default(),
+            packaged: 0,
+            unread: None,
+        }
+    }
+}
+
+/// Which of the files came with a package of the distribution.
+fn packaged(host: &dyn Host, found: &[(PathBuf, LockKind)]) -> BTreeSet<PathBuf> {
+    let of_system = |path: &&str| path.starts_with("/usr/") && !path.starts_with("/usr/local/");
+    let paths = found.iter().filter_map(|(path, _)| path.to_str()).filter(of_system);
+    let paths: BTreeSet<String> = paths.map(str::to_string).collect();
+    if paths.is_empty() {
+        return BTreeSet::new();
+    }
+    // Without a list of files nothing is left out: rather one flaw too many.
+    let owners = host.owners(&paths).unwrap_or_default();
+    owners.owned.into_keys().map(PathBuf::from).collect()
+}

@@ -1,0 +1,138 @@
+//! Lock files of npm, Yarn and pnpm.
+
+use super::{Found, LockError};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Lock {
+    /// Since version 2 of the form: folders below the project.
+    packages: Option<BTreeMap<String, Installed>>,
+    /// In version 1: names, each with what it brought along.
+    #[serde(default)]
+    dependencies: BTreeMap<String, Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Installed {
+    name: Option<String>,
+    version: Option<String>,
+    resolved: Option<String>,
+    #[serde(default)]
+    link: bool,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    dependencies: BTreeMap<String, Dependency>,
+}
+
+/// Versions 1 to 3 of the form.
+pub(super) fn npm(text: &str, found: &mut Found) -> Result<(), LockError> {
+    let lock: Lock = serde_json::from_str(text).map_err(LockError::new)?;
+    let Some(packages) = lock.packages else {
+        nested(&lock.dependencies, found);
+        return Ok(());
+    };
+    for (folder, it) in &packages {
+        // Folders outside `node_modules` are the project and its workspaces; links lead there.
+        let Some((_, name)) = folder.rsplit_once("node_modules/").filter(|_| !it.link) else {
+            continue;
+        };
+        let is_registry = it.resolved.as_deref().is_none_or(|it| it.starts_with("http"));
+        match it.version.as_deref().filter(|_| is_registry) {
+            Some(version) => found.add(it.name.as_deref().unwrap_or(name), version),
+            None => found.elsewhere(),
+        }
+    }
+    Ok(())
+}
+
+fn nested(dependencies: &BTreeMap<String, Dependency>, found: &mut Found) {
+    for (name, it) in dependencies {
+        // `npm:NAME@VERSION` is installed under another name.
+        match it.version.strip_prefix("npm:").and_then(|it| it.rsplit_once('@')) {
+            Some((name, version)) => found.add(name, version),
+            None => found.add(name, &it.version),
+        }
+        nested(&it.dependencies, found);
+    }
+}
+
+/// Blocks of Yarn 1, or the YAML of later ones.
+pub(super) fn yarn(text: &str, found: &mut Found) -> Result<(), LockError> {
+    if text.contains("\n__metadata:") || text.starts_with("__metadata:") {
+        return berry(text, found);
+    }
+    let mut name = String::new();
+    for line in text.lines() {
+        if !line.starts_with([' ', '#']) && line.ends_with(':') {
+            let first = line.trim_end_matches(':').split(", ").next().unwrap_or_default();
+            name = wanted_name(first.trim_matches('"')).to_string();
+        } else if let Some(version) = line.strip_prefix("  version ") {
+            found.add(&name, version.trim_matches('"'));
+        }
+    }
+    Ok(())
+}
+
+/// The name in `NAME@RANGE`; `ALIAS@npm:NAME@RANGE` is installed under another name.
+fn wanted_name(wanted: &str) -> &str {
+    let real = wanted.split_once("@npm:").map_or(wanted, |(_, real)| real);
+    // The first character may be the mark of a scope.
+    match real.char_indices().skip(1).find(|(_, it)| *it == '@') {
+        Some((at, _)) => real.get(..at).unwrap_or(real),
+        None if real.len() < wanted.len() => wanted.split_once("@npm:").map_or(wanted, |it| it.0),
+        None => real,
+    }
+}
+
+fn berry(text: &str, found: &mut Found) -> Result<(), LockError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        resolution: Option<String>,
+    }
+    let entries: BTreeMap<String, Entry> = serde_yaml_ng::from_str(text).map_err(LockError::new)?;
+    for (key, it) in &entries {
+        if key == "__metadata" {
+            continue;
+        }
+        // `NAME@npm:VERSION`, `NAME@workspace:FOLDER`, `NAME@patch:NAME@npm%3AVERSION#...`.
+        let resolution = it.resolution.as_deref().unwrap_or_default();
+        match resolution.split_once("@npm:") {
+            Some((name, version)) => {
+                found.add(name, version.split("::").next().unwrap_or(version));
+            }
+            None if resolution.contains("@workspace:") => {}
+            None => found.elsewhere(),
+        }
+    }
+    Ok(())
+}
+
+/// The keys of `packages`, as versions 5, 6 and 9 of the form write them.
+pub(super) fn pnpm(text: &str, found: &mut Found) -> Result<(), LockError> {
+    #[derive(Deserialize)]
+    struct Lock {
+        #[serde(default)]
+        packages: BTreeMap<String, Value>,
+    }
+    let lock: Lock = serde_yaml_ng::from_str(text).map_err(LockError::new)?;
+    for key in lock.packages.keys() {
+        // Peers stand in brackets behind the version, or behind `_`.
+        let plain = key.split('(').next().unwrap_or(key).trim_start_matches('/');
+        let by_sign = plain.rsplit_once('@').filter(|(name, _)| !name.is_empty());
+        let parts = by_sign.or_else(|| plain.rsplit_once('/'));
+        match parts {
+            Some((name, version)) => {
+                found.add(name, version.split('_').next().unwrap_or(version));
+            }
+            None => found.elsewhere(),
+        }
+    }
+    Ok(())
+}

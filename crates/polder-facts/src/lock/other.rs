@@ -1,0 +1,86 @@
+//! Lock files of PHP, Go and Ruby.
+
+use super::{Found, LockError};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+pub(super) fn composer(text: &str, found: &mut Found) -> Result<(), LockError> {
+    #[derive(Deserialize)]
+    struct Lock {
+        #[serde(default)]
+        packages: Vec<Package>,
+        #[serde(default, rename = "packages-dev")]
+        packages_dev: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: String,
+    }
+    let lock: Lock = serde_json::from_str(text).map_err(LockError::new)?;
+    // Branches are called `dev-NAME`: no release, so no flaw names them.
+    lock.packages.iter().chain(&lock.packages_dev).for_each(|it| found.add(&it.name, &it.version));
+    Ok(())
+}
+
+/// Since Go 1.17 `go.mod` names every module that is built in (Go modules reference).
+pub(super) fn go(text: &str, found: &mut Found) {
+    let mut block = "";
+    let mut required: Vec<(&str, &str)> = Vec::new();
+    // What takes the place of a module: another one, or a folder.
+    let mut replaced: HashMap<&str, Option<(&str, &str)>> = HashMap::new();
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        if line == ")" {
+            block = "";
+            continue;
+        }
+        if let Some(verb) = line.strip_suffix('(') {
+            block = verb.trim();
+            continue;
+        }
+        let (verb, rest) = match block {
+            "" => line.split_once(char::is_whitespace).unwrap_or((line, "")),
+            verb => (verb, line),
+        };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        match (verb, words.as_slice()) {
+            ("require", [name, version]) => required.push((name, version)),
+            ("replace", [name, .., "=>", other, version]) => {
+                replaced.insert(name, Some((other, version)));
+            }
+            ("replace", [name, .., "=>", _]) => {
+                replaced.insert(name, None);
+            }
+            _ => {}
+        }
+    }
+    for (name, version) in required {
+        match replaced.get(name) {
+            None => found.add(name, version),
+            Some(Some((name, version))) => found.add(name, version),
+            Some(None) => found.elsewhere(),
+        }
+    }
+}
+
+/// The `specs` of each section; those of `GIT` and `PATH` come from elsewhere.
+pub(super) fn gems(text: &str, found: &mut Found) {
+    let mut section = "";
+    for line in text.lines() {
+        if !line.starts_with(' ') {
+            section = line.trim();
+            continue;
+        }
+        // Four blanks before a gem, six before what it needs.
+        let spec = line.strip_prefix("    ").filter(|it| !it.starts_with(' '));
+        let Some((name, version)) = spec.and_then(|it| it.split_once(" (")) else { continue };
+        // The platform stands behind the version.
+        let version = version.trim_end_matches(')').split('-').next().unwrap_or_default();
+        match section {
+            "GEM" => found.add(name, version),
+            "GIT" | "PATH" | "PLUGIN SOURCE" => found.elsewhere(),
+            _ => {}
+        }
+    }
+}
