@@ -103,6 +103,9 @@ _polder() {
             polder__subcmd__feed,status)
                 cmd="polder__subcmd__feed__subcmd__status"
                 ;;
+            polder__subcmd__feed,update)
+                cmd="polder__subcmd__feed__subcmd__update"
+                ;;
             polder__subcmd__feed,verify)
                 cmd="polder__subcmd__feed__subcmd__verify"
                 ;;
@@ -114,6 +117,9 @@ _polder() {
                 ;;
             polder__subcmd__feed__subcmd__help,status)
                 cmd="polder__subcmd__feed__subcmd__help__subcmd__status"
+                ;;
+            polder__subcmd__feed__subcmd__help,update)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__update"
                 ;;
             polder__subcmd__feed__subcmd__help,verify)
                 cmd="polder__subcmd__feed__subcmd__help__subcmd__verify"
@@ -210,6 +216,9 @@ _polder() {
                 ;;
             polder__subcmd__help__subcmd__feed,status)
                 cmd="polder__subcmd__help__subcmd__feed__subcmd__status"
+                ;;
+            polder__subcmd__help__subcmd__feed,update)
+                cmd="polder__subcmd__help__subcmd__feed__subcmd__update"
                 ;;
             polder__subcmd__help__subcmd__feed,verify)
                 cmd="polder__subcmd__help__subcmd__feed__subcmd__verify"
@@ -597,7 +606,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed)
-            opts="-q -h --config --state --color --quiet --help import status verify help"
+            opts="-q -h --config --state --color --quiet --help update import status verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,7 +632,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed__subcmd__help)
-            opts="import status verify help"
+            opts="update import status verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -665,6 +674,20 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__update)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -720,6 +743,32 @@ _polder() {
             ;;
         polder__subcmd__feed__subcmd__status)
             opts="-q -h --json --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__update)
+            opts="-q -h --dry-run --anyway --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1125,7 +1174,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__feed)
-            opts="import status verify"
+            opts="update import status verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1153,6 +1202,20 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__feed__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed__subcmd__update)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

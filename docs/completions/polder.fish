@@ -177,17 +177,27 @@ complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_sub
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -l state -d 'Keep history and decisions in this folder' -r -F
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -s q -l quiet -d 'Show no progress and no hints'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -f -a "import" -d 'Read files of known flaws into the index'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -f -a "status" -d 'Show what is in the index, and how old it is'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from import status verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "import" -d 'Read files of known flaws into the index'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "status" -d 'Show what is in the index, and how old it is'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l dry-run -d 'Show what would be fetched, and fetch nothing'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l anyway -d 'Let a feed with fewer or older records take the place of the one before'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from import" -l state -d 'Keep history and decisions in this folder' -r -F
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from import" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
@@ -212,6 +222,7 @@ never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "import" -d 'Read files of known flaws into the index'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show what is in the index, and how old it is'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
@@ -372,6 +383,7 @@ complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_
 complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "convert" -d 'Write a graph from a file in another language'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "import" -d 'Read files of known flaws into the index'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "status" -d 'Show what is in the index, and how old it is'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "verify" -d 'Read the whole index, and try what must match and must not'

@@ -159,16 +159,27 @@ impl Feeds {
     ///
     /// Either all parts of the file are imported, or nothing is changed.
     pub fn import(&self, path: &Path, now: i64, anyway: bool) -> Result<Vec<Imported>, FeedsError> {
+        let name = printable(path.file_name().unwrap_or_default().as_encoded_bytes());
+        self.import_as(path, &name, now, anyway)
+    }
+
+    /// The same, under another name than that of the file.
+    pub fn import_as(
+        &self,
+        path: &Path,
+        name: &str,
+        now: i64,
+        anyway: bool,
+    ) -> Result<Vec<Imported>, FeedsError> {
         let _lock = self.lock()?;
         let bytes = read_file(path)?;
         let digest = hexadecimal(&Sha256::digest(&bytes));
-        let name = printable(path.file_name().unwrap_or_default().as_encoded_bytes());
         let feed = |source| FeedsError::Feed { path: path.into(), source };
         let contents: Vec<Content> = read(&bytes).map_err(feed)?;
         let mut sections = self.sections(|_| true)?;
         let mut imported = Vec::new();
         for content in &contents {
-            let compiled = compile(content, &name, &digest, now).map_err(self.index_error())?;
+            let compiled = compile(content, name, &digest, now).map_err(self.index_error())?;
             let place = sections.iter().position(|(info, _)| info.kind == compiled.0.kind);
             let old = place.and_then(|at| sections.get(at)).map(|it| &it.0);
             check(path, old, &compiled, anyway)?;

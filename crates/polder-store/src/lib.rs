@@ -8,9 +8,11 @@
 )]
 
 mod feeds;
+mod fetch;
 mod operations;
 
 pub use feeds::{Feeds, FeedsError, Imported, Verified};
+pub use fetch::{FetchError, Fetched, Fetcher};
 pub use operations::StoredOperation;
 
 use polder_model::{Decision, DecisionKind, Timestamp};

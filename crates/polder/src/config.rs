@@ -24,6 +24,7 @@ struct File {
     assess: AssessPart,
     worth: WorthPart,
     drill: DrillPart,
+    feeds: FeedsPart,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +63,12 @@ struct DrillPart {
     backup_elsewhere: Option<bool>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FeedsPart {
+    update: Option<Vec<String>>,
+}
+
 /// One setting for showing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Setting {
@@ -79,6 +86,8 @@ pub(crate) struct Configuration {
     pub(crate) appetite_from: String,
     pub(crate) money: Option<Claims>,
     pub(crate) plan: usize,
+    /// Feeds that `feed update` fetches; empty for those of this host.
+    pub(crate) feeds: Vec<String>,
     pub(crate) shown: Vec<Setting>,
 }
 
@@ -195,10 +204,9 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let measured = Range::predicted(&restores);
     let elsewhere = file.drill.backup_elsewhere.unwrap_or(false);
     show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
-    let appetite_from = match file.appetite.any_loss_per_year {
-        Some(_) => format!("set in {origin}"),
-        None => "default: upper end of the published band for a well-kept small estate".into(),
-    };
+    let feeds = file.feeds.update.clone().unwrap_or_default();
+    show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
+    let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
             internet_facing: facing,
@@ -216,8 +224,17 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         appetite_from,
         money,
         plan,
+        feeds,
         shown,
     })
+}
+
+/// Where the limit comes from, in words.
+fn appetite_origin(file: &File, origin: &str) -> String {
+    match file.appetite.any_loss_per_year {
+        Some(_) => format!("set in {origin}"),
+        None => "default: upper end of the published band for a well-kept small estate".into(),
+    }
 }
 
 fn parse_claims(word: &str) -> Result<Claims, Failure> {

@@ -284,7 +284,7 @@ pub(crate) enum AuditFormat {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without feeds Polder knows from the package manager alone which updates wait. A feed adds
-flaws by name: those without a fix, and those that attackers use. Nothing is fetched."
+flaws by name: those without a fix, and those that attackers use. Nothing but `update` fetches."
 )]
 pub(crate) struct FeedFlags {
     #[command(subcommand)]
@@ -294,12 +294,36 @@ pub(crate) struct FeedFlags {
 /// What to do with feeds.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FeedCommand {
+    /// Fetch feeds of known flaws, and import what changed
+    Update(FeedUpdate),
     /// Read files of known flaws into the index
     Import(FeedImport),
     /// Show what is in the index, and how old it is
     Status(FeedStatus),
     /// Read the whole index, and try what must match and must not
     Verify(FeedStatus),
+}
+
+/// Flags of `feed update`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Without names: those that `feeds.update` in the configuration lists, else those that say something
+of this host. Only what changed is fetched, and from where the last attempt broke off. Proxies are
+taken from the environment (`https_proxy`, `no_proxy`), trusted certificates from this system or
+the file that `SSL_CERT_FILE` names."
+)]
+pub(crate) struct FeedUpdate {
+    /// `debian`, `kev`, `epss`, `osv:ECOSYSTEM` such as `osv:npm`, or an address
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// Show what would be fetched, and fetch nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Let a feed with fewer or older records take the place of the one before
+    #[arg(long)]
+    pub(crate) anyway: bool,
 }
 
 /// Flags of `feed import`.

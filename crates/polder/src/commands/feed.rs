@@ -20,6 +20,7 @@ pub(super) fn run(flags: &FeedFlags, globals: &Globals) -> Result<u8, Failure> {
         })?;
     let feeds = Feeds::of(&folder);
     match &flags.command {
+        FeedCommand::Update(it) => super::feed_update::run(it, &feeds, &folder, globals),
         FeedCommand::Import(it) => import(it, &feeds, globals.quiet, globals.color),
         FeedCommand::Status(it) => status(it, &feeds),
         FeedCommand::Verify(it) => verify(it, &feeds),
@@ -44,7 +45,7 @@ fn import(flags: &FeedImport, feeds: &Feeds, quiet: bool, color: bool) -> Result
     Ok(failed)
 }
 
-fn said(imported: &[Imported]) -> String {
+pub(super) fn said(imported: &[Imported]) -> String {
     let mut out = String::new();
     for it in imported {
         let rows = it.section.rows;
@@ -59,7 +60,7 @@ fn said(imported: &[Imported]) -> String {
     out
 }
 
-fn refused(error: FeedsError) -> Failure {
+pub(super) fn refused(error: FeedsError) -> Failure {
     let hint = match &error {
         FeedsError::Refused { .. } => {
             "The one before stays. Fetch the file again; `--anyway` takes it as it is"
@@ -80,7 +81,8 @@ fn status(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
     }
     let mut out = String::new();
     if index.sections.is_empty() {
-        let _ = writeln!(out, "No feed is imported. `polder feed import --help` says what can be.");
+        let _ =
+            writeln!(out, "No feed is imported. `polder feed update` fetches those of this host.");
     } else {
         let _ = writeln!(out, "{:<52} {:>8}  newest", "what", "rows");
     }

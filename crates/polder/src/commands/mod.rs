@@ -8,6 +8,7 @@ mod decide;
 mod doctor;
 mod explain;
 mod feed;
+mod feed_update;
 mod generate;
 mod graph;
 mod history;
