@@ -12,6 +12,7 @@ mod order;
 mod rule;
 mod rule_book;
 mod severity;
+mod track;
 
 pub use feeds::{Content, Exploited, FeedError, FlawFeed, Predicted, RawAdvisory, RawRow, read};
 pub use guard::{Refusal, canaries, may_replace};
@@ -26,3 +27,4 @@ pub use order::Order;
 pub use rule::{End, Rule, Span};
 pub use rule_book::{Deadline, RuleBook, deadline};
 pub use severity::{Severity, severity};
+pub use track::track_records;

@@ -132,7 +132,7 @@ pub fn release_of(facts: &Facts) -> Option<String> {
 }
 
 /// Why a version cannot be judged by the feed of its host's release: it comes from elsewhere.
-fn foreign(package: &Package, version: &str, system: Option<&System>) -> Option<String> {
+pub(crate) fn foreign(package: &Package, version: &str, system: Option<&System>) -> Option<String> {
     if version.contains("~bpo") {
         let because = "its version is a backport, which the advisories of the release leave out";
         return Some(because.into());
@@ -252,7 +252,7 @@ fn verdict(
 }
 
 /// The name by which rows speak of a package.
-fn name_of(package: &Package, names: Names) -> &str {
+pub(crate) fn name_of(package: &Package, names: Names) -> &str {
     match names {
         Names::Binary => &package.name,
         Names::Source if package.source.is_empty() => &package.name,
@@ -330,7 +330,7 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
 }
 
 /// Whether versions of this order are those of the package's manager.
-fn manages(order: Order, package: &Package) -> bool {
+pub(crate) fn manages(order: Order, package: &Package) -> bool {
     match package.manager.as_str() {
         "apk" => order == Order::Apk,
         "rpm" => order == Order::Rpm,
@@ -380,7 +380,7 @@ impl<'a> Known<'a> {
 
 /// Nothing found is "none" only when the packages are known, and feeds of this release were read
 /// that have dates and are young.
-fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
+pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
     let release = release_of(facts).unwrap_or_else(|| "this system".into());
     let renew = "`polder feed import FILE` renews it";
     if feeds.flaws.is_empty() {

@@ -319,6 +319,15 @@ pub static TABLES: &[TableEntry] = &[
         show: |facts| with_fields(shown(&facts.flaws), &["fixed", "from", "state", "because"]),
     },
     TableEntry {
+        name: "vendors",
+        title: "how often each source package needed a fix in two years",
+        reads: "the feeds imported by `polder feed`",
+        stage: STAGES,
+        needs: &["system", "packages", "indices", "candidates", "upgrades"],
+        look: nothing,
+        show: |facts| shown(&facts.vendors),
+    },
+    TableEntry {
         name: "backups",
         title: "backups, as far as configuration and jobs tell",
         reads: "cron jobs, units, configuration of borgmatic and rsnapshot",

@@ -14,7 +14,7 @@
 )]
 
 use polder_host::{Answer, FileHost, Output, Program, Question, RecordedHost};
-use polder_model::facts::{Facts, Flaw};
+use polder_model::facts::{Facts, Flaw, TrackRecord};
 use polder_model::{Model, Settings, Table};
 use polder_practices::PRACTICES;
 use std::path::Path;
@@ -76,7 +76,7 @@ fn host(case: &Case) -> FileHost {
 }
 
 /// What the feeds of a case tell of its host, all imported on the day of the look.
-fn known_flaws(case: &Case, facts: &Facts) -> Table<Flaw> {
+fn known_flaws(case: &Case, facts: &Facts) -> (Table<Flaw>, Table<TrackRecord>) {
     let mut sections = Vec::new();
     for (_, text) in case.blocks.iter().filter(|(head, _)| head == "feed") {
         for content in polder_advisories::read(text.as_bytes()).unwrap() {
@@ -86,7 +86,9 @@ fn known_flaws(case: &Case, facts: &Facts) -> Table<Flaw> {
     }
     let release = polder_advisories::release_of(facts);
     sections.retain(|(info, _)| polder_advisories::covers(info, release.as_deref()));
-    polder_advisories::match_host(facts, &polder_advisories::Feeds::of(&sections).unwrap())
+    let feeds = polder_advisories::Feeds::of(&sections).unwrap();
+    let flaws = polder_advisories::match_host(facts, &feeds);
+    (flaws, polder_advisories::track_records(facts, &feeds))
 }
 
 fn settings(case: &Case) -> Settings {
@@ -125,7 +127,7 @@ fn every_case_says_what_it_must() {
         for case in &cases {
             let host = host(case);
             let mut facts = polder_facts::look(&host, &|_| {});
-            facts.flaws = known_flaws(case, &facts);
+            (facts.flaws, facts.vendors) = known_flaws(case, &facts);
             check(case, &polder_practices::judge(&facts, &settings(case)));
         }
         for kind in practice.about().findings {

@@ -7,7 +7,7 @@ use crate::flags::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::TABLES;
 use polder_host::{Host, LiveHost, read_archive};
-use polder_model::facts::{Facts, Flaw};
+use polder_model::facts::{Facts, Flaw, TrackRecord};
 use polder_model::{Coverage, Decision, Model, Table, Treatment, TreatmentId};
 use polder_report::{CoverageLine, Earlier, HostLine, Material, View, view};
 use polder_risk::{Options, Request, price, stability};
@@ -48,38 +48,41 @@ pub(crate) fn look_known(host: &dyn Host, globals: &Globals, target: &Target) ->
 
 /// Matches what is installed with the feeds.
 fn add_flaws(facts: &mut Facts, globals: &Globals, target: &Target) {
-    facts.flaws = match state_folder(globals.state.as_deref(), target) {
+    let known = match state_folder(globals.state.as_deref(), target) {
         Some(folder) => known_flaws(facts, &Feeds::of(&folder)),
         None => {
             let because =
                 "a recording or folder is matched with the feeds of `--state FOLDER` only";
-            Table::with(Coverage::not_looked(because), Vec::new())
+            Err(Coverage::not_looked(because))
         }
     };
+    (facts.flaws, facts.vendors) = known.unwrap_or_else(|coverage| {
+        (Table::with(coverage.clone(), Vec::new()), Table::with(coverage, Vec::new()))
+    });
 }
 
 /// What the imported feeds tell of this host; an index that cannot be read is not "none".
-fn known_flaws(facts: &Facts, feeds: &Feeds) -> Table<Flaw> {
+fn known_flaws(
+    facts: &Facts,
+    feeds: &Feeds,
+) -> Result<(Table<Flaw>, Table<TrackRecord>), Coverage> {
     let release = polder_advisories::release_of(facts);
     let sections = feeds.sections(|it| polder_advisories::covers(it, release.as_deref()));
     let unreadable = |error: &dyn std::error::Error| {
         let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
-        Table::with(Coverage::partial(format!("{error}{cause}")), Vec::new())
+        Coverage::partial(format!("{error}{cause}"))
     };
-    match sections {
-        Err(error) => unreadable(&error),
-        Ok(sections) => match polder_advisories::Feeds::of(&sections) {
-            Ok(feeds) => polder_advisories::match_host(facts, &feeds),
-            Err(error) => unreadable(&error),
-        },
-    }
+    let sections = sections.map_err(|error| unreadable(&error))?;
+    let feeds = polder_advisories::Feeds::of(&sections).map_err(|error| unreadable(&error))?;
+    let flaws = polder_advisories::match_host(facts, &feeds);
+    Ok((flaws, polder_advisories::track_records(facts, &feeds)))
 }
 
 /// Looks at one table and what it is made from.
 pub(crate) fn look_only(host: &dyn Host, table: &str, globals: &Globals, target: &Target) -> Facts {
     let mut facts =
         with_bar(globals.quiet, |progress| polder_facts::look_only(host, table, progress));
-    if table == "flaws" {
+    if matches!(table, "flaws" | "vendors") {
         add_flaws(&mut facts, globals, target);
     }
     facts

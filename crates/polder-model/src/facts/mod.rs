@@ -14,7 +14,10 @@ pub use access::{
 };
 pub use library::Library;
 pub use network::{Address, FirewallRule, Listener, PortVerdict, Protocol};
-pub use packages::{Candidate, Fix, Flaw, IndexSource, IndexState, Package, Upgrade, Verdict};
+pub use packages::{
+    Alternative, Candidate, Fix, Flaw, IndexSource, IndexState, Package, TrackRecord, Upgrade,
+    Verdict,
+};
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
 pub use system::{Backup, BackupKind, Mount, System, Watcher};
@@ -44,6 +47,9 @@ pub struct Facts {
     /// Known flaws of what is installed, as the imported feeds tell them.
     #[serde(default)]
     pub flaws: Table<Flaw>,
+    /// How often each installed source package needed a fix, as the imported feeds tell it.
+    #[serde(default)]
+    pub vendors: Table<TrackRecord>,
     /// Processes.
     pub processes: Table<Process>,
     /// Listening sockets.

@@ -185,3 +185,39 @@ pub struct Flaw {
     /// The feed that tells it.
     pub told_by: String,
 }
+
+/// How often a source package needed a fix, and how long this host ran without.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrackRecord {
+    /// Source package.
+    pub source: String,
+    /// Its packages that are installed.
+    pub packages: Vec<String>,
+    /// Months that are counted.
+    pub months: u32,
+    /// The newest record of the feed, with which they end.
+    pub until: Timestamp,
+    /// Advisories about installed packages.
+    pub advisories: u32,
+    /// Those of them against attacks over the network, as their CVSS vectors say.
+    pub remote: u32,
+    /// Those of them that are in the catalogue of exploited flaws.
+    pub exploited: u32,
+    /// Whether nine tenths of the source packages with any advisory have fewer.
+    pub is_worst_tenth: bool,
+    /// Days from an advisory to the fix being installed here, the median.
+    pub days_unfixed: Option<i64>,
+    /// Advisories that the median rests on; the log of upgrades does not tell of the others.
+    pub days_measured: u32,
+    /// Programs that do the same work.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A program that does the same work, with its own record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Alternative {
+    /// Source package.
+    pub source: String,
+    /// Advisories in the same months.
+    pub advisories: u32,
+}

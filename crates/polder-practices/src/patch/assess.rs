@@ -1,6 +1,7 @@
 //! Judges updates, running code, support.
 
 use super::known;
+use super::vendors;
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Candidate, IndexState};
@@ -40,6 +41,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         pending(scene, source, &candidates, model);
     }
     known::assess(scene, model);
+    vendors::assess(scene, model);
     for process_service in running_old(scene) {
         old_code(process_service, scene, model);
     }

@@ -3,6 +3,7 @@
 mod assess;
 mod known;
 mod treat;
+mod vendors;
 
 use crate::practice::{Practice, Scene};
 use polder_model::{About, Finding, FindingKind, Lever, Model, Treatment};
@@ -36,6 +37,13 @@ static ABOUT: About = About {
             why: "No update will close it: what runs it must be wrapped, moved away or given up.",
             how_we_know: "Versions beside the imported feeds of flaws, with the vendor's own state.",
             references: &["CWE-1104", "CIS Control 2.2"],
+        },
+        FindingKind {
+            id: "lets-you-down",
+            title: "a package that strangers reach needs more fixes than nearly all others",
+            why: "What needed many fixes will need more: each is a race between you and those who read the advisory.",
+            how_we_know: "Advisories of the last 24 months in the imported feeds, by source package; the days without the fix from the package manager's log.",
+            references: &["CIS Control 2.2", "CIS Control 16.5"],
         },
         FindingKind {
             id: "running-old",
