@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{packages, peers, run};
+use crate::{libraries, packages, peers, run};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -66,6 +66,7 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     println!("\nknown flaws: the index, and a host of eight thousand packages\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
+    libraries::run(polder)?;
     peers::run(polder)
 }
 

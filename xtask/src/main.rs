@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod libraries;
 mod packages;
 mod page;
 mod peers;

@@ -44,7 +44,8 @@ pub struct Plan {
     pub avoided: Worth,
     /// No plan within the limits avoids more than this, on the worlds of the search.
     pub bound: f64,
-    /// What this plan avoids on the worlds of the search.
+    /// What the set found there avoids on those worlds; where its first steps take nearly all away,
+    /// what comes after them was searched for again and may differ from it.
     pub found: f64,
     /// How it was searched for.
     pub search: Search,
