@@ -62,6 +62,8 @@ pub(crate) fn run() -> Result<(), String> {
     println!("the waiting updates take 1/{share:.1} of the time of apt");
     let bytes = std::fs::metadata(polder).map_or(0, |it| it.len());
     println!("the release binary has {:.1} MB", bytes as f64 / 1e6);
+    println!("\none host from facts to plan, without the look: median of ten runs\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder", "--bench", "one_host"])?;
     println!("\nthe engine on made-up fleets, with 500 treatments in the same 65,536 worlds\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     println!("\nknown flaws: the index, and a host of eight thousand packages\n");

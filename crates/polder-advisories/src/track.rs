@@ -1,7 +1,7 @@
 //! The track record of what is installed: how often each source package needed a fix, and how long
 //! this host ran without it.
 
-use crate::index::{Row, Section};
+use crate::index::{Names, Row, Section};
 use crate::matching::{Feeds, FlawSection, coverage, foreign, manages, name_of};
 use polder_model::facts::{Alternative, Facts, Package, TrackRecord};
 use polder_model::{Coverage, Table, Timestamp};
@@ -16,25 +16,34 @@ const SPAN: i64 = 730 * 86_400;
 /// Fewer advisories than this are no record.
 const WORST_MIN: usize = 3;
 
-/// Programs that do the same work, by source package.
-const PEERS: [&[&str]; 8] = [
-    &["bind9", "knot", "nsd", "pdns", "unbound"],
-    &["exim4", "opensmtpd", "postfix"],
-    &["apache2", "lighttpd", "nginx"],
-    &["proftpd-dfsg", "pure-ftpd", "vsftpd"],
-    &["haproxy", "squid", "trafficserver", "varnish"],
-    &["dovecot", "cyrus-imapd"],
-    &["mosquitto", "rabbitmq-server"],
-    &["roundcube", "snappymail"],
+/// Programs that do the same work: source package, and one of its packages.
+const PEERS: [&[(&str, &str)]; 6] = [
+    &[
+        ("bind9", "bind9"),
+        ("knot", "knot"),
+        ("nsd", "nsd"),
+        ("pdns", "pdns-server"),
+        ("unbound", "unbound"),
+    ],
+    &[("exim4", "exim4"), ("opensmtpd", "opensmtpd"), ("postfix", "postfix")],
+    &[("apache2", "apache2"), ("lighttpd", "lighttpd"), ("nginx", "nginx")],
+    &[("proftpd-dfsg", "proftpd-core"), ("pure-ftpd", "pure-ftpd"), ("vsftpd", "vsftpd")],
+    &[
+        ("haproxy", "haproxy"),
+        ("squid", "squid"),
+        ("trafficserver", "trafficserver"),
+        ("varnish", "varnish"),
+    ],
+    &[("dovecot", "dovecot-core"), ("cyrus-imapd", "cyrus-imapd")],
 ];
 
 /// The record of every installed source package of which a feed with dates tells something.
 pub fn track_records(facts: &Facts, feeds: &Feeds<'_>) -> Table<TrackRecord> {
     let mut records: BTreeMap<&str, TrackRecord> = BTreeMap::new();
     for feed in &feeds.flaws {
-        let (info, _, _, section) = feed;
+        let (info, names, _, section) = feed;
         let Some(end) = feeds.dated(info, section) else { continue };
-        let history = History::new(feeds, section, end);
+        let history = History::new(feeds, section, *names, end);
         for (source, packages) in sources(facts, feed) {
             let record = history.record(facts, feed, source, &packages);
             // The feed that tells most of a source package counts.
@@ -70,25 +79,31 @@ struct History<'a> {
     published: Vec<Option<i64>>,
     /// Distinct advisories by any package name: those that share a name are of one source.
     count: HashMap<&'a str, usize>,
-    /// As many as the tenth of all sources with most of them has at least.
+    /// Nine tenths of all sources with any have fewer than this.
     worst: usize,
     end: i64,
 }
 
 impl<'a> History<'a> {
-    fn new(feeds: &'a Feeds<'a>, section: &'a Section<'a>, end: i64) -> Self {
+    fn new(feeds: &'a Feeds<'a>, section: &'a Section<'a>, kind: Names, end: i64) -> Self {
         let within =
             |published: Option<i64>| published.filter(|it| (end - SPAN..=end).contains(it));
         let published: Vec<Option<i64>> =
             section.advisories.iter().map(|it| within(feeds.told(it).published)).collect();
         let rows: HashMap<&str, &[Row<'_>]> = section.packages().collect();
-        // Names that share an advisory are built from one source.
+        // Binary packages that share an advisory are built from one source; records of other feeds
+        // name several sources at once.
         let names: Vec<&str> = section.packages().map(|it| it.0).collect();
         let mut parent: Vec<usize> = (0..names.len()).collect();
         let mut first: HashMap<u32, usize> = HashMap::new();
+        let mut by_advisory: Vec<(u32, usize)> = Vec::new();
         for (at, (_, rows)) in section.packages().enumerate() {
             for row in rows {
-                let other = *first.entry(row.advisory).or_insert(at);
+                let other = match kind {
+                    Names::Binary => *first.entry(row.advisory).or_insert(at),
+                    Names::Source => at,
+                };
+                by_advisory.push((row.advisory, at));
                 let (a, b) = (root(&mut parent, at), root(&mut parent, other));
                 if let Some(slot) = parent.get_mut(a.max(b)) {
                     *slot = a.min(b);
@@ -96,14 +111,17 @@ impl<'a> History<'a> {
             }
         }
         let mut advisories: HashMap<usize, BTreeSet<u32>> = HashMap::new();
-        for (advisory, at) in &first {
-            if published.get(*advisory as usize).copied().flatten().is_some() {
-                advisories.entry(root(&mut parent, *at)).or_default().insert(*advisory);
+        for (advisory, at) in by_advisory {
+            if published.get(advisory as usize).copied().flatten().is_some() {
+                advisories.entry(root(&mut parent, at)).or_default().insert(advisory);
             }
         }
-        let mut counts: Vec<usize> = advisories.values().map(BTreeSet::len).collect();
-        counts.sort_unstable_by(|a, b| b.cmp(a));
-        let worst = counts.get(counts.len() / 10).copied().unwrap_or(usize::MAX).max(WORST_MIN);
+        let counts: Vec<usize> = advisories.values().map(BTreeSet::len).collect();
+        // The least count than which nine tenths of the sources have fewer.
+        let fewer = |than: usize| counts.iter().filter(|it| **it < than).count();
+        let is_worst = |it: &usize| fewer(*it) * 10 >= counts.len() * 9;
+        let worst = counts.iter().copied().filter(is_worst).min();
+        let worst = worst.unwrap_or(usize::MAX).max(WORST_MIN);
         let mut count = HashMap::new();
         for (at, name) in names.iter().enumerate() {
             let root = root(&mut parent, at);
@@ -139,10 +157,13 @@ impl<'a> History<'a> {
         };
         let mut days: Vec<i64> = seen.values().copied().flatten().collect();
         days.sort_unstable();
-        let peers = PEERS.iter().find(|it| it.contains(&source)).copied().unwrap_or_default();
-        let alternative = |name: &&&str| Alternative {
-            source: (**name).to_string(),
-            advisories: u32::try_from(self.count.get(**name).copied().unwrap_or(0)).unwrap_or(0),
+        let is_own = |it: &(&str, &str)| it.0 == source;
+        let peers = PEERS.iter().find(|it| it.iter().any(is_own)).copied().unwrap_or_default();
+        // Of what no feed names, nothing is known: that is no good record.
+        let alternative = |(source, package): &(&str, &str)| {
+            let name = if *names == Names::Binary { package } else { source };
+            let advisories = u32::try_from(*self.count.get(*name)?).ok()?;
+            Some(Alternative { source: (*source).to_string(), advisories })
         };
         TrackRecord {
             source: source.to_string(),
@@ -155,11 +176,7 @@ impl<'a> History<'a> {
             is_worst_tenth: seen.len() >= self.worst,
             days_unfixed: days.get(days.len() / 2).copied(),
             days_measured: u32::try_from(days.len()).unwrap_or(u32::MAX),
-            alternatives: peers
-                .iter()
-                .filter(|it| **it != source)
-                .map(|it| alternative(&it))
-                .collect(),
+            alternatives: peers.iter().filter(|it| !is_own(it)).filter_map(alternative).collect(),
         }
     }
 

@@ -138,6 +138,15 @@ pub trait Host: Sync {
     /// When the file is missing, unreadable or too large.
     fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError>;
 
+    /// The content of a file as it is, secrets and all: for files of which only lists are made, and
+    /// which no recording holds.
+    ///
+    /// # Errors
+    /// When the file is missing, unreadable or too large.
+    fn read_unrecorded(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        self.read(path, bytes_max)
+    }
+
     /// The entries of a folder, sorted by name.
     ///
     /// # Errors

@@ -138,10 +138,12 @@ pub fn plan_view(
         search: match plan.search {
             Search::Exhaustive => "exhaustive",
             Search::Local => "local",
+            Search::Refined => "refined",
             Search::Asked => "asked",
         }
         .into(),
-        at_most_more: (plan.search != Search::Asked).then(|| (plan.bound - plan.found).max(0.0)),
+        at_most_more: matches!(plan.search, Search::Exhaustive | Search::Local)
+            .then(|| (plan.bound - plan.found).max(0.0)),
         candidates: plan.candidates,
     }
 }
@@ -198,6 +200,9 @@ fn quality(view: &PlanView) -> String {
     let of = if count == 1 { "1 treatment".into() } else { format!("{count} treatments") };
     match (view.search.as_str(), view.at_most_more) {
         ("exhaustive", _) => format!("All combinations of {of} were tried: none is better.\n"),
+        ("refined", _) => {
+            format!("Searched among {of}, and again in what the first steps leave.\n")
+        }
         ("asked", _) => "Exactly what was asked for; nothing was searched.\n".into(),
         (_, Some(more)) => format!(
             "Searched among {of}: no other plan avoids more than {}\nlosses a year beyond it.\n",

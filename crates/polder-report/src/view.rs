@@ -506,7 +506,7 @@ fn bought(
     let next = place.and_then(|at| steps.get(at + 1));
     let ties = |next: &PlanStep| {
         let error = worth.standard_error.hypot(next.in_order.standard_error);
-        worth.avoided - next.in_order.avoided < 1.96 * error
+        (worth.avoided - next.in_order.avoided).abs() < 1.96 * error
     };
     let restores = treatment.ops.iter().any(|op| matches!(op, Op::Restore { .. }));
     let fewer = before - after_any > 0.02 * before;

@@ -256,9 +256,7 @@ impl Pricer<'_> {
             choice.order.truncate(done.len());
             choice.order.extend(next.order);
             choice.left = next.left;
-            if next.search == Search::Local {
-                choice.search = Search::Local;
-            }
+            choice.search = Search::Refined;
             choice.candidates = choice.candidates.max(done.len() + next.candidates);
             rests.push(Rest { network, restore, done, options });
         }

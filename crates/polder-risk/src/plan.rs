@@ -50,6 +50,8 @@ pub enum Search {
     Exhaustive,
     /// Greedy searches with pairs and bundles, then a local search.
     Local,
+    /// Searched, and what the first steps leave searched again.
+    Refined,
     /// Not searched: somebody asked for exactly this.
     Asked,
 }
@@ -80,7 +82,7 @@ pub(crate) fn search(ledger: &mut Ledger<'_>, candidates: &[Candidate], limit: L
     let avoided = it.gain(chosen);
     let bound = match search {
         Search::Exhaustive => best,
-        Search::Local | Search::Asked => it.bound().max(avoided),
+        Search::Local | Search::Refined | Search::Asked => it.bound().max(avoided),
     };
     let order = it.order(chosen);
     let mut done = 0;

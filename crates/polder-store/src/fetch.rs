@@ -4,17 +4,23 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{Response, StatusCode, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 /// Attempts in a row that bring nothing.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// Attempts in all; a feed that needs more of them comes too slowly to be worth the wait.
+const ATTEMPTS_ALL: u32 = 40;
+
+/// Bytes that an attempt must bring to count.
+const PROGRESS_MIN: u64 = 1024;
 
 /// What one attempt may take before it is broken off and taken up again.
 const ATTEMPT: Duration = Duration::from_secs(300);
@@ -33,6 +39,18 @@ pub enum FetchError {
     Plain {
         /// The address.
         url: String,
+    },
+    /// The address names a user.
+    #[error("an address with a user's name or password in it is not fetched")]
+    User,
+    /// The file of certificates has none.
+    #[error("the file of certificates to trust has no certificate in PEM")]
+    NoCertificate,
+    /// Another fetch is at work.
+    #[error("another `polder feed update` is at work in `{path}`")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
     /// The server says no.
     #[error("`{url}`: the server answers {status}")]
@@ -88,7 +106,12 @@ impl FetchError {
                 **source,
                 ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::BadUri(_)
             ),
-            Self::Plain { .. } | Self::TooLarge { .. } | Self::File { .. } => false,
+            Self::Plain { .. }
+            | Self::User
+            | Self::NoCertificate
+            | Self::Busy { .. }
+            | Self::TooLarge { .. }
+            | Self::File { .. } => false,
         }
     }
 }
@@ -123,7 +146,10 @@ pub struct Fetcher {
 impl Fetcher {
     /// A fetcher that keeps what it needs below a folder of Polder's. `trusted` are certificates in
     /// PEM; without any those of Mozilla count. Proxies are taken from the environment, as curl does.
-    pub fn new(folder: &Path, trusted: Option<&[u8]>) -> Self {
+    ///
+    /// # Errors
+    /// When `trusted` holds no certificate: to trust others instead is not what was asked for.
+    pub fn new(folder: &Path, trusted: Option<&[u8]>) -> Result<Self, FetchError> {
         let certificates: Vec<Certificate<'static>> = trusted
             .map(|pem| {
                 let items = parse_pem(pem).filter_map(Result::ok);
@@ -134,9 +160,10 @@ impl Fetcher {
                 items.filter_map(certificate).collect()
             })
             .unwrap_or_default();
-        let roots = match certificates.is_empty() {
-            true => RootCerts::WebPki,
-            false => RootCerts::new_with_certs(&certificates),
+        let roots = match (trusted, certificates.is_empty()) {
+            (None, _) => RootCerts::WebPki,
+            (Some(_), true) => return Err(FetchError::NoCertificate),
+            (Some(_), false) => RootCerts::new_with_certs(&certificates),
         };
         let agent = Agent::config_builder()
             .tls_config(TlsConfig::builder().root_certs(roots).build())
@@ -148,7 +175,7 @@ impl Fetcher {
             .timeout_recv_body(Some(ATTEMPT))
             .build();
         let folder = folder.join("downloads");
-        Self { agent: agent.into(), folder, pause: Duration::from_secs(2) }
+        Ok(Self { agent: agent.into(), folder, pause: Duration::from_secs(2) })
     }
 
     /// The same with another pause between attempts.
@@ -157,35 +184,54 @@ impl Fetcher {
         Self { pause, ..self }
     }
 
-    /// Fetches a file if it is another one than was imported last. `show` is told the bytes that
-    /// have come, and of how many.
+    /// Fetches a file if it is another one than was imported last; `is_there` says whether that one
+    /// still is. `show` is told the bytes that have come, and of how many.
     pub fn fetch(
         &self,
         url: &str,
+        is_there: bool,
         show: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Fetched, FetchError> {
+        if names_user(url) {
+            return Err(FetchError::User);
+        }
         if !url.starts_with("https://") && !is_loopback(url) {
-            return Err(FetchError::Plain { url: url.into() });
+            return Err(FetchError::Plain { url: shown(url) });
         }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)
             .map_err(file_error(&self.folder))?;
+        let _lock = self.lock()?;
         let mut in_vain = 0;
-        loop {
+        for attempt in 1.. {
             let before = self.bytes_here(url);
-            match self.attempt(url, show) {
+            match self.attempt(url, is_there, show) {
                 Err(error) if error.may_pass() => {
-                    let came = self.bytes_here(url) > before;
+                    let came = self.bytes_here(url) >= before + PROGRESS_MIN;
                     in_vain = if came { 0 } else { in_vain + 1 };
-                    if in_vain >= ATTEMPTS_MAX {
+                    if in_vain >= ATTEMPTS_MAX || attempt >= ATTEMPTS_ALL {
                         return Err(error);
                     }
                     std::thread::sleep(self.pause * (in_vain + 1));
                 }
                 other => return other,
             }
+        }
+        Err(FetchError::Busy { path: self.folder.clone() })
+    }
+
+    /// Held while a file is fetched: two that write to one part would mix them.
+    fn lock(&self) -> Result<File, FetchError> {
+        let path = self.folder.join("lock");
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(file_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(FetchError::Busy { path: self.folder.clone() }),
+            Err(TryLockError::Error(error)) => Err(file_error(&path)(error)),
         }
     }
 
@@ -208,6 +254,7 @@ impl Fetcher {
     fn attempt(
         &self,
         url: &str,
+        is_there: bool,
         show: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Fetched, FetchError> {
         let mut memo = self.memo(url);
@@ -215,8 +262,14 @@ impl Fetcher {
         let have = if memo.partly.is_some() { self.bytes_here(url) } else { 0 };
         // Whoever answers over TLS must not send us on to somebody who does not.
         let is_tls = url.starts_with("https://");
-        let mut request = self.agent.get(url).config().https_only(is_tls).build();
-        match (&memo.partly, &memo.imported) {
+        let mut request = self.agent.get(url).config().https_only(is_tls);
+        if !is_tls {
+            // This machine answers itself, or not at all.
+            request = request.max_redirects(0).proxy(None);
+        }
+        let mut request = request.build();
+        let imported = memo.imported.as_ref().filter(|_| is_there);
+        match (&memo.partly, imported) {
             (Some(validator), _) if have > 0 => {
                 request =
                     request.header("range", format!("bytes={have}-")).header("if-range", validator);
@@ -228,29 +281,36 @@ impl Fetcher {
             (_, None) => {}
         }
         let transport =
-            |source| FetchError::Transport { url: url.into(), source: Box::new(source) };
+            |source| FetchError::Transport { url: shown(url), source: Box::new(source) };
         let mut response = request.call().map_err(transport)?;
         let status = response.status();
         let goes_on = match status {
-            StatusCode::NOT_MODIFIED => return Ok(Fetched::Unchanged),
+            StatusCode::NOT_MODIFIED if have == 0 && imported.is_some() => {
+                return Ok(Fetched::Unchanged);
+            }
             StatusCode::OK => false,
             StatusCode::PARTIAL_CONTENT => {
-                starts_at(&response, have) || {
+                let is_same = validator(&response).is_none_or(|it| Some(it) == memo.partly);
+                (is_same && starts_at(&response, have)) || {
                     self.discard(url)?;
-                    return Err(FetchError::Cut { url: url.into(), got: 0 });
+                    return Err(FetchError::Cut { url: shown(url), got: 0 });
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.discard(url)?;
-                return Err(FetchError::Cut { url: url.into(), got: 0 });
+                return Err(FetchError::Cut { url: shown(url), got: 0 });
             }
-            _ => return Err(FetchError::Status { url: url.into(), status }),
+            _ => return Err(FetchError::Status { url: shown(url), status }),
         };
-        memo.partly = validator(&response);
-        self.remember(&memo)?;
+        if !goes_on {
+            // Before its validator is noted: a part must never bear that of another file.
+            self.forget_part(url)?;
+            memo.partly = validator(&response);
+            self.remember(&memo)?;
+        }
         let start = if goes_on { have } else { 0 };
         let wanted = header(&response, "content-length").and_then(|it| it.parse::<u64>().ok());
-        let wanted = wanted.map(|it| it + start);
+        let wanted = total(&response).or(wanted.map(|it| it.saturating_add(start)));
         self.keep(url, &mut response, start, wanted, show)
     }
 
@@ -283,18 +343,18 @@ impl Fetcher {
             }
             if got > BYTES_MAX {
                 self.discard(url)?;
-                return Err(FetchError::TooLarge { url: url.into() });
+                return Err(FetchError::TooLarge { url: shown(url) });
             }
         };
         file.sync_all().map_err(file_error(&path))?;
         match is_whole {
             true => Ok(Fetched::File(path)),
-            false => Err(FetchError::Cut { url: url.into(), got }),
+            false => Err(FetchError::Cut { url: shown(url), got }),
         }
     }
 
     fn key(&self, url: &str) -> PathBuf {
-        let digest = polder_advisories::hexadecimal(&Sha256::digest(url.as_bytes()));
+        let digest = polder_advisories::hexadecimal(&Sha256::digest(shown(url).as_bytes()));
         self.folder.join(digest.get(..32).unwrap_or(&digest))
     }
 
@@ -318,7 +378,8 @@ impl Fetcher {
     fn memo(&self, url: &str) -> Memo {
         let text = fs::read(self.key(url).with_extension("json")).unwrap_or_default();
         let memo: Memo = serde_json::from_slice(&text).unwrap_or_default();
-        if memo.url == url { memo } else { Memo { url: url.into(), ..Memo::default() } }
+        let url = shown(url);
+        if memo.url == url { memo } else { Memo { url, ..Memo::default() } }
     }
 
     fn remember(&self, memo: &Memo) -> Result<(), FetchError> {
@@ -342,10 +403,20 @@ fn file_error(path: &Path) -> impl Fn(io::Error) -> FetchError + use<> {
 
 /// Whether an address leads to this machine: nobody stands between.
 fn is_loopback(url: &str) -> bool {
-    let host = url.strip_prefix("http://").and_then(|it| it.split('/').next()).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    // What stands before `@` is a user's name.
-    !host.contains('@') && matches!(host, "127.0.0.1" | "[::1]" | "localhost")
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let is_plain = uri.scheme_str() == Some("http");
+    is_plain && matches!(uri.host(), Some("127.0.0.1" | "[::1]" | "localhost"))
+}
+
+/// An address as it may be shown: what stands behind `?` is often a key.
+fn shown(url: &str) -> String {
+    url.split(['?', '#']).next().unwrap_or_default().to_string()
+}
+
+/// Whether an address names a user, whose password would be kept and shown.
+fn names_user(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |it| it.1);
+    authority.split(['/', '?', '#']).next().is_some_and(|it| it.contains('@'))
 }
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
@@ -362,6 +433,11 @@ fn validator(response: &Response<Body>) -> Option<String> {
 fn starts_at(response: &Response<Body>, have: u64) -> bool {
     let range = header(response, "content-range").and_then(|it| it.strip_prefix("bytes "));
     range.and_then(|it| it.split('-').next()?.parse().ok()) == Some(have)
+}
+
+/// Bytes of the whole file, where a part says so.
+fn total(response: &Response<Body>) -> Option<u64> {
+    header(response, "content-range")?.rsplit_once('/')?.1.parse().ok()
 }
 
 #[cfg(test)]

@@ -47,7 +47,10 @@ impl LockFiles {
         for path in paths {
             match host.stat(path).map(|stat| stat.kind) {
                 Ok(Kind::Folder) => it.walk(host, path, 0, &mut found),
-                Ok(_) => found.extend(kind(path).map(|kind| (path.clone(), kind))),
+                Ok(_) => match kind(path) {
+                    Some(kind) => found.push((path.clone(), kind)),
+                    None => it.unread.push((path.clone(), "it is no lock file by its name".into())),
+                },
                 Err(error) => it.unread.push((path.clone(), error.to_string())),
             }
         }
@@ -68,8 +71,12 @@ impl LockFiles {
                 }
                 Some(known) => {
                     known.locked.libraries.extend(file.locked.libraries);
+                    known.locked.elsewhere += file.locked.elsewhere;
                     known.packaged += file.packaged;
-                    known.unread = known.unread.take().or(file.unread);
+                    known.unread = match (known.unread.take(), file.unread) {
+                        (Some(_), Some(_)) => Some("several of its notes cannot be read".into()),
+                        (one, other) => one.or(other),
+                    };
                 }
             }
         }
@@ -108,11 +115,11 @@ impl LockFiles {
 }
 
 fn kind(path: &Path) -> Option<LockKind> {
-    LockKind::of(path.to_str()?)
+    LockKind::of(&path.to_string_lossy())
 }
 
 fn read_one(host: &dyn Host, path: &Path, kind: LockKind) -> LockFile {
-    let text = host.read(path, BYTES_MAX).map_err(|error| error.to_string());
+    let text = host.read_unrecorded(path, BYTES_MAX).map_err(|error| error.to_string());
     let read = text.and_then(|text| {
         let text = std::str::from_utf8(&text).map_err(|_| "it is no UTF-8".to_string())?;
         kind.read(text).map_err(|error| error.to_string())

@@ -50,6 +50,8 @@ pub struct Locked {
     pub unpinned: usize,
     /// Libraries from a folder, a repository or an address: no registry knows them.
     pub elsewhere: usize,
+    /// Why libraries may be built in that the file does not name.
+    pub incomplete: Option<&'static str>,
 }
 
 /// Why a lock file cannot be read.
@@ -154,6 +156,10 @@ impl Found {
 
     fn elsewhere(&mut self) {
         self.locked.elsewhere += 1;
+    }
+
+    fn incomplete(&mut self, because: &'static str) {
+        self.locked.incomplete = Some(because);
     }
 
     fn unpinned(&mut self) {

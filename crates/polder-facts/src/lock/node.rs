@@ -125,13 +125,19 @@ pub(super) fn pnpm(text: &str, found: &mut Found) -> Result<(), LockError> {
     for key in lock.packages.keys() {
         // Peers stand in brackets behind the version, or behind `_`.
         let plain = key.split('(').next().unwrap_or(key).trim_start_matches('/');
-        let by_sign = plain.rsplit_once('@').filter(|(name, _)| !name.is_empty());
-        let parts = by_sign.or_else(|| plain.rsplit_once('/'));
-        match parts {
-            Some((name, version)) => {
-                found.add(name, version.split('_').next().unwrap_or(version));
+        // The version is the last part of a path, or stands behind the last sign.
+        let (scope, last) = plain.rsplit_once('/').unwrap_or(("", plain));
+        let last = last.split('_').next().unwrap_or(last);
+        let is_path = last.starts_with(|it: char| it.is_ascii_digit()) && !scope.is_empty();
+        match last.rsplit_once('@').filter(|_| !is_path) {
+            _ if is_path => found.add(scope, last),
+            Some((name, version)) if !name.is_empty() && scope.is_empty() => {
+                found.add(name, version)
             }
-            None => found.elsewhere(),
+            Some((name, version)) if scope.starts_with('@') && !scope.contains('/') => {
+                found.add(&format!("{scope}/{name}"), version);
+            }
+            _ => found.elsewhere(),
         }
     }
     Ok(())

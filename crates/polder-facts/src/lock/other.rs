@@ -27,6 +27,7 @@ pub(super) fn composer(text: &str, found: &mut Found) -> Result<(), LockError> {
 pub(super) fn go(text: &str, found: &mut Found) {
     let mut block = "";
     let mut required: Vec<(&str, &str)> = Vec::new();
+    let mut release = None;
     // What takes the place of a module: another one, or a folder.
     let mut replaced: HashMap<&str, Option<(&str, &str)>> = HashMap::new();
     for line in text.lines() {
@@ -45,6 +46,7 @@ pub(super) fn go(text: &str, found: &mut Found) {
         };
         let words: Vec<&str> = rest.split_whitespace().collect();
         match (verb, words.as_slice()) {
+            ("go", [version]) => release = minor(version),
             ("require", [name, version]) => required.push((name, version)),
             ("replace", [name, .., "=>", other, version]) => {
                 replaced.insert(name, Some((other, version)));
@@ -55,12 +57,27 @@ pub(super) fn go(text: &str, found: &mut Found) {
             _ => {}
         }
     }
+    // Older ones name only what the module itself asks for.
+    let is_old = release.is_none_or(|it| it < 17);
+    if is_old && !required.is_empty() {
+        found.incomplete("before Go 1.17 it does not name what its modules need");
+    }
     for (name, version) in required {
         match replaced.get(name) {
             None => found.add(name, version),
             Some(Some((name, version))) => found.add(name, version),
             Some(None) => found.elsewhere(),
         }
+    }
+}
+
+/// The second number of a release of Go; of a later first number as large as can be.
+fn minor(version: &str) -> Option<u32> {
+    let mut numbers = version.split('.').map(|it| it.parse::<u32>().ok());
+    match (numbers.next()??, numbers.next()) {
+        (1, Some(minor)) => minor,
+        (first, _) if first > 1 => Some(u32::MAX),
+        _ => None,
     }
 }
 

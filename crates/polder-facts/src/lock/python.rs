@@ -82,8 +82,25 @@ pub(super) fn pipfile(text: &str, found: &mut Found) -> Result<(), LockError> {
 pub(super) fn requirements(text: &str, found: &mut Found) {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
     for line in joined.lines() {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.is_empty() || line.starts_with(['#', '-']) {
+        // A comment starts with the line or after a blank.
+        let is_comment = |(at, _): &(usize, &str)| {
+            line.get(..*at).is_some_and(|it| it.is_empty() || it.ends_with([' ', '\t']))
+        };
+        let end = line.match_indices('#').find(is_comment).map_or(line.len(), |it| it.0);
+        let line = line.get(..end).unwrap_or_default().trim();
+        if let Some(flag) = line.strip_prefix('-') {
+            match flag.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default() {
+                "r" | "requirement" | "c" | "constraint" => {
+                    found.incomplete(
+                        "it goes on in other files, which are read where they are named so",
+                    );
+                }
+                "e" | "editable" => found.elsewhere(),
+                _ => {}
+            }
+            continue;
+        }
+        if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let wanted = line.split([';']).next().unwrap_or_default();

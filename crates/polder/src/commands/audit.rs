@@ -7,7 +7,7 @@ use crate::{output, session};
 use polder_advisories::{Feeds as Known, LibraryFlaw, covers_libraries};
 use polder_facts::{LockFile, LockFiles};
 use polder_model::Timestamp;
-use polder_model::facts::Library;
+use polder_model::facts::{Library, Verdict};
 use polder_report::{AuditFile, AuditGap, AuditView, Upgrade, audit_osv, audit_sarif, audit_text};
 use polder_store::Feeds;
 use std::collections::{BTreeSet, HashMap};
@@ -105,6 +105,14 @@ fn files(read: &[LockFile], known: &Known<'_>, unknown: &mut Vec<AuditGap>) -> V
         for library in &file.locked.libraries {
             all.extend(seen.entry(library).or_insert_with(|| known.flaws_of(library)).clone());
         }
+        let (unclear, all): (Vec<LibraryFlaw>, Vec<_>) =
+            all.into_iter().partition(|it| matches!(it.verdict, Verdict::Unknown { .. }));
+        for it in unclear {
+            if let Verdict::Unknown { because } = it.verdict {
+                let what = format!("whether {} has {}", it.library.name, it.advisory);
+                unknown.push(gap(path.clone(), format!("{what}: {because}")));
+            }
+        }
         let (flaws, notices): (Vec<LibraryFlaw>, _) =
             all.into_iter().partition(|it| it.informational.is_empty());
         let with_flaws: BTreeSet<&Library> = flaws.iter().map(|it| &it.library).collect();
@@ -113,6 +121,9 @@ fn files(read: &[LockFile], known: &Known<'_>, unknown: &mut Vec<AuditGap>) -> V
             Upgrade { library: it.clone(), free: free.clone() }
         };
         let upgrades = with_flaws.into_iter().map(upgrade).collect();
+        if let Some(because) = file.locked.incomplete {
+            unknown.push(gap(path.clone(), because.into()));
+        }
         if file.locked.unpinned > 0 {
             let because = match file.locked.unpinned {
                 1 => "1 library has no version there".to_string(),

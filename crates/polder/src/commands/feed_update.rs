@@ -46,12 +46,12 @@ pub(super) fn run(
         return Ok(0);
     }
     let trusted = trusted()?;
-    let fetcher = Fetcher::new(folder, trusted.as_deref());
+    let fetcher = Fetcher::new(folder, trusted.as_deref()).map_err(failed)?;
     let mut worst = 0;
     for (name, url) in &urls {
         if let Err(failure) = update(name, url, &fetcher, feeds, flags.anyway, globals) {
             // One feed that cannot be had is no reason to do without the others.
-            worst = failure.exit_code();
+            worst = failure.exit_code().max(worst);
             eprint!("{}", failure.text(globals.color));
         }
     }
@@ -76,7 +76,14 @@ fn update(
     if !globals.quiet && std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::stderr());
     }
-    let fetched = fetcher.fetch(url, &mut |got, wanted| {
+    // What stands at an address bears its last part; OSV calls each of its files the same.
+    let plain = name.split(['?', '#']).next().unwrap_or(name);
+    let last = plain.rsplit('/').next().filter(|it| !it.is_empty());
+    let file = if name.contains("://") { last.unwrap_or("a feed") } else { name };
+    // Without what was imported last, "not changed" would leave nothing.
+    let index = feeds.index().ok().flatten().unwrap_or_default();
+    let is_there = index.sections.iter().any(|it| it.file == file);
+    let fetched = fetcher.fetch(url, is_there, &mut |got, wanted| {
         if let Some(wanted) = wanted {
             bar.set_length(wanted);
         }
@@ -89,9 +96,6 @@ fn update(
         Fetched::File(path) => path,
     };
     let now = jiff::Timestamp::now().as_second();
-    // What stands at an address bears its last part; OSV calls each of its files the same.
-    let last = name.rsplit('/').next().filter(|it| !it.is_empty());
-    let file = if name.contains("://") { last.unwrap_or(name) } else { name };
     match feeds.import_as(&path, file, now, anyway) {
         Ok(imported) => {
             fetcher.imported(url).map_err(Failure::look)?;
@@ -119,6 +123,9 @@ fn failed(error: FetchError) -> Failure {
         FetchError::Transport { .. } => {
             "Check the network, the clock and `https_proxy`; `SSL_CERT_FILE` names certificates to trust. Without a way out: fetch the file elsewhere and `polder feed import` it"
         }
+        FetchError::User => "Fetch the file yourself and `polder feed import` it",
+        FetchError::NoCertificate => "`SSL_CERT_FILE` must name a file of certificates in PEM",
+        FetchError::Busy { .. } => "Wait until it is done",
         FetchError::TooLarge { .. } | FetchError::File { .. } => "Check the disk and the address",
     };
     Failure::look(error).hint(hint)
@@ -152,7 +159,7 @@ fn for_host(globals: &Globals) -> Result<Vec<String>, Failure> {
     let (id, version) = system.map_or(("", ""), |it| (it.os_id.as_str(), it.os_version.as_str()));
     let own = match id {
         "debian" => Some("debian".into()),
-        "ubuntu" if version.ends_with(".04") => Some(format!("osv:Ubuntu:{version}:LTS")),
+        "ubuntu" if is_long_term(version) => Some(format!("osv:Ubuntu:{version}:LTS")),
         "ubuntu" => Some(format!("osv:Ubuntu:{version}")),
         _ => None,
     };
@@ -161,6 +168,12 @@ fn for_host(globals: &Globals) -> Result<Vec<String>, Failure> {
         eprint!("{}", Failure::look(says).text(globals.color).replacen("error:", "note:", 1));
     }
     Ok(own.into_iter().chain(["kev".into(), "epss".into()]).collect())
+}
+
+/// Whether a release of Ubuntu is one of those kept for long: April of every other year.
+fn is_long_term(version: &str) -> bool {
+    let year = version.strip_suffix(".04").and_then(|it| it.parse::<u32>().ok());
+    year.is_some_and(|it| it % 2 == 0)
 }
 
 /// The certificates this system trusts, those of a proxy's owner among them.
