@@ -43,7 +43,11 @@ impl LiveHost {
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        // What is only named is not opened: `openat2` takes no other flags beside that one.
+        let flags = match flags.contains(OFlags::PATH) {
+            true => flags | OFlags::CLOEXEC,
+            false => flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
+        };
         let opened = match &self.root_fd {
             None => rustix::fs::open(path, flags, Mode::empty()),
             Some(root) => {

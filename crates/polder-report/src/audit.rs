@@ -32,7 +32,7 @@ pub struct AuditFile {
     pub libraries: usize,
     /// Libraries named without a version: nothing is known of them.
     pub unpinned: usize,
-    /// Libraries from folders, repositories and addresses: no feed names them.
+    /// Libraries from repositories, addresses and other registries: no feed names them.
     pub elsewhere: usize,
     /// Libraries that came with packages of the distribution: `polder look flaws` judges these.
     pub packaged: usize,
@@ -117,7 +117,7 @@ pub fn audit_text(view: &AuditView, all: bool) -> String {
             let _ = write!(head, ", {} more without a version", file.unpinned);
         }
         if file.elsewhere > 0 {
-            let _ = write!(head, ", {} from no registry", file.elsewhere);
+            let _ = write!(head, ", {} from elsewhere", file.elsewhere);
         }
         if file.packaged > 0 {
             let _ = write!(head, ", {} of the distribution's packages", file.packaged);
@@ -201,14 +201,22 @@ fn summary(view: &AuditView, notices: usize, all: bool) -> String {
     let files = view.files.len();
     let libraries: usize = view.files.iter().map(|it| it.libraries).sum();
     let places = if files == 1 { "1 place".into() } else { format!("{files} places") };
-    let mut text = match (view.flaw_count(), view.unknown.is_empty()) {
-        (0, true) => format!("No known flaw in {libraries} libraries of {places}."),
-        (0, false) => {
-            format!("No known flaw was met in {libraries} libraries of {places}; not all is known.")
-        }
-        (1, _) => format!("1 known flaw in {libraries} libraries of {places}."),
-        (count, _) => format!("{count} known flaws in {libraries} libraries of {places}."),
+    let libraries = match libraries {
+        1 => "1 library".to_string(),
+        count => format!("{count} libraries"),
     };
+    let mut text = match (view.flaw_count(), view.unknown.is_empty()) {
+        (0, true) => format!("No known flaw in {libraries} of {places}."),
+        (0, false) => {
+            format!("No known flaw was met in {libraries} of {places}; not all is known.")
+        }
+        (1, _) => format!("1 known flaw in {libraries} of {places}."),
+        (count, _) => format!("{count} known flaws in {libraries} of {places}."),
+    };
+    let packaged: usize = view.files.iter().map(|it| it.packaged).sum();
+    if packaged > 0 {
+        let _ = write!(text, " {packaged} more belong to packages of the distribution.");
+    }
     if notices > 0 && !all {
         let noun = if notices == 1 { "notice" } else { "notices" };
         let _ = write!(text, " {notices} {noun} more with --all (unmaintained, unsound).");
@@ -266,19 +274,22 @@ pub fn audit_sarif(view: &AuditView, version: &str) -> Value {
     for file in &view.files {
         for flaw in &file.flaws {
             rules.entry(&flaw.advisory).or_insert_with(|| {
+                let mut properties = json!({ "tags": flaw.cves });
+                if let (Some(object), Some(score)) = (properties.as_object_mut(), flaw.score) {
+                    object.insert("security-severity".into(), format!("{score:.1}").into());
+                }
                 json!({
                     "id": flaw.advisory,
                     "shortDescription": { "text": flaw.summary },
-                    "properties": {
-                        "tags": flaw.cves,
-                        "security-severity": flaw.score.map(|it| format!("{it:.1}")),
-                    },
+                    "properties": properties,
                 })
             });
             let Library { name, version, .. } = &flaw.library;
             let says = match &flaw.verdict {
-                Verdict::FixableNow { fixed } => format!("{name} {version}: fixed in {fixed}"),
-                _ => format!("{name} {version}: no version without it is known"),
+                Verdict::FixableNow { fixed } => {
+                    format!("{name} {version}: fixed in {fixed}. {}", flaw.summary)
+                }
+                _ => format!("{name} {version}: no version without it is known. {}", flaw.summary),
             };
             results.push(json!({
                 "ruleId": flaw.advisory,
@@ -300,6 +311,15 @@ pub fn audit_sarif(view: &AuditView, version: &str) -> Value {
                 "rules": rules.into_values().collect::<Vec<_>>(),
             }},
             "results": results,
+            // What could not be looked at must not pass for clean.
+            "invocations": [{
+                "executionSuccessful": view.unknown.is_empty(),
+                "toolExecutionNotifications": view.unknown.iter().map(notification).collect::<Vec<_>>(),
+            }],
         }],
     })
+}
+
+fn notification(gap: &AuditGap) -> Value {
+    json!({ "level": "error", "message": { "text": format!("{}: {}", gap.of, gap.because) } })
 }

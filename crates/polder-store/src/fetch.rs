@@ -170,8 +170,8 @@ impl Fetcher {
             .user_agent(concat!("polder/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
             .max_redirects(5)
-            .timeout_connect(Some(Duration::from_secs(30)))
-            .timeout_recv_response(Some(Duration::from_secs(60)))
+            .timeout_connect(Some(Duration::from_secs(15)))
+            .timeout_recv_response(Some(Duration::from_secs(30)))
             .timeout_recv_body(Some(ATTEMPT))
             .build();
         let folder = folder.join("downloads");

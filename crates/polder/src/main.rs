@@ -1,7 +1,6 @@
 //! The command line of Polder: the only crate that prints, exits, reads environment and configuration.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     reason = "the command line reads its own configuration and environment, and prints"
 )]
 
@@ -42,6 +41,6 @@ fn report(failure: &Failure, color: bool) -> ExitCode {
     if failure.is_broken_pipe() {
         return ExitCode::SUCCESS;
     }
-    eprint!("{}", failure.text(color));
+    output::say(&failure.text(color));
     ExitCode::from(failure.exit_code())
 }

@@ -133,7 +133,7 @@ pub(crate) fn store(flag: Option<&Path>, target: &Target, quiet: bool) -> Option
             if !quiet {
                 let failure = Failure::look(error)
                     .hint("The assessment goes on without history and decisions; `--state FOLDER` keeps them elsewhere");
-                eprint!("{}", failure.text(false).replacen("error:", "warning:", 1));
+                crate::output::say(&failure.text(false).replacen("error:", "warning:", 1));
             }
             None
         }

@@ -144,3 +144,42 @@ fn what_cannot_be_told_is_unknown_and_never_clean() {
     assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
     assert!(stderr(&output).contains("no lock file was found"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_root_in_a_folder_is_read_like_the_own_one() {
+    let project = Project::new();
+    project.feed("npm");
+    project.file("image/srv/app/package-lock.json", LOCK);
+    let root = format!("--root={}", project.folder.path().join("image").display());
+    let output = run(&["audit", &root, "/srv", &project.state()]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}{}", stderr(&output));
+    assert!(text.contains("/srv/app/package-lock.json: 2 libraries"), "{text}");
+}
+
+#[test]
+fn no_library_is_taken_for_a_secret_or_cut_off() {
+    let project = Project::new();
+    project.feed("PyPI");
+    // Names with words that mark secrets, and more lines than are searched for secrets.
+    let mut text = String::from("password-strength==0.0.3\ntoken-auth==1.0\n");
+    (0..600_000).for_each(|at| text.push_str(&format!("lib-{at}==1.0\n")));
+    text.push_str("leaky==1.0.5\n");
+    project.file("app/requirements.txt", &text);
+    let output = project.audit(&["--format=json"]);
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(json["files"][0]["libraries"], 600_003);
+    assert_eq!(json["files"][0]["upgrades"][0]["name"], "leaky");
+}
+
+#[test]
+fn a_link_called_like_a_lock_file_is_said() {
+    let project = Project::new();
+    project.feed("npm");
+    let real = project.file("elsewhere/package-lock.json", LOCK);
+    project.file("app/sub/package-lock.json", &LOCK.replace("leaky", "solid"));
+    std::os::unix::fs::symlink(real, project.folder.path().join("app/package-lock.json")).unwrap();
+    let output = project.audit(&[]);
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    assert!(stdout(&output).contains("it is no plain file"), "{}", stdout(&output));
+}

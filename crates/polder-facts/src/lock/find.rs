@@ -108,6 +108,11 @@ impl LockFiles {
                 }
                 Kind::Folder => self.walk(host, &path, depth + 1, found),
                 Kind::File => found.extend(kind(&path).map(|kind| (path, kind))),
+                // A link, a pipe: called like a lock file, and not read.
+                _ if kind(&path).is_some() => {
+                    self.unread
+                        .push((path, "it is no plain file, and links are not followed".into()));
+                }
                 _ => {}
             }
         }

@@ -48,7 +48,8 @@ pub struct Locked {
     pub libraries: BTreeSet<Library>,
     /// Libraries named without a version.
     pub unpinned: usize,
-    /// Libraries from a folder, a repository or an address: no registry knows them.
+    /// Libraries from a repository, an address or another registry: no feed names them. Folders of
+    /// the project itself do not count.
     pub elsewhere: usize,
     /// Why libraries may be built in that the file does not name.
     pub incomplete: Option<&'static str>,
@@ -114,6 +115,10 @@ impl LockKind {
 
     /// Reads the text of such a file.
     pub fn read(self, text: &str) -> Result<Locked, LockError> {
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim().is_empty() && self != Self::Requirements {
+            return Err(LockError::new("it is empty"));
+        }
         let mut found = Found { ecosystem: self.ecosystem(), locked: Locked::default() };
         match self {
             Self::Cargo => rust::cargo(text, &mut found)?,
@@ -126,8 +131,8 @@ impl LockKind {
             Self::Requirements => python::requirements(text, &mut found),
             Self::Metadata => python::metadata(text, &mut found)?,
             Self::Composer => other::composer(text, &mut found)?,
-            Self::Go => other::go(text, &mut found),
-            Self::Gems => other::gems(text, &mut found),
+            Self::Go => other::go(text, &mut found)?,
+            Self::Gems => other::gems(text, &mut found)?,
         }
         Ok(found.locked)
     }

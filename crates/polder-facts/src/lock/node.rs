@@ -10,8 +10,9 @@ struct Lock {
     /// Since version 2 of the form: folders below the project.
     packages: Option<BTreeMap<String, Installed>>,
     /// In version 1: names, each with what it brought along.
-    #[serde(default)]
-    dependencies: BTreeMap<String, Dependency>,
+    dependencies: Option<BTreeMap<String, Dependency>>,
+    #[serde(rename = "lockfileVersion")]
+    form: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +36,10 @@ struct Dependency {
 pub(super) fn npm(text: &str, found: &mut Found) -> Result<(), LockError> {
     let lock: Lock = serde_json::from_str(text).map_err(LockError::new)?;
     let Some(packages) = lock.packages else {
-        nested(&lock.dependencies, found);
+        let Some(dependencies) = lock.dependencies.or(lock.form.map(|_| BTreeMap::new())) else {
+            return Err(LockError::new("it names neither packages nor the version of its form"));
+        };
+        nested(&dependencies, found);
         return Ok(());
     };
     for (folder, it) in &packages {
@@ -68,6 +72,9 @@ pub(super) fn yarn(text: &str, found: &mut Found) -> Result<(), LockError> {
     if text.contains("\n__metadata:") || text.starts_with("__metadata:") {
         return berry(text, found);
     }
+    if !text.contains("yarn lockfile") {
+        return Err(LockError::new("it does not say that it is a lock file of Yarn"));
+    }
     let mut name = String::new();
     for line in text.lines() {
         if !line.starts_with([' ', '#']) && line.ends_with(':') {
@@ -96,6 +103,7 @@ fn berry(text: &str, found: &mut Found) -> Result<(), LockError> {
     struct Entry {
         resolution: Option<String>,
     }
+    flat(text)?;
     let entries: BTreeMap<String, Entry> = serde_yaml_ng::from_str(text).map_err(LockError::new)?;
     for (key, it) in &entries {
         if key == "__metadata" {
@@ -118,9 +126,12 @@ fn berry(text: &str, found: &mut Found) -> Result<(), LockError> {
 pub(super) fn pnpm(text: &str, found: &mut Found) -> Result<(), LockError> {
     #[derive(Deserialize)]
     struct Lock {
+        #[serde(rename = "lockfileVersion")]
+        _form: Value,
         #[serde(default)]
         packages: BTreeMap<String, Value>,
     }
+    flat(text)?;
     let lock: Lock = serde_yaml_ng::from_str(text).map_err(LockError::new)?;
     for key in lock.packages.keys() {
         // Peers stand in brackets behind the version, or behind `_`.
@@ -138,6 +149,31 @@ pub(super) fn pnpm(text: &str, found: &mut Found) -> Result<(), LockError> {
                 found.add(&format!("{scope}/{name}"), version);
             }
             _ => found.elsewhere(),
+        }
+    }
+    Ok(())
+}
+
+/// Brackets within brackets; lock files have two or three.
+const DEPTH_MAX: u32 = 128;
+
+/// Refuses deep brackets: reading them takes the square of their number.
+fn flat(text: &str) -> Result<(), LockError> {
+    let mut depth = 0_u32;
+    for line in text.lines() {
+        // A key at the left ends whatever a quoted bracket left open.
+        if line.starts_with(|it: char| it.is_alphanumeric() || it == '"') {
+            depth = 0;
+        }
+        for byte in line.bytes() {
+            match byte {
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEPTH_MAX {
+                return Err(LockError::new("its brackets are nested too deep"));
+            }
         }
     }
     Ok(())

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 pub(super) fn composer(text: &str, found: &mut Found) -> Result<(), LockError> {
     #[derive(Deserialize)]
     struct Lock {
-        #[serde(default)]
         packages: Vec<Package>,
         #[serde(default, rename = "packages-dev")]
         packages_dev: Vec<Package>,
@@ -17,6 +16,9 @@ pub(super) fn composer(text: &str, found: &mut Found) -> Result<(), LockError> {
         name: String,
         version: String,
     }
+    if !text.trim_start().starts_with('{') {
+        return Err(LockError::new("it is no object with packages"));
+    }
     let lock: Lock = serde_json::from_str(text).map_err(LockError::new)?;
     // Branches are called `dev-NAME`: no release, so no flaw names them.
     lock.packages.iter().chain(&lock.packages_dev).for_each(|it| found.add(&it.name, &it.version));
@@ -24,7 +26,10 @@ pub(super) fn composer(text: &str, found: &mut Found) -> Result<(), LockError> {
 }
 
 /// Since Go 1.17 `go.mod` names every module that is built in (Go modules reference).
-pub(super) fn go(text: &str, found: &mut Found) {
+pub(super) fn go(text: &str, found: &mut Found) -> Result<(), LockError> {
+    if !text.lines().any(|it| it.trim_start().starts_with("module")) {
+        return Err(LockError::new("it names no module"));
+    }
     let mut block = "";
     let mut required: Vec<(&str, &str)> = Vec::new();
     let mut release = None;
@@ -69,6 +74,7 @@ pub(super) fn go(text: &str, found: &mut Found) {
             Some(None) => found.elsewhere(),
         }
     }
+    Ok(())
 }
 
 /// The second number of a release of Go; of a later first number as large as can be.
@@ -82,7 +88,11 @@ fn minor(version: &str) -> Option<u32> {
 }
 
 /// The `specs` of each section; those of `GIT` and `PATH` come from elsewhere.
-pub(super) fn gems(text: &str, found: &mut Found) {
+pub(super) fn gems(text: &str, found: &mut Found) -> Result<(), LockError> {
+    const SECTIONS: [&str; 4] = ["GEM", "GIT", "PATH", "DEPENDENCIES"];
+    if !text.lines().any(|it| SECTIONS.contains(&it.trim_end())) {
+        return Err(LockError::new("it has none of the sections of a lock file of Bundler"));
+    }
     let mut section = "";
     for line in text.lines() {
         if !line.starts_with(' ') {
@@ -96,8 +106,10 @@ pub(super) fn gems(text: &str, found: &mut Found) {
         let version = version.trim_end_matches(')').split('-').next().unwrap_or_default();
         match section {
             "GEM" => found.add(name, version),
-            "GIT" | "PATH" | "PLUGIN SOURCE" => found.elsewhere(),
+            "GIT" | "PLUGIN SOURCE" => found.elsewhere(),
+            // Folders of the project itself.
             _ => {}
         }
     }
+    Ok(())
 }

@@ -7,8 +7,13 @@ use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Lock {
-    #[serde(default, alias = "packages")]
-    package: Vec<Package>,
+    #[serde(alias = "packages")]
+    package: Option<Vec<Package>>,
+    /// A lock file without packages has at least one of these.
+    version: Option<toml::Value>,
+    #[serde(rename = "lock-version")]
+    form: Option<toml::Value>,
+    metadata: Option<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -26,6 +31,12 @@ struct Package {
 }
 
 impl Package {
+    /// Whether it is a folder of the project itself (uv).
+    fn is_own(&self) -> bool {
+        let kinds = ["virtual", "editable", "directory"];
+        self.source.as_ref().is_some_and(|it| kinds.iter().any(|kind| it.get(kind).is_some()))
+    }
+
     fn is_from_registry(&self) -> bool {
         let Self { git, path, url, vcs, directory, archive, .. } = self;
         let source = match &self.source {
@@ -42,9 +53,14 @@ impl Package {
 
 pub(super) fn poetry(text: &str, found: &mut Found) -> Result<(), LockError> {
     let lock: Lock = toml::from_str(text).map_err(LockError::new)?;
-    for it in &lock.package {
+    let is_lock = lock.version.is_some() || lock.form.is_some() || lock.metadata.is_some();
+    let Some(packages) = lock.package.or_else(|| is_lock.then(Vec::new)) else {
+        return Err(LockError::new("it names no packages"));
+    };
+    for it in &packages {
         match it.version.as_deref().filter(|_| it.is_from_registry()) {
             Some(version) => found.add(&it.name, version),
+            None if it.is_own() => {}
             None => found.elsewhere(),
         }
     }

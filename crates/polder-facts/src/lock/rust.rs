@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Lock {
-    #[serde(default)]
     package: Vec<Package>,
 }
 
@@ -25,9 +24,10 @@ pub(super) fn cargo(text: &str, found: &mut Found) -> Result<(), LockError> {
             (source.starts_with("registry+") || source.starts_with("sparse+"))
                 && source.contains("crates.io")
         });
-        match is_registry {
-            true => found.add(&it.name, &it.version),
-            false => found.elsewhere(),
+        match (is_registry, &it.source) {
+            (true, _) => found.add(&it.name, &it.version),
+            (false, Some(_)) => found.elsewhere(),
+            (false, None) => {}
         }
     }
     Ok(())

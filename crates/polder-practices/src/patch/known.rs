@@ -253,7 +253,10 @@ fn unclear(source: &str, flaws: &[&Flaw], model: &mut Model) {
         _ => None,
     });
     if let Some(because) = reasons.next() {
-        let what = format!("whether `{source}` has {} known flaws", reasons.count() + 1);
+        let what = match reasons.count() {
+            0 => format!("whether `{source}` has a known flaw"),
+            more => format!("whether `{source}` has {} known flaws", more + 1),
+        };
         model.unknown("patch", what, because.clone(), "read the changelog of the package");
     }
 }

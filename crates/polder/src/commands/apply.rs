@@ -168,7 +168,7 @@ fn is_wanted(flags: &Apply, prepared: &[(&TreatmentLine, Operation)]) -> Result<
             Failure::usage(text).hint("`--yes` does it without asking, `--dry-run` only shows it")
         );
     }
-    eprint!("Do it? [y/N] ");
+    output::say("Do it? [y/N] ");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(Failure::look)?;

@@ -43,7 +43,7 @@ fn remember(store: &mut polder_store::Store, view: &View, quiet: bool) {
         && !quiet
     {
         let failure = Failure::look(error).hint("This assessment is not kept");
-        eprint!("{}", failure.text(false).replacen("error:", "warning:", 1));
+        output::say(&failure.text(false).replacen("error:", "warning:", 1));
     }
 }
 

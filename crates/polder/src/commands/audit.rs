@@ -49,7 +49,7 @@ pub(super) fn run(flags: &Audit, globals: &Globals) -> Result<u8, Failure> {
     if !matches!(flags.format, AuditFormat::Text | AuditFormat::Json) {
         for it in &view.unknown {
             let text = format!("{}: {}", it.of, it.because);
-            eprint!("{}", Failure::look(text).text(globals.color));
+            output::say(&Failure::look(text).text(globals.color));
         }
     }
     Ok(match (view.flaw_count(), view.unknown.is_empty()) {
@@ -123,6 +123,17 @@ fn files(read: &[LockFile], known: &Known<'_>, unknown: &mut Vec<AuditGap>) -> V
         let upgrades = with_flaws.into_iter().map(upgrade).collect();
         if let Some(because) = file.locked.incomplete {
             unknown.push(gap(path.clone(), because.into()));
+        }
+        if file.locked.elsewhere > 0 {
+            let because = match file.locked.elsewhere {
+                1 => {
+                    "1 library comes from a repository, an address or another registry".to_string()
+                }
+                count => format!(
+                    "{count} libraries come from repositories, addresses or other registries"
+                ),
+            };
+            unknown.push(gap(path.clone(), because));
         }
         if file.locked.unpinned > 0 {
             let because = match file.locked.unpinned {

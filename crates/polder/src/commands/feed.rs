@@ -38,7 +38,7 @@ fn import(flags: &FeedImport, feeds: &Feeds, quiet: bool, color: bool) -> Result
             Err(error) => {
                 let failure = refused(error);
                 failed = failure.exit_code();
-                eprint!("{}", failure.text(color));
+                output::say(&failure.text(color));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::flags::{FeedUpdate, Target};
 use crate::{config, output, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_model::facts::Facts;
+use polder_model::printable_str;
 use polder_store::{Feeds, FetchError, Fetched, Fetcher};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -40,8 +41,10 @@ pub(super) fn run(
     let urls: Vec<(String, String)> =
         names.iter().map(|name| Ok((name.clone(), url(name)?))).collect::<Result<_, Failure>>()?;
     if flags.dry_run {
-        let lines: Vec<String> =
-            urls.iter().map(|(name, url)| format!("{name}: {url}\n")).collect();
+        let lines: Vec<String> = urls
+            .iter()
+            .map(|(name, url)| format!("{}: {}\n", printable_str(name), printable_str(url)))
+            .collect();
         output::print(&lines.concat())?;
         return Ok(0);
     }
@@ -52,7 +55,7 @@ pub(super) fn run(
         if let Err(failure) = update(name, url, &fetcher, feeds, flags.anyway, globals) {
             // One feed that cannot be had is no reason to do without the others.
             worst = failure.exit_code().max(worst);
-            eprint!("{}", failure.text(globals.color));
+            output::say(&failure.text(globals.color));
         }
     }
     Ok(worst)
@@ -106,7 +109,7 @@ fn update(
         }
         Err(error) => {
             fetcher.discard(url).map_err(Failure::look)?;
-            Err(refused(error))
+            Err(refused(error).hint(format!("It was fetched as `{}`", printable_str(name))))
         }
     }
 }
@@ -138,10 +141,12 @@ fn url(name: &str) -> Result<String, Failure> {
         ("debian", _) => DEBIAN.into(),
         ("kev", _) => KEV.into(),
         ("epss", _) => EPSS.into(),
-        (_, Some(ecosystem)) if ecosystem.chars().all(|it| is_plain(it) || it == ' ') => {
+        (_, Some(ecosystem))
+            if !ecosystem.is_empty() && ecosystem.chars().all(|it| is_plain(it) || it == ' ') =>
+        {
             format!("{OSV}{}/all.zip", ecosystem.replace(' ', "%20"))
         }
-        (url, _) if url.contains("://") => url.into(),
+        (url, _) if url.starts_with("https://") || url.starts_with("http://") => url.into(),
         _ => {
             let text = format!("no feed is called `{name}`");
             let hint = "`debian`, `kev`, `epss`, `osv:ECOSYSTEM` such as `osv:npm`, or an address";
@@ -165,7 +170,7 @@ fn for_host(globals: &Globals) -> Result<Vec<String>, Failure> {
     };
     if own.is_none() {
         let says = "no feed of this system's packages is matched yet: only what is exploited and what probably will be is fetched";
-        eprint!("{}", Failure::look(says).text(globals.color).replacen("error:", "note:", 1));
+        output::say(&Failure::look(says).text(globals.color).replacen("error:", "note:", 1));
     }
     Ok(own.into_iter().chain(["kev".into(), "epss".into()]).collect())
 }

@@ -95,9 +95,9 @@ fn one(table: &TableEntry, facts: &Facts, flags: &Look, globals: &Globals) -> Re
     let because = shown.coverage.because().map_or(String::new(), |it| format!(": {it}"));
     output::print(&out)?;
     if !globals.quiet {
-        eprintln!("{} rows, {}{because}", shown.rows.len(), shown.coverage.word());
+        output::say(&format!("{} rows, {}{because}\n", shown.rows.len(), shown.coverage.word()));
         for problem in shown.problems.iter().take(10) {
-            eprintln!("  malformed: {}: {}", problem.place, problem.says);
+            output::say(&format!("  malformed: {}: {}\n", problem.place, problem.says));
         }
     }
     Ok(code)

@@ -24,7 +24,7 @@ pub(super) fn run(flags: &Sbom, globals: &Globals) -> Result<u8, Failure> {
         None => Ok(0),
         Some(because) => {
             let text = format!("not all {title} are known: {because}");
-            eprint!("{}", Failure::look(text).text(globals.color));
+            output::say(&Failure::look(text).text(globals.color));
             Ok(3)
         }
     }
