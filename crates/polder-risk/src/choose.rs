@@ -4,16 +4,12 @@ use crate::effect::Edit;
 use crate::figures::{Band, Worth, difference, worth};
 use crate::ledger::CANDIDATES_MAX;
 use crate::network::{Network, number};
-use crate::plan::{Candidate, Limit, Search, search};
+use crate::plan::{Candidate, LEFT_MAX, Limit, Search, search};
 use crate::price::{Pricer, TreatmentValue};
 use crate::sample::{BlockSums, Options, Sample};
 use polder_model::{Restore, Treatment, TreatmentId};
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// Share of the harm below which what is left is searched again for itself: where one gap gives
-/// everything away, hardly any world tells one of the later steps from another.
-const LEFT_MAX: f64 = 0.25;
 
 /// How often what is left is searched again.
 const REFINEMENTS_MAX: usize = 3;
@@ -250,7 +246,8 @@ impl Pricer<'_> {
             let restores = edits.iter().filter_map(|it| it.restore).chain([self.restore]);
             let restore = restores.min_by(|a, b| a.mean().total_cmp(&b.mean()));
             let restore = restore.unwrap_or(self.restore);
-            let after = Pricer { network: &network, done: &done, restore, ..*self };
+            let losses = self.losses / 2.0;
+            let after = Pricer { network: &network, done: &done, restore, losses, ..*self };
             let (options, values) = after.race();
             let next = Pricer { options, ..after }.choose(&values, &left);
             choice.order.truncate(done.len());

@@ -56,6 +56,10 @@ pub enum Search {
     Asked,
 }
 
+/// Share of the harm below which what is left is searched again for itself: where one gap gives
+/// everything away, hardly any world tells one of the later steps from another.
+pub(crate) const LEFT_MAX: f64 = 0.25;
+
 /// A plan on one sample.
 pub(crate) struct Found {
     /// Candidates in the order to do them.
@@ -187,7 +191,11 @@ impl Searcher<'_, '_> {
         for by_hour in [false, true] {
             let chosen = self.greedy(0, &moves, by_hour);
             let gain = self.gain(chosen);
-            let found = self.refill((chosen, gain), &moves);
+            // What takes nearly all away is only the head of a plan: the rest of it is searched for
+            // again where the head is done, and with more to go by.
+            let is_head =
+                self.ledger.direct_worlds() > 0 && self.base - gain < LEFT_MAX * self.base;
+            let found = if is_head { (chosen, gain) } else { self.refill((chosen, gain), &moves) };
             if self.is_better(found, best) {
                 best = found;
             }

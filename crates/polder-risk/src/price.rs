@@ -114,6 +114,7 @@ pub fn price(
         done: &[],
         restore,
         options,
+        losses: LOSSES_WANTED,
     };
     let (options, mut values) = whole.race();
     let pricer = Pricer { options, ..whole };
@@ -153,6 +154,8 @@ pub(crate) struct Pricer<'a> {
     pub(crate) done: &'a [u32],
     pub(crate) restore: Restore,
     pub(crate) options: Options,
+    /// Losses that must be seen.
+    pub(crate) losses: f64,
 }
 
 impl Pricer<'_> {
@@ -160,7 +163,7 @@ impl Pricer<'_> {
     fn enough(&self, few: Options, seen: &[BlockSums]) -> Options {
         let seen: f64 = seen.iter().map(|it| it.base.any).sum();
         let drawn = (few.blocks * few.worlds_per_block) as f64;
-        let wanted = LOSSES_WANTED * few.care as f64 / (seen / drawn).max(1e-6) / few.blocks as f64;
+        let wanted = self.losses * few.care as f64 / (seen / drawn).max(1e-6) / few.blocks as f64;
         let most = self.options.worlds_per_block;
         // Rounded to powers of two, so that a small change of the host leaves the worlds the same.
         let worlds = std::iter::successors(Some(few.worlds_per_block), |it| Some(it * 2))

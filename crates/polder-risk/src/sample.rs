@@ -64,8 +64,8 @@ impl Default for Options {
     }
 }
 
-/// Worlds of a block that are searched for them: shares of a few per cent need no more.
-const CHOKE_WORLDS_MAX: f64 = 16.0;
+/// Worlds of a block that are searched for them: an error of two per cent is enough there.
+const CHOKE_WORLDS_MAX: f64 = 6.0;
 
 /// What is drawn, and what is done in it.
 pub(crate) struct Sample<'a> {
