@@ -1,7 +1,7 @@
 //! Libraries of programming languages against what is known of them.
 
 use crate::index::{Kind, SectionInfo};
-use crate::matching::{FEED_DAYS_MAX, Feeds, Known, ROWS_MIN};
+use crate::matching::{Feeds, FlawSection, Known, no_feed, too_few};
 use polder_model::facts::{Library, Verdict};
 use polder_model::{Coverage, Timestamp};
 use serde::Serialize;
@@ -117,28 +117,11 @@ impl Feeds<'_> {
     pub fn coverage_of(&self, ecosystem: &str, now: Timestamp) -> Coverage {
         let mut feeds = self.of_ecosystem(ecosystem).peekable();
         if feeds.peek().is_none() {
-            return Coverage::not_looked(format!(
-                "no feed of known flaws covers {ecosystem}: `polder feed import FILE` adds one"
-            ));
+            return no_feed(ecosystem);
         }
-        for (info, _, _, section) in feeds {
-            if info.rows < ROWS_MIN {
-                return Coverage::partial(format!("{} has {} rows only", info.file, info.rows));
-            }
-            let Some(newest) = self.dated(info, section) else {
-                return Coverage::partial(format!(
-                    "{} has no dates: how old it is, is not known",
-                    info.file
-                ));
-            };
-            let days = Timestamp(newest).days_until(now);
-            if days > FEED_DAYS_MAX {
-                return Coverage::partial(format!(
-                    "the newest record of {} is {days} days old: `polder feed import FILE` renews it",
-                    info.file
-                ));
-            }
-        }
-        Coverage::Complete
+        let doubt = |(info, _, _, section): &FlawSection<'_>| {
+            too_few(info).or_else(|| self.too_old(info, section, now))
+        };
+        feeds.find_map(doubt).unwrap_or(Coverage::Complete)
     }
 }

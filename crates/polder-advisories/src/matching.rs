@@ -12,13 +12,16 @@ use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
 /// Days after which a feed of flaws counts as old.
-pub(crate) const FEED_DAYS_MAX: i64 = 14;
+const FEED_DAYS_MAX: i64 = 14;
 
 /// Days after which the catalogue of exploited flaws counts as old; entries come every few days.
 const CATALOGUE_DAYS_MAX: i64 = 30;
 
 /// A single record is no feed of a release.
-pub(crate) const ROWS_MIN: u64 = 2;
+const ROWS_MIN: u64 = 2;
+
+/// What helps against an old feed.
+const RENEW: &str = "`polder feed import FILE` renews it";
 
 /// Flaws of one release or registry, with the head of the section and the order of its versions.
 pub type FlawSection<'a> = (&'a SectionInfo, Names, Order, Section<'a>);
@@ -75,6 +78,26 @@ impl<'a> Feeds<'a> {
     pub(crate) fn dated(&self, info: &SectionInfo, section: &Section<'_>) -> Option<i64> {
         let told = || section.advisories.iter().filter_map(|it| self.told(it).published).max();
         info.newest.or_else(told)
+    }
+
+    /// Why a feed does not tell what is known today, if it does not.
+    pub(crate) fn too_old(
+        &self,
+        info: &SectionInfo,
+        section: &Section<'_>,
+        now: Timestamp,
+    ) -> Option<Coverage> {
+        let Some(newest) = self.dated(info, section) else {
+            let because = format!("{} has no dates: how old it is, is not known", info.file);
+            return Some(Coverage::partial(because));
+        };
+        let days = Timestamp(newest).days_until(now);
+        (days > FEED_DAYS_MAX).then(|| {
+            Coverage::partial(format!(
+                "the newest record of {} is {days} days old: {RENEW}",
+                info.file
+            ))
+        })
     }
 
     /// A feed with its date.
@@ -378,15 +401,25 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Nothing is known of a release or registry without a feed.
+pub(crate) fn no_feed(covers: &str) -> Coverage {
+    Coverage::not_looked(format!(
+        "no feed of known flaws covers {covers}: `polder feed import FILE` adds one"
+    ))
+}
+
+/// Why so short a feed is none, if it is.
+pub(crate) fn too_few(info: &SectionInfo) -> Option<Coverage> {
+    let because = || format!("{} has {} rows only", info.file, info.rows);
+    (info.rows < ROWS_MIN).then(|| Coverage::partial(because()))
+}
+
 /// Nothing found is "none" only when the packages are known, and feeds of this release were read
 /// that have dates and are young.
 pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
     let release = release_of(facts).unwrap_or_else(|| "this system".into());
-    let renew = "`polder feed import FILE` renews it";
     if feeds.flaws.is_empty() {
-        return Coverage::not_looked(format!(
-            "no feed of known flaws covers {release}: `polder feed import FILE` adds one"
-        ));
+        return no_feed(&release);
     }
     let is_matched = |order: Order| facts.packages.rows.iter().any(|it| manages(order, it));
     if !feeds.flaws.iter().any(|(_, _, order, _)| is_matched(*order)) {
@@ -399,8 +432,8 @@ pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
         return Coverage::partial(format!("not all packages are known: {because}"));
     }
     for (info, _, _, section) in &feeds.flaws {
-        if info.rows < ROWS_MIN {
-            return Coverage::partial(format!("{} has {} rows only", info.file, info.rows));
+        if let Some(doubt) = too_few(info) {
+            return doubt;
         }
         if is_nameless(feeds, section) {
             return Coverage::partial(format!(
@@ -408,18 +441,8 @@ pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
                 info.file
             ));
         }
-        let Some(newest) = feeds.dated(info, section) else {
-            return Coverage::partial(format!(
-                "{} has no dates: how old it is, is not known",
-                info.file
-            ));
-        };
-        let days = Timestamp(newest).days_until(facts.taken);
-        if days > FEED_DAYS_MAX {
-            return Coverage::partial(format!(
-                "the newest record of {} is {days} days old: {renew}",
-                info.file
-            ));
+        if let Some(doubt) = feeds.too_old(info, section, facts.taken) {
+            return doubt;
         }
     }
     match &feeds.exploited {
@@ -431,7 +454,7 @@ pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
             let days = Timestamp(newest).days_until(facts.taken);
             match days > CATALOGUE_DAYS_MAX {
                 true => Coverage::partial(format!(
-                    "the newest entry of the catalogue of exploited flaws is {days} days old: {renew}"
+                    "the newest entry of the catalogue of exploited flaws is {days} days old: {RENEW}"
                 )),
                 false => Coverage::Complete,
             }

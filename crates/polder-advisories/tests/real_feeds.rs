@@ -11,28 +11,19 @@
     reason = "a test may panic, and reads its data"
 )]
 
+mod support;
+
 use polder_advisories::{Content, FlawFeed, Order, Rule, read, severity};
 use polder_model::version::{deb, rpm};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use support::data;
 
 /// Pairs that dpkg is asked about: each takes it a millisecond.
 const DPKG_PAIRS: usize = 3_000;
-
-fn data(path: &str) -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("POLDER_TEST_DATA").map_or(beside, PathBuf::from);
-    let path = folder.join(path);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 fn flaws(path: &str) -> Option<FlawFeed> {
     let contents = read(&std::fs::read(data(path)?).unwrap()).unwrap();

@@ -3,11 +3,12 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test may panic, and reads its data"
 )]
+
+mod support;
 
 use polder_advisories::{Feeds, compile, covers, read, release_of, track_records};
 use polder_model::facts::{Facts, Package, System, TrackRecord, Upgrade};
@@ -15,18 +16,7 @@ use polder_model::{Coverage, Table, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::PathBuf;
-
-fn data(path: &str) -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("POLDER_TEST_DATA").map_or(beside, PathBuf::from);
-    let path = folder.join(path);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
+use support::data;
 
 /// A Debian 12 with these packages: name, source, version.
 fn host(packages: &[(String, String, String)], taken: i64) -> Facts {

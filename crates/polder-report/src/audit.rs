@@ -1,6 +1,6 @@
 //! Known flaws of libraries, as text, JSON, the form of OSV's scanner, and SARIF.
 
-use crate::sarif::uri;
+use crate::sarif::{log, uri};
 use crate::terminal::wrap;
 use polder_advisories::LibraryFlaw;
 use polder_model::facts::{Library, Verdict};
@@ -302,22 +302,16 @@ pub fn audit_sarif(view: &AuditView, version: &str) -> Value {
             }));
         }
     }
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "polder", "version": version,
-                "rules": rules.into_values().collect::<Vec<_>>(),
-            }},
-            "results": results,
-            // What could not be looked at must not pass for clean.
-            "invocations": [{
-                "executionSuccessful": view.unknown.is_empty(),
-                "toolExecutionNotifications": view.unknown.iter().map(notification).collect::<Vec<_>>(),
-            }],
+    // What could not be looked at must not pass for clean.
+    let notifications: Vec<Value> = view.unknown.iter().map(notification).collect();
+    let run = json!({
+        "results": results,
+        "invocations": [{
+            "executionSuccessful": view.unknown.is_empty(),
+            "toolExecutionNotifications": notifications,
         }],
-    })
+    });
+    log(version, rules.into_values().collect(), run)
 }
 
 fn notification(gap: &AuditGap) -> Value {

@@ -56,17 +56,19 @@ pub fn sarif(view: &View) -> Value {
             result
         })
         .collect();
+    log(&view.polder, rules.into_values().collect(), json!({ "results": results }))
+}
+
+/// A log of one run, which has its results and may have more.
+pub(crate) fn log(version: &str, rules: Vec<Value>, mut run: Value) -> Value {
+    if let Some(object) = run.as_object_mut() {
+        let driver = json!({ "name": "polder", "version": version, "rules": rules });
+        object.insert("tool".into(), json!({ "driver": driver }));
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "polder",
-                "version": view.polder,
-                "rules": rules.into_values().collect::<Vec<_>>(),
-            }},
-            "results": results,
-        }],
+        "runs": [run],
     })
 }
 

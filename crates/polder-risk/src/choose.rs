@@ -157,16 +157,7 @@ impl Pricer<'_> {
                     | it.part_of.as_ref().and_then(place).map_or(0, |at| 1 << at),
             })
             .collect();
-        let sample = Sample {
-            network: self.network,
-            options: self.options,
-            restore: self.restore,
-            edits: &edits,
-            sets: &[],
-            full: None,
-            counts_goals: false,
-            explains: false,
-        };
+        let sample = Sample::plain(self.network, self.options, self.restore, &edits);
         let mut ledger = sample.ledger();
         let (hours, count) = (request.hours_max, request.steps_max);
         let limit = Limit { hours, count, share: request.share_min };

@@ -27,17 +27,7 @@ pub fn price_network(
     options: Options,
 ) -> FleetPrice {
     let sets: Vec<Vec<u32>> = (0..edits.len()).map(|at| vec![number(at)]).collect();
-    let sample = Sample {
-        network,
-        options,
-        restore,
-        edits,
-        sets: &sets,
-        full: None,
-        counts_goals: false,
-        explains: false,
-    };
-    let blocks = sample.blocks();
+    let blocks = Sample { sets: &sets, ..Sample::plain(network, options, restore, edits) }.blocks();
     let worlds = options.worlds_per_block as f64;
     let count = blocks.len().max(1) as f64;
     let mean = |pick: fn(&BlockSums) -> f64| {

@@ -73,6 +73,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) items: Vec<Item>,
     /// Worlds to run again, gathered by the candidates that can matter in them.
     direct: Vec<Group>,
+    /// Mean hours of each restore, and the candidate that gives it; the present one is first.
+    restores: Vec<(f64, Mask)>,
     evaluate: Evaluate<'a>,
 }
 
@@ -93,7 +95,11 @@ impl<'a> Ledger<'a> {
         let make = |((scaled, masks), harm)| Item { masks, harm, scaled };
         let items = all.into_iter().map(make).collect();
         let group = |(touched, worlds)| Group { touched, worlds, left: HashMap::new() };
-        Self { sample, items, direct: direct.into_iter().map(group).collect(), evaluate }
+        let direct = direct.into_iter().map(group).collect();
+        let given = sample.edits.iter().enumerate().filter(|(_, it)| it.restore.is_some());
+        let by: Vec<Mask> = [0].into_iter().chain(given.map(|(at, _)| 1 << at)).collect();
+        let restores = restores(sample).iter().map(|it| it.mean()).zip(by).collect();
+        Self { sample, items, direct, restores, evaluate }
     }
 
     /// Harm a year that is left when these candidates are done.
@@ -135,11 +141,10 @@ impl<'a> Ledger<'a> {
         };
         // Added in the order of the worlds, whichever thread ran them.
         let mut harm = parts.into_iter().flatten();
-        let restores = restores(self.sample).len();
         for group in &mut self.direct {
             let set = group.touched & chosen;
             if !group.left.contains_key(&set) {
-                let mut sums = vec![0.0; restores];
+                let mut sums = vec![0.0; self.restores.len()];
                 for _ in &group.worlds {
                     sums.iter_mut().zip(harm.by_ref()).for_each(|(sum, more)| *sum += more);
                 }
@@ -160,12 +165,16 @@ impl<'a> Ledger<'a> {
 
     /// Place of the shortest restore these candidates give.
     fn restore(&self, chosen: Mask) -> usize {
-        let mean =
-            |it: &usize| restores(self.sample).get(*it).map_or(f64::INFINITY, |it| it.mean());
-        let given = self.sample.edits.iter().enumerate().filter(|(_, it)| it.restore.is_some());
-        let places = given.enumerate().filter(|(_, (at, _))| chosen >> at & 1 == 1);
-        let best = places.map(|(place, _)| place + 1).chain([0]);
-        best.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or(0)
+        // The present one last: of two alike the one that is given counts.
+        let places = self
+            .restores
+            .iter()
+            .enumerate()
+            .skip(1)
+            .chain(self.restores.iter().enumerate().take(1));
+        let possible = places.filter(|(_, (_, by))| by & chosen == *by);
+        let best = possible.min_by(|a, b| a.1.0.total_cmp(&b.1.0));
+        best.map_or(0, |(place, _)| place)
     }
 
     /// Share of a loss that these candidates leave.

@@ -497,16 +497,8 @@ mod tests {
                     })
                     .collect();
                 let options = Options { blocks: 16, worlds_per_block: 64, ..Options::default() };
-                let sample = Sample {
-                    network: &network,
-                    options,
-                    restore: Range::exactly(24.0).into(),
-                    edits: &edits,
-                    sets: &[],
-                    full: None,
-                    counts_goals: false,
-                    explains: false,
-                };
+                let day = Range::exactly(24.0).into();
+                let sample = Sample::plain(&network, options, day, &edits);
                 let mut ledger = sample.ledger();
                 let base = ledger.harm(0);
                 let limit = Limit { hours: 5.0, count: 12, share: 0.0 };

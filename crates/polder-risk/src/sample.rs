@@ -84,6 +84,19 @@ pub(crate) struct Sample<'a> {
     pub(crate) explains: bool,
 }
 
+impl<'a> Sample<'a> {
+    /// Worlds in which nothing is done and nothing kept but their losses.
+    pub(crate) fn plain(
+        network: &'a Network,
+        options: Options,
+        restore: Restore,
+        edits: &'a [Edit],
+    ) -> Self {
+        let (counts_goals, explains) = (false, false);
+        Self { network, options, restore, edits, sets: &[], full: None, counts_goals, explains }
+    }
+}
+
 /// Sums over the worlds of one block, for the estate as it is or as it would be.
 #[derive(Clone, Default)]
 pub(crate) struct Sums {

@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a file to import; the largest of the feeds have a fifth of that.
-const FILE_BYTES_MAX: u64 = 512 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Why feeds could not be imported or read.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,7 @@
 //!
 //! Validators and ranges are those of RFC 9110, sections 8.8, 13.1 and 14.
 
+use crate::feeds::FILE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -22,11 +23,11 @@ const ATTEMPTS_ALL: u32 = 40;
 /// Bytes that an attempt must bring to count.
 const PROGRESS_MIN: u64 = 1024;
 
+/// Between attempts; longer after each one in vain.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// What one attempt may take before it is broken off and taken up again.
 const ATTEMPT: Duration = Duration::from_secs(300);
-
-/// Bytes of a file; the largest of the feeds have a fifth of that.
-const BYTES_MAX: u64 = 512 << 20;
 
 /// Bytes read at a time.
 const PIECE: usize = 64 << 10;
@@ -78,7 +79,7 @@ pub enum FetchError {
         got: u64,
     },
     /// The file is larger than any feed.
-    #[error("`{url}` has more than {BYTES_MAX} bytes")]
+    #[error("`{url}` has more than {FILE_BYTES_MAX} bytes")]
     TooLarge {
         /// The address.
         url: String,
@@ -140,7 +141,6 @@ struct Memo {
 pub struct Fetcher {
     agent: Agent,
     folder: PathBuf,
-    pause: Duration,
 }
 
 impl Fetcher {
@@ -175,13 +175,7 @@ impl Fetcher {
             .timeout_recv_body(Some(ATTEMPT))
             .build();
         let folder = folder.join("downloads");
-        Ok(Self { agent: agent.into(), folder, pause: Duration::from_secs(2) })
-    }
-
-    /// The same with another pause between attempts.
-    #[must_use]
-    pub fn pausing(self, pause: Duration) -> Self {
-        Self { pause, ..self }
+        Ok(Self { agent: agent.into(), folder })
     }
 
     /// Fetches a file if it is another one than was imported last; `is_there` says whether that one
@@ -204,22 +198,22 @@ impl Fetcher {
             .create(&self.folder)
             .map_err(file_error(&self.folder))?;
         let _lock = self.lock()?;
-        let mut in_vain = 0;
-        for attempt in 1.. {
+        let (mut attempts, mut in_vain) = (0, 0);
+        loop {
+            attempts += 1;
             let before = self.bytes_here(url);
             match self.attempt(url, is_there, show) {
                 Err(error) if error.may_pass() => {
                     let came = self.bytes_here(url) >= before + PROGRESS_MIN;
                     in_vain = if came { 0 } else { in_vain + 1 };
-                    if in_vain >= ATTEMPTS_MAX || attempt >= ATTEMPTS_ALL {
+                    if in_vain >= ATTEMPTS_MAX || attempts >= ATTEMPTS_ALL {
                         return Err(error);
                     }
-                    std::thread::sleep(self.pause * (in_vain + 1));
+                    std::thread::sleep(PAUSE * (in_vain + 1));
                 }
                 other => return other,
             }
         }
-        Err(FetchError::Busy { path: self.folder.clone() })
     }
 
     /// Held while a file is fetched: two that write to one part would mix them.
@@ -341,7 +335,7 @@ impl Fetcher {
                 }
                 Err(_) => break false,
             }
-            if got > BYTES_MAX {
+            if got > FILE_BYTES_MAX {
                 self.discard(url)?;
                 return Err(FetchError::TooLarge { url: shown(url) });
             }

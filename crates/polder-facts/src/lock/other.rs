@@ -87,7 +87,8 @@ fn minor(version: &str) -> Option<u32> {
     }
 }
 
-/// The `specs` of each section; those of `GIT` and `PATH` come from elsewhere.
+/// The `specs` of each section; those of `GIT` come from elsewhere, those of `PATH` are the
+/// project's own.
 pub(super) fn gems(text: &str, found: &mut Found) -> Result<(), LockError> {
     const SECTIONS: [&str; 4] = ["GEM", "GIT", "PATH", "DEPENDENCIES"];
     if !text.lines().any(|it| SECTIONS.contains(&it.trim_end())) {

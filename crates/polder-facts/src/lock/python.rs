@@ -51,7 +51,8 @@ impl Package {
     }
 }
 
-pub(super) fn poetry(text: &str, found: &mut Found) -> Result<(), LockError> {
+/// The tables of packages that poetry, uv, pdm and PEP 751 write.
+pub(super) fn tables(text: &str, found: &mut Found) -> Result<(), LockError> {
     let lock: Lock = toml::from_str(text).map_err(LockError::new)?;
     let is_lock = lock.version.is_some() || lock.form.is_some() || lock.metadata.is_some();
     let Some(packages) = lock.package.or_else(|| is_lock.then(Vec::new)) else {
@@ -65,10 +66,6 @@ pub(super) fn poetry(text: &str, found: &mut Found) -> Result<(), LockError> {
         }
     }
     Ok(())
-}
-
-pub(super) fn pylock(text: &str, found: &mut Found) -> Result<(), LockError> {
-    poetry(text, found)
 }
 
 pub(super) fn pipfile(text: &str, found: &mut Found) -> Result<(), LockError> {
