@@ -1,7 +1,8 @@
 //! Counter-based randomness: every draw is a hash of what it is for.
 
 use polder_model::Range;
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Mixes one word into a state (the finaliser of SplitMix64, Steele et al. 2014).
 pub(crate) fn mix(state: u64) -> u64 {
@@ -45,6 +46,12 @@ static LOGARITHMS: LazyLock<Vec<f64>> = LazyLock::new(|| {
     (0..Quantiles::POINTS).map(|at| point(at).ln()).collect()
 });
 
+/// Quantiles of Betas in `0..1` by their first shape; most ranges of an estate share a few.
+static BETAS: LazyLock<Mutex<HashMap<u64, Arc<Vec<f64>>>>> = LazyLock::new(Mutex::default);
+
+/// Betas that are kept: a kilobyte each.
+const BETAS_MAX: usize = 4096;
+
 impl Quantiles {
     /// Steps of the table; between them values are interpolated.
     const STEPS: usize = 128;
@@ -59,8 +66,24 @@ impl Quantiles {
         let scale = |value: f64| if is_wide { value.ln() } else { value };
         let (low, likely, high) = (scale(range.low), scale(range.likely), scale(range.high));
         let width = high - low;
-        // Shapes of the Beta, less one.
-        let (alpha, beta) = (4.0 * (likely - low) / width, 4.0 * (high - likely) / width);
+        let scaled = |value: &f64| {
+            let scaled = low + width * value;
+            if is_wide { scaled.exp() } else { scaled }
+        };
+        Self { values: Self::beta(4.0 * (likely - low) / width).iter().map(scaled).collect() }
+    }
+
+    /// Quantiles of the Beta whose shapes, less one, are `alpha` and the rest of four.
+    fn beta(alpha: f64) -> Arc<Vec<f64>> {
+        let mut known = BETAS.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= BETAS_MAX {
+            known.clear();
+        }
+        known.entry(alpha.to_bits()).or_insert_with(|| Arc::new(Self::beta_of(alpha))).clone()
+    }
+
+    fn beta_of(alpha: f64) -> Vec<f64> {
+        let beta = 4.0 - alpha;
         let logarithms = LOGARITHMS.iter().zip(LOGARITHMS.iter().rev());
         let densities: Vec<f64> =
             logarithms.map(|(x, rest)| (alpha * x + beta * rest).exp()).collect();
@@ -79,11 +102,7 @@ impl Quantiles {
             sum += mass;
         }
         values.resize(Self::STEPS + 1, 1.0);
-        for value in &mut values {
-            let scaled = low + width * *value;
-            *value = if is_wide { scaled.exp() } else { scaled };
-        }
-        Self { values }
+        values
     }
 
     /// The value below which the share `at` of all draws lies; rises with `at`.

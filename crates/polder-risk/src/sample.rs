@@ -560,9 +560,9 @@ impl<'a> Worker<'a> {
                     closes = true;
                 }
             }
-            let changes_time = |at: &u32| sample.edits[*at as usize].changes_time();
+            let changes_time = set.iter().any(|at| sample.edits[*at as usize].changes_time());
             let timed = world.times.as_ref();
-            let timed = timed.filter(|it| !it.nobody_acts() || set.iter().any(changes_time));
+            let timed = timed.filter(|it| changes_time || (closes && !it.nobody_acts()));
             if let Some(times) = timed {
                 self.in_time(world, times, block, set);
             } else if closes {

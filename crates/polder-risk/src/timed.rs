@@ -11,7 +11,7 @@ use crate::network::{NONE, number};
 use crate::world::{Draws, Local};
 use polder_model::{Delay, Range};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Sensors with tables for their ranges.
 pub(crate) struct Watch {
@@ -99,35 +99,59 @@ impl Times {
 /// Room for runs in time, allocated once.
 #[derive(Default)]
 pub(crate) struct ClockRoom {
-    /// The step by which each node was first reached, by places of the local graph.
-    parent: Vec<u32>,
-    arrival: Vec<f64>,
+    /// By places of the local graph.
+    seen: Vec<Seen>,
+    /// Steps met so far and the latest of them, for nodes that need all of theirs.
     met: Vec<(u32, f64)>,
-    done: Vec<bool>,
     heap: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Nodes reached at the present moment: most steps take no time.
+    now: VecDeque<u32>,
     /// When somebody acts, for treatments that change it.
     acts: Vec<f64>,
 }
 
+/// What is known of a node in one run.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Hours until it is reached, as far as is known.
+    arrival: f64,
+    /// The step by which it is.
+    parent: u32,
+    /// Whether it has been passed.
+    is_done: bool,
+}
+
 impl ClockRoom {
-    fn reset(&mut self, nodes: usize) {
-        self.parent.clear();
-        self.parent.resize(nodes, NONE);
-        self.arrival.clear();
-        self.arrival.resize(nodes, f64::INFINITY);
+    fn reset(&mut self, local: &Local) {
+        let unseen = Seen { arrival: f64::INFINITY, parent: NONE, is_done: false };
+        self.seen.clear();
+        self.seen.resize(local.nodes.len(), unseen);
         self.met.clear();
-        self.met.resize(nodes, (0, 0.0));
-        self.done.clear();
-        self.done.resize(nodes, false);
+        self.met.resize(local.needs_all.len(), (0, 0.0));
         self.heap.clear();
+        self.now.clear();
+    }
+
+    /// Takes the node that is reached next.
+    fn next(&mut self) -> Option<u32> {
+        self.now.pop_front().or_else(|| self.heap.pop().map(|Reverse((_, node))| node))
+    }
+
+    /// Notes that a node is reached at `then`, which is not before `now`.
+    fn later(&mut self, node: u32, now: f64, then: f64) {
+        match then > now {
+            // Times are not negative, so their bits are in the order of their values.
+            true => self.heap.push(Reverse((then.to_bits(), node))),
+            false => self.now.push_back(node),
+        }
     }
 
     /// The steps to a node in the last run, as edges of the network.
     pub(crate) fn path(&self, local: &Local, place: u32) -> Vec<u32> {
         let mut path = Vec::new();
         let mut at = place;
-        while self.parent[at as usize] != NONE {
-            let edge = self.parent[at as usize] as usize;
+        while self.seen[at as usize].parent != NONE {
+            let edge = self.seen[at as usize].parent as usize;
             path.push(local.edges[edge]);
             at = local.from[edge];
         }
@@ -168,19 +192,19 @@ impl Clock<'_> {
         }
         let acts = if is_noticed_otherwise { &own } else { &as_is.acts };
         let local = self.local;
-        room.reset(local.nodes.len());
+        room.reset(local);
         let mut end = f64::INFINITY;
         let mut goals_left = local.goals.len();
         for source in &local.sources {
-            room.arrival[*source as usize] = 0.0;
-            room.heap.push(Reverse((0_u64, *source)));
+            room.seen[*source as usize].arrival = 0.0;
+            room.now.push_back(*source);
         }
-        while let Some(Reverse((_, node))) = room.heap.pop() {
-            let now = room.arrival[node as usize];
+        while let Some(node) = room.next() {
+            let now = room.seen[node as usize].arrival;
             if now >= end {
                 break;
             }
-            if std::mem::replace(&mut room.done[node as usize], true) {
+            if std::mem::replace(&mut room.seen[node as usize].is_done, true) {
                 continue;
             }
             // Goals have the first places; when all are reached, nothing more can be lost.
@@ -201,15 +225,15 @@ impl Clock<'_> {
                         continue;
                     }
                 }
-                if then < room.arrival[to] {
-                    room.arrival[to] = then;
-                    room.parent[to] = number(edge);
-                    // Times are not negative, so their bits are in the order of their values.
-                    room.heap.push(Reverse((then.to_bits(), local.to[edge])));
+                let seen = &mut room.seen[to];
+                if then < seen.arrival {
+                    (seen.arrival, seen.parent) = (then, number(edge));
+                    room.later(local.to[edge], now, then);
                 }
             }
         }
-        let reached = |(place, goal): &(u32, u32)| room.done[*place as usize].then_some(*goal);
+        let reached =
+            |(place, goal): &(u32, u32)| room.seen[*place as usize].is_done.then_some(*goal);
         goals.clear();
         goals.extend(local.goals.iter().filter_map(reached));
         room.acts = own;
