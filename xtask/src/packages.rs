@@ -17,6 +17,9 @@ pub(crate) const TEST: &[Need] = &[
     ("systemd-analyze", "systemd"),
     ("chromium", "chromium"),
     ("setpriv", "util-linux"),
+    ("rpmbuild", "rpm"),
+    ("dnf", "dnf"),
+    ("createrepo_c", "createrepo-c"),
 ];
 
 /// Needed by the benchmarks.

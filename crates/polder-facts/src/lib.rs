@@ -4,19 +4,23 @@
 //! parallel; later stages see what earlier ones found.
 
 mod addresses;
+pub mod apk;
 pub mod apt;
 mod backups;
 mod credentials;
 pub mod cron;
 pub mod firewall;
+pub mod history;
 mod influences;
 pub mod listeners;
 mod lock;
 mod mounts;
+pub mod packages;
 mod powers;
 mod privileged;
 pub mod processes;
 mod reading;
+pub mod rpm;
 pub mod servers;
 pub mod sshd;
 pub mod sudo;

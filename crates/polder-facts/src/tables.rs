@@ -1,8 +1,8 @@
 //! Every table, in the order in which people meet them, and the look at all of them.
 
 use crate::{
-    addresses, apt, backups, credentials, cron, firewall, influences, listeners, mounts, powers,
-    privileged, processes, servers, sshd, sudo, system, units, users, watchers,
+    addresses, backups, credentials, cron, firewall, history, influences, listeners, mounts,
+    packages, powers, privileged, processes, servers, sshd, sudo, system, units, users, watchers,
 };
 use polder_host::{Host, Stat, SweepReason};
 use polder_model::facts::{Facts, OwnersCoverage};
@@ -95,20 +95,20 @@ pub static TABLES: &[TableEntry] = &[
     TableEntry {
         name: "packages",
         title: "installed packages with their source",
-        reads: "/var/lib/dpkg/status, /lib/apk/db/installed",
+        reads: "/var/lib/dpkg/status, /lib/apk/db/installed, `rpm -qa`",
         stage: 1,
         needs: &[],
-        look: |host, _, _| found(apt::packages::look(host), |facts| &mut facts.packages),
+        look: |host, _, _| found(packages::look(host), |facts| &mut facts.packages),
         show: |facts| shown(&facts.packages),
     },
     TableEntry {
         name: "indices",
         title: "the package manager's indices: date, Valid-Until, whether they are whole",
-        reads: "/etc/apt/sources.list*, /var/lib/apt/lists",
+        reads: "/etc/apt/sources.list*, /var/lib/apt/lists; /etc/apk/repositories, /var/cache/apk; /etc/yum.repos.d, the caches of dnf",
         stage: 2,
         needs: &["packages"],
         look: |host, facts, _| {
-            let looked = apt::candidates::look(host, facts);
+            let looked = packages::offers(host, facts);
             Box::new(move |facts, _| {
                 facts.indices = looked.indices;
                 facts.candidates = looked.candidates;
@@ -121,8 +121,8 @@ pub static TABLES: &[TableEntry] = &[
     },
     TableEntry {
         name: "candidates",
-        title: "packages with a newer version on offer, as apt sees them",
-        reads: "the same, /etc/apt/preferences*, /var/lib/polder/changelogs",
+        title: "packages with a newer version on offer, as the package manager sees them",
+        reads: "the same, /etc/apt/preferences*, /etc/dnf, /var/lib/polder/changelogs",
         stage: 2,
         needs: &["indices"],
         look: nothing,
@@ -131,10 +131,10 @@ pub static TABLES: &[TableEntry] = &[
     TableEntry {
         name: "upgrades",
         title: "past upgrades",
-        reads: "/var/log/dpkg.log, /var/log/dpkg.log.1",
+        reads: "/var/log/dpkg.log*, /var/log/dnf.rpm.log*, /var/log/apk.log",
         stage: 1,
         needs: &[],
-        look: |host, _, _| found(apt::history::look(host), |facts| &mut facts.upgrades),
+        look: |host, _, _| found(history::look(host), |facts| &mut facts.upgrades),
         show: |facts| shown(&facts.upgrades),
     },
     TableEntry {

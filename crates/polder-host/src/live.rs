@@ -2,7 +2,7 @@
 
 use crate::host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
 use crate::{
-    Ask, Output, Owners, Program, Stanzas, Sweep, ask, owners, program, redact, stanzas, sweep,
+    Ask, Output, Owners, Program, Stanzas, Sweep, ask, index, owners, program, redact, sweep,
 };
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 use std::collections::BTreeSet;
@@ -163,6 +163,10 @@ impl Host for LiveHost {
 
     fn run(&self, program: Program) -> Result<Output, HostError> {
         if self.root_fd.is_some() {
+            let is_there = |it: &&&str| self.list(it.as_ref()).is_ok_and(|it| !it.is_empty());
+            if let Some(database) = program.reads().iter().find(is_there) {
+                return program::run_below(program, &self.root, database);
+            }
             let because = "a folder is looked at, not a running host";
             return Err(HostError::new(ErrorKind::NotFound, program.shown(), because));
         }
@@ -184,22 +188,7 @@ impl Host for LiveHost {
 
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
         let file = File::from(self.open(path, OFlags::RDONLY)?);
-        let what = shown(path);
-        let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
-        match extension {
-            "lz4" => stanzas::filter(&what, lz4_flex::frame::FrameDecoder::new(file), names),
-            "gz" => stanzas::filter(&what, flate2::read::MultiGzDecoder::new(file), names),
-            "xz" => stanzas::filter(&what, lzma_rust2::XzReader::new(file, true), names),
-            "zst" => match ruzstd::decoding::StreamingDecoder::new(file) {
-                Ok(reader) => stanzas::filter(&what, reader, names),
-                Err(error) => Err(HostError::new(ErrorKind::Other, what, error.to_string())),
-            },
-            "bz2" | "lzma" => {
-                let because = format!("lists compressed with .{extension} are not read yet");
-                Err(HostError::new(ErrorKind::Other, what, because))
-            }
-            _ => stanzas::filter(&what, file, names),
-        }
+        index::read(path, &shown(path), file, names)
     }
 
     fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {

@@ -1,6 +1,6 @@
 //! Which package owns a path, by the package manager's own file lists.
 
-use crate::{Host, HostError, Kind};
+use crate::{ErrorKind, Host, HostError, Kind, Program};
 use memchr::memchr_iter;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Owners {
     pub unknown: BTreeSet<String>,
 }
 
-/// Searches the file lists of dpkg and apk.
+/// Searches the file lists of dpkg, apk or RPM.
 pub(crate) fn find(host: &dyn Host, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
     let mut wanted: HashMap<Vec<u8>, &str> = HashMap::new();
     for path in paths {
@@ -90,7 +90,11 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// apk keeps every file in one database: `P:` package, `F:` folder, `R:` file (apk-installed(5)).
 fn find_apk(host: &dyn Host, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
-    let text = host.read(Path::new("/lib/apk/db/installed"), LIST_BYTES_MAX)?;
+    let text = match host.read(Path::new("/lib/apk/db/installed"), LIST_BYTES_MAX) {
+        Ok(text) => text,
+        Err(error) if error.is_not_found() => return find_rpm(host, paths, error),
+        Err(error) => return Err(error),
+    };
     let mut owners = Owners::default();
     let (mut package, mut folder) = (String::new(), String::new());
     for line in lines(&text) {
@@ -106,6 +110,34 @@ fn find_apk(host: &dyn Host, paths: &BTreeSet<String>) -> Result<Owners, HostErr
                 }
             }
             _ => {}
+        }
+    }
+    Ok(owners)
+}
+
+/// RPM lists every file with its package. Without RPM it stays what `otherwise` says.
+fn find_rpm(
+    host: &dyn Host,
+    paths: &BTreeSet<String>,
+    otherwise: HostError,
+) -> Result<Owners, HostError> {
+    let output = match host.run(Program::RpmFiles) {
+        Ok(output) if output.code == Some(0) => output,
+        Ok(output) => {
+            let because = format!("failed: {}", output.stderr);
+            return Err(HostError::new(ErrorKind::Other, Program::RpmFiles.shown(), because));
+        }
+        Err(error) if error.is_not_found() => return Err(otherwise),
+        Err(error) => return Err(error),
+    };
+    let mut owners = Owners::default();
+    for line in output.stdout.lines() {
+        // A name may hold a tab; the package cannot.
+        let Some((path, package)) = line.rsplit_once('\t') else { continue };
+        for path in variants(path) {
+            if paths.contains(&path) {
+                owners.owned.entry(path).or_insert_with(|| package.to_string());
+            }
         }
     }
     Ok(owners)

@@ -2,7 +2,9 @@
 
 use crate::{ErrorKind, HostError};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +12,8 @@ use std::time::{Duration, Instant};
 /// Longest a program may run.
 const RUN_SECONDS_MAX: u64 = 5;
 
-/// Most bytes taken from its output; a fleet's largest rule sets stay below.
-const OUTPUT_BYTES_MAX: u64 = 16 << 20;
+/// Most bytes taken from its output; the lists of files of three thousand packages stay below.
+const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// A program Polder may run. There is no way to run another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,16 +29,22 @@ pub enum Program {
     SshdEffective,
     /// Accounts of MariaDB or MySQL over its local socket; whether a secret is set, never which.
     MariadbAccounts,
+    /// Every package in RPM's database.
+    RpmPackages,
+    /// The files of every package in RPM's database.
+    RpmFiles,
 }
 
 impl Program {
     /// Every program, for the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::NftRuleset,
         Self::IptablesSave,
         Self::Ip6tablesSave,
         Self::SshdEffective,
         Self::MariadbAccounts,
+        Self::RpmPackages,
+        Self::RpmFiles,
     ];
 
     /// Where it may lie, and its arguments.
@@ -58,6 +66,25 @@ impl Program {
                     "SELECT user, host, plugin, IF(authentication_string IN ('', 'invalid'), authentication_string, 'set') FROM mysql.user",
                 ],
             ),
+            Self::RpmPackages => (
+                &["/usr/bin/rpm"],
+                &[
+                    "-qa",
+                    "--queryformat",
+                    "%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\t%{SOURCERPM}\\n",
+                ],
+            ),
+            Self::RpmFiles => {
+                (&["/usr/bin/rpm"], &["-qa", "--queryformat", "[%{FILENAMES}\\t%{=NAME}\\n]"])
+            }
+        }
+    }
+
+    /// Folders in which the database lies that it reads, if it can read that of another root, too.
+    pub(crate) fn reads(self) -> &'static [&'static str] {
+        match self {
+            Self::RpmPackages | Self::RpmFiles => &["/var/lib/rpm", "/usr/lib/sysimage/rpm"],
+            _ => &[],
         }
     }
 
@@ -69,6 +96,8 @@ impl Program {
             Self::Ip6tablesSave => "ip6tables-save",
             Self::SshdEffective => "sshd -T",
             Self::MariadbAccounts => "mariadb: accounts and their plugins in mysql.user",
+            Self::RpmPackages => "rpm -qa",
+            Self::RpmFiles => "rpm -qa: the files of every package",
         }
     }
 }
@@ -86,12 +115,27 @@ pub struct Output {
 
 /// Runs `program` with an empty environment and within its bounds.
 pub(crate) fn run(program: Program) -> Result<Output, HostError> {
+    run_with(program, &[])
+}
+
+/// Runs a program of this machine on the database of another root.
+pub(crate) fn run_below(
+    program: Program,
+    root: &Path,
+    database: &str,
+) -> Result<Output, HostError> {
+    let more = ["--root".as_ref(), root.as_os_str(), "--dbpath".as_ref(), database.as_ref()];
+    run_with(program, &more)
+}
+
+fn run_with(program: Program, more: &[&OsStr]) -> Result<Output, HostError> {
     let (places, arguments) = program.command();
     let shown = program.shown();
     let mut last = HostError::new(ErrorKind::NotFound, shown, "the program is not installed");
     for place in places {
         let spawned = Command::new(place)
             .args(arguments)
+            .args(more)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LC_ALL", "C.UTF-8")

@@ -159,7 +159,7 @@ impl Host for RecordedHost {
             .split_inclusive("\n\n")
             .filter(|it| {
                 let name = it.lines().find_map(|line| line.strip_prefix("Package: "));
-                name.is_some_and(|name| names.contains(name))
+                name.is_none_or(|name| names.contains(name))
             })
             .collect();
         Ok(Stanzas { text, ..stanzas })
@@ -313,7 +313,7 @@ impl Host for FileHost {
         // A plain index may simply be given as a file.
         match self.inner.answers.get(&Question::Read(path.into())) {
             Some(Answer::Bytes(bytes)) => {
-                crate::stanzas::filter(&path.display().to_string(), &bytes[..], names)
+                crate::index::read(path, &path.display().to_string(), &bytes[..], names)
             }
             _ => Self::absent(self.inner.stanzas(path, names)),
         }

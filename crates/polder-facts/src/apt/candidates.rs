@@ -5,11 +5,12 @@ use super::packages::source_of;
 use super::pins::{INSTALLED_PRIORITY, Pins};
 use super::release::{Release, parse_release};
 use super::sources::{Source, read as read_sources};
-use crate::reading::{not_looked, note, text, text_up_to};
+use crate::packages::{Indices, coverage};
+use crate::reading::{note, text, text_up_to};
 use polder_host::{Host, HostError};
-use polder_model::facts::{Candidate, Facts, IndexSource, IndexState, Package};
+use polder_model::facts::{Candidate, IndexSource, IndexState, Package};
 use polder_model::version::deb;
-use polder_model::{Coverage, Problem, Table, Timestamp, printable_str};
+use polder_model::{Problem, Table, Timestamp, printable_str};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,16 +23,6 @@ const SUFFIXES: [&str; 5] = ["", ".lz4", ".gz", ".zst", ".xz"];
 
 /// Largest release file read; Debian's has 150 kB.
 const RELEASE_BYTES_MAX: u64 = 16 << 20;
-
-/// What the indices say, and where each installed version comes from.
-pub struct Indices {
-    /// The indices.
-    pub indices: Table<IndexSource>,
-    /// Packages with a newer candidate.
-    pub candidates: Table<Candidate>,
-    /// Origins of each installed package, in the order of the packages.
-    pub origins: Vec<Vec<String>>,
-}
 
 /// One index that was read.
 struct Index {
@@ -51,27 +42,7 @@ struct Offer<'a> {
 }
 
 /// Reads every index that the sources name and compares.
-pub fn look(host: &dyn Host, facts: &Facts) -> Indices {
-    let packages = &facts.packages;
-    let nothing = |coverage: Coverage| Indices {
-        indices: Table::with(coverage.clone(), Vec::new()),
-        candidates: Table::with(coverage, Vec::new()),
-        origins: vec![Vec::new(); packages.rows.len()],
-    };
-    if packages.rows.iter().all(|package| package.manager != "dpkg") {
-        let because = match packages.coverage.because() {
-            Some(because) if !packages.coverage.empty_means_none() => because.to_string(),
-            _ => "updates are looked up for dpkg and apt only, so far".to_string(),
-        };
-        return nothing(Coverage::not_looked(because));
-    }
-    match read_all(host, &packages.rows) {
-        Ok(indices) => indices,
-        Err(error) => nothing(not_looked(&error, "the package indices")),
-    }
-}
-
-fn read_all(host: &dyn Host, packages: &[Package]) -> Result<Indices, HostError> {
+pub(crate) fn offers(host: &dyn Host, packages: &[Package]) -> Result<Indices, HostError> {
     let (sources, mut problems) = read_sources(host)?;
     let (pins, mut pin_problems) = Pins::read(host)?;
     problems.append(&mut pin_problems);
@@ -103,7 +74,7 @@ fn read_all(host: &dyn Host, packages: &[Package]) -> Result<Indices, HostError>
     // Two sources may name the same index; apt reads it once.
     let mut seen = BTreeSet::new();
     indices.retain(|index| seen.insert(index.row.path.clone()));
-    let offers = offers(&indices, &mut problems);
+    let offers = offered(&indices, &mut problems);
     let native = architectures.first().map_or("amd64", String::as_str).to_string();
     let mut candidates = Vec::new();
     let mut origins = Vec::new();
@@ -116,7 +87,8 @@ fn read_all(host: &dyn Host, packages: &[Package]) -> Result<Indices, HostError>
         }
     }
     let rows: Vec<IndexSource> = indices.iter().map(|index| index.row.clone()).collect();
-    let coverage = coverage(&rows);
+    let none = "apt has no sources of packages, or none of their indices";
+    let coverage = coverage(&rows, none);
     let candidates = Table::with(coverage.clone(), candidates).problems(problems);
     Ok(Indices { indices: Table::with(coverage, rows), candidates, origins })
 }
@@ -222,7 +194,7 @@ fn is_security(source: &Source, release: &Release) -> bool {
 
 type Offers<'a> = BTreeMap<(&'a str, &'a str), Vec<Offer<'a>>>;
 
-fn offers<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> {
+fn offered<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> {
     let mut offers: Offers<'a> = BTreeMap::new();
     for index in indices {
         for block in index.text.split("\n\n").filter(|it| !it.trim().is_empty()) {
@@ -352,33 +324,6 @@ fn candidate(host: &dyn Host, package: &Package, offer: &Offer<'_>) -> Candidate
         fix,
         offered_no_later_than: offer.indices.iter().filter_map(|index| index.release.date).min(),
     }
-}
-
-/// Missing, cut or unreadable indices make the answer partial, or no answer at all.
-fn coverage(rows: &[IndexSource]) -> Coverage {
-    let usable =
-        |row: &&IndexSource| matches!(row.state, IndexState::Whole | IndexState::Unchecked);
-    let good = rows.iter().filter(usable).count();
-    let Some(bad) = rows.iter().find(|row| !usable(row)) else {
-        return if rows.is_empty() {
-            Coverage::not_looked("apt has no sources of packages, or none of their indices")
-        } else {
-            Coverage::Complete
-        };
-    };
-    let because = match &bad.state {
-        IndexState::Missing => format!("`{}` is missing; its source is {}", bad.path, bad.named_by),
-        IndexState::Truncated { found_bytes, promised_bytes } => {
-            format!("`{}` has {found_bytes} bytes instead of {promised_bytes}", bad.path)
-        }
-        IndexState::Unreadable { because } => format!("`{}` cannot be read: {because}", bad.path),
-        IndexState::Whole | IndexState::Unchecked => String::new(),
-    };
-    let because = match rows.len() - good {
-        1 => because,
-        count => format!("{because}; and {} more of {} indices", count - 1, rows.len()),
-    };
-    if good == 0 { Coverage::not_looked(because) } else { Coverage::partial(because) }
 }
 
 /// The newest date among the indices of the vendor's security archive, or of all without one.

@@ -1,8 +1,7 @@
-//! What dpkg and apt know: installed packages, indices, pins, candidates, history.
+//! What dpkg and apt know: installed packages, indices, pins, candidates.
 
 pub mod candidates;
 pub mod changelog;
-pub mod history;
 pub mod packages;
 pub mod pins;
 pub mod release;

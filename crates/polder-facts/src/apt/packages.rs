@@ -1,4 +1,4 @@
-//! Installed packages, from `/var/lib/dpkg/status` or the database of apk.
+//! Installed packages, from `/var/lib/dpkg/status`.
 
 use super::stanza::parse_stanzas;
 use crate::reading::{not_looked, note, text_up_to};
@@ -9,15 +9,12 @@ use polder_model::{Coverage, Problem, Table, printable_str};
 /// Where dpkg keeps its knowledge.
 pub const STATUS: &str = "/var/lib/dpkg/status";
 
-/// Where apk keeps its own.
-const APK: &str = "/lib/apk/db/installed";
-
 /// Largest package database read.
 const STATUS_BYTES_MAX: u64 = 256 << 20;
 
-/// Every installed package.
-pub fn look(host: &dyn Host) -> Table<Package> {
-    match text_up_to(host, STATUS, STATUS_BYTES_MAX) {
+/// Every package dpkg knows as installed; none where there is no dpkg.
+pub(crate) fn look(host: &dyn Host) -> Option<Table<Package>> {
+    let table = match text_up_to(host, STATUS, STATUS_BYTES_MAX) {
         Ok(text) => {
             let (rows, problems) = parse_status(&text);
             let coverage = if rows.is_empty() {
@@ -30,24 +27,10 @@ pub fn look(host: &dyn Host) -> Table<Package> {
             };
             Table::with(coverage, rows).problems(problems)
         }
-        Err(error) if error.is_not_found() => look_elsewhere(host),
+        Err(error) if error.is_not_found() => return None,
         Err(error) => Table::with(not_looked(&error, "the installed packages"), Vec::new()),
-    }
-}
-
-fn look_elsewhere(host: &dyn Host) -> Table<Package> {
-    if let Ok(text) = text_up_to(host, APK, STATUS_BYTES_MAX) {
-        let (rows, problems) = parse_apk(&text);
-        return Table::complete(rows).problems(problems);
-    }
-    for rpm in ["/var/lib/rpm", "/usr/lib/sysimage/rpm"] {
-        if host.list(rpm.as_ref()).is_ok_and(|entries| !entries.is_empty()) {
-            let because = format!("the RPM database in `{rpm}` is not read yet");
-            return Table::with(Coverage::not_looked(because), Vec::new());
-        }
-    }
-    let because = "no package database of dpkg, apk or RPM was found";
-    Table::with(Coverage::not_looked(because), Vec::new())
+    };
+    Some(table)
 }
 
 /// Reads dpkg's status file; packages that are not installed are left out.
@@ -100,42 +83,6 @@ pub(crate) fn source_of(field: &str, name: &str, version: &str) -> (String, Stri
         }
         None => (printable_str(field), printable_str(version)),
     }
-}
-
-/// Reads apk's database: `P:` name, `V:` version, `A:` architecture, `o:` origin (apk-installed(5)).
-pub fn parse_apk(text: &str) -> (Vec<Package>, Vec<Problem>) {
-    let mut packages = Vec::new();
-    let mut problems = Vec::new();
-    for (index, block) in text.split("\n\n").enumerate() {
-        let field = |key: &str| {
-            block
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
-                .map(printable_str)
-                .unwrap_or_default()
-        };
-        if block.trim().is_empty() {
-            continue;
-        }
-        let (name, version) = (field("P"), field("V"));
-        if name.is_empty() || version.is_empty() {
-            note(&mut problems, APK, format!("package {} has no name or version", index + 1));
-            continue;
-        }
-        let origin = field("o");
-        packages.push(Package {
-            source: if origin.is_empty() { name.clone() } else { origin },
-            source_version: version.clone(),
-            name,
-            version,
-            architecture: field("A"),
-            held: false,
-            origins: Vec::new(),
-            manager: "apk".into(),
-        });
-    }
-    packages.sort_by(|a, b| a.name.cmp(&b.name));
-    (packages, problems)
 }
 
 #[cfg(test)]

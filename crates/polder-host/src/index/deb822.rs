@@ -1,33 +1,16 @@
-//! Reads a package index of any length and keeps the stanzas that are about given packages.
+//! Indices of apt: stanzas of `Field: value` lines (deb822(5)).
 
+use super::{INDEX_BYTES_MAX, RECORD_BYTES_MAX, Stanzas};
 use crate::{ErrorKind, HostError};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::Read;
-
-/// Most bytes of one uncompressed index; Debian's largest has about 50 MB.
-const INDEX_BYTES_MAX: u64 = 2 << 30;
-
-/// Longest stanza; the largest known has about 60 kB.
-const STANZA_BYTES_MAX: usize = 8 << 20;
 
 /// Fields kept of each stanza.
 const FIELDS: [&[u8]; 6] =
     [b"Package", b"Version", b"Architecture", b"Source", b"Size", b"Phased-Update-Percentage"];
 
-/// What an index says of the packages asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stanzas {
-    /// The stanzas kept, cut to a few fields, a blank line after each.
-    pub text: String,
-    /// Length of the whole index, uncompressed.
-    pub bytes: u64,
-    /// Number of stanzas in the whole index.
-    pub count: u64,
-}
-
 /// Filters what `reader` yields. `what` names it in errors.
-pub(crate) fn filter(
+pub(super) fn filter(
     what: &str,
     mut reader: impl Read,
     names: &BTreeSet<String>,
@@ -39,7 +22,7 @@ pub(crate) fn filter(
     let mut filled = 0;
     loop {
         if filled == buffer.len() {
-            if buffer.len() >= STANZA_BYTES_MAX {
+            if buffer.len() >= RECORD_BYTES_MAX {
                 return Err(HostError::new(ErrorKind::TooLarge, what, "a stanza without an end"));
             }
             buffer.resize(buffer.len() * 2, 0);

@@ -1,0 +1,133 @@
+//! Past upgrades, as the package manager logged them.
+
+use crate::reading::{not_looked, text_up_to};
+use polder_host::Host;
+use polder_model::facts::Upgrade;
+use polder_model::{Coverage, Table, Timestamp, printable_str};
+
+/// Largest log read; older ones are compressed and left alone.
+const LOG_BYTES_MAX: u64 = 64 << 20;
+
+/// Most upgrades kept, the newest ones.
+const UPGRADES_MAX: usize = 20_000;
+
+/// A reader of one kind of log.
+type Parse = fn(&str) -> Vec<Upgrade>;
+
+/// Upgrades in the current log and the one before it.
+pub fn look(host: &dyn Host) -> Table<Upgrade> {
+    let logs: [(&str, Parse); 4] = [
+        ("/var/log/dpkg.log.1", parse_dpkg_log),
+        ("/var/log/dpkg.log", parse_dpkg_log),
+        ("/var/log/dnf.rpm.log.1", parse_dnf_log),
+        ("/var/log/dnf.rpm.log", parse_dnf_log),
+    ];
+    let mut rows = Vec::new();
+    let mut coverage =
+        Coverage::partial("logs older than the last two are compressed and not read");
+    for (path, parse) in logs {
+        match text_up_to(host, path, LOG_BYTES_MAX) {
+            Ok(text) => rows.append(&mut parse(&text)),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => coverage = not_looked(&error, "past upgrades"),
+        }
+    }
+    rows.sort_by(|a, b| (a.when, &a.name).cmp(&(b.when, &b.name)));
+    let surplus = rows.len().saturating_sub(UPGRADES_MAX);
+    rows.drain(..surplus);
+    Table::with(coverage, rows)
+}
+
+/// Reads the lines `DATE SUBDEBUG Upgrade: NEW` and `Upgraded: OLD` of dnf; packages are
+/// `name-[epoch:]version-release.architecture`.
+pub fn parse_dnf_log(text: &str) -> Vec<Upgrade> {
+    let mut found: Vec<Upgrade> = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let (Some(date), Some(_), Some(verb), Some(package)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let package = package.rsplit_once('.').map_or(package, |it| it.0);
+        let mut parts = package.rsplitn(3, '-');
+        let (Some(release), Some(version), Some(name)) = (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let version = printable_str(&format!("{version}-{release}"));
+        // Zones stand without a colon: `+0100`.
+        let date = match date.len() {
+            24 => format!("{}:{}", date.get(..22).unwrap_or(""), date.get(22..).unwrap_or("")),
+            _ => date.to_string(),
+        };
+        let Ok(when) = date.parse::<jiff::Timestamp>() else { continue };
+        match verb {
+            "Upgrade:" => found.push(Upgrade {
+                when: Timestamp(when.as_second()),
+                name: printable_str(name),
+                from: String::new(),
+                to: version,
+            }),
+            "Upgraded:" => {
+                let mut open = found.iter_mut().rev().take(5_000);
+                if let Some(it) = open.find(|it| it.name == name && it.from.is_empty()) {
+                    it.from = version;
+                }
+            }
+            _ => {}
+        }
+    }
+    // Without the line of the old version nothing is known of the change.
+    found.retain(|it| !it.from.is_empty());
+    found
+}
+
+/// Reads the lines `DATE TIME upgrade PACKAGE:ARCH FROM TO`. dpkg writes local time without a zone.
+pub fn parse_dpkg_log(text: &str) -> Vec<Upgrade> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let (date, time) = (words.next()?, words.next()?);
+            if words.next()? != "upgrade" {
+                return None;
+            }
+            let name = words.next()?.split(':').next()?;
+            let (from, to) = (words.next()?, words.next()?);
+            let when: jiff::civil::DateTime = format!("{date}T{time}").parse().ok()?;
+            let when = when.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+            Some(Upgrade {
+                when: Timestamp(when.as_second()),
+                name: printable_str(name),
+                from: printable_str(from),
+                to: printable_str(to),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dnf_names_the_new_version_and_then_the_old_one() {
+        let text = "2024-03-01T10:00:00+0100 SUBDEBUG Upgrade: openssl-libs-1:3.0.7-27.el9.x86_64\n2024-03-01T10:00:01+0100 SUBDEBUG Upgraded: openssl-libs-1:3.0.7-24.el9.x86_64\n2024-03-01T10:00:02+0100 SUBDEBUG Installed: x-1-1.noarch\ngarbage\n";
+        let upgrades = parse_dnf_log(text);
+        assert_eq!(upgrades.len(), 1);
+        let it = &upgrades[0];
+        assert_eq!(
+            (&*it.name, &*it.from, &*it.to),
+            ("openssl-libs", "1:3.0.7-24.el9", "1:3.0.7-27.el9")
+        );
+        assert_eq!(it.when.0, 1_709_283_600);
+    }
+
+    #[test]
+    fn only_upgrades_are_taken_from_the_log() {
+        let text = "2026-11-22 18:46:01 install sudo:amd64 <none> 1.9\n2026-11-22 18:46:02 upgrade libc6:amd64 2.36-9 2.36-10\n2026-11-22\n";
+        let upgrades = parse_dpkg_log(text);
+        assert_eq!(upgrades.len(), 1);
+        assert_eq!((upgrades[0].name.as_str(), upgrades[0].when.0), ("libc6", 1_795_373_162));
+    }
+}
