@@ -204,7 +204,8 @@ sleep 1
 mariadb --execute "CREATE USER report@\"%\" IDENTIFIED VIA mysql_native_password USING \"\"" || true'
 }
 
-# A root with a database of RPM, as a mere folder: what Polder cannot read yet must stay unknown.
+# A root with a database of RPM, as a mere folder, whose repository was never fetched: what waits
+# there must stay unknown.
 rpm_root() {
   local name=rpm-root dir="$work/rpm-root"
   rm -rf "$dir"; mkdir -p "$dir/etc/ssh" "$dir/usr/lib/sysimage/rpm" "$dir/root" "$dir/usr/bin"
@@ -215,7 +216,16 @@ rpm_root() {
   printf 'root:x:0:\nwheel:x:10:eve\nnginx:x:998:\neve:x:1000:\n' >"$dir/etc/group"
   printf 'root ALL=(ALL) ALL\n%%wheel ALL=(ALL) NOPASSWD: /usr/bin/dnf\n' >"$dir/etc/sudoers"
   printf 'PermitRootLogin yes\nPasswordAuthentication yes\n' >"$dir/etc/ssh/sshd_config"
-  rpm --root "$dir" --dbpath /usr/lib/sysimage/rpm --initdb
+  mkdir -p "$dir/etc/yum.repos.d" "$work/rpm"
+  printf '[invented]\nname=Invented\nbaseurl=https://packages.example/9\nenabled=1\n' >"$dir/etc/yum.repos.d/invented.repo"
+  printf 'Name: all\nVersion: 1\nRelease: 1\nSummary: t\nLicense: MIT\nBuildArch: noarch\n%%description\nt\n' >"$work/rpm/all.spec"
+  for it in openssl-libs:1:3.0.7 bash:0:5.1.8 sudo:0:1.9.5p2; do
+    IFS=: read -r package epoch version <<<"$it"
+    printf '%%package -n %s\nSummary: t\nEpoch: %s\nVersion: %s\nRelease: 6.inv9\n%%description -n %s\nt\n%%files -n %s\n' \
+      "$package" "$epoch" "$version" "$package" "$package" >>"$work/rpm/all.spec"
+  done
+  rpmbuild --quiet -bb --define "_topdir $work/rpm" "$work/rpm/all.spec"
+  rpm --root "$dir" --dbpath /usr/lib/sysimage/rpm --install --nodeps --force-debian "$work"/rpm/RPMS/noarch/*.rpm
   "$polder" record "$dir.polder" --root "$dir" --force --quiet
   install -m 644 "$dir.polder" "$here/$name.polder"
   ls -l "$here/$name.polder"

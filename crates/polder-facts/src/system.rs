@@ -4,6 +4,7 @@ use crate::reading::{files_in, text, text_if_there};
 use polder_host::{Host, Kind};
 use polder_model::facts::System;
 use polder_model::{Coverage, Table, Timestamp, printable_str};
+use std::path::Path;
 
 /// Looks at os-release, the kernel's own files and what keeps the clock.
 pub(crate) fn look(host: &dyn Host) -> Table<System> {
@@ -115,6 +116,17 @@ fn clock_keeper(host: &dyn Host) -> Option<String> {
 ///
 /// Debian: wiki.debian.org/DebianReleases, LTS included. Ubuntu: releases without ESM.
 fn support_end(id: &str, version: &str) -> Option<&'static str> {
+    // Rebuilds of Red Hat's releases name the minor version, too; Alpine the patch level.
+    let major = version.split('.').next().unwrap_or_default();
+    let minor = version
+        .match_indices('.')
+        .nth(1)
+        .map_or(version, |(at, _)| version.get(..at).unwrap_or(version));
+    let version = match id {
+        "rhel" | "almalinux" | "rocky" | "centos" | "ol" => major,
+        "alpine" => minor,
+        _ => version,
+    };
     let end = match (id, version) {
         ("debian", "9") => "2022-06-30",
         ("debian", "10") => "2024-06-30",
@@ -126,13 +138,45 @@ fn support_end(id: &str, version: &str) -> Option<&'static str> {
         ("ubuntu", "20.04") => "2025-05-31",
         ("ubuntu", "22.04") => "2027-04-30",
         ("ubuntu", "24.04") => "2029-05-31",
+        ("centos" | "rhel", "7") => "2024-06-30",
+        ("centos", "8") => "2024-05-31",
+        ("centos", "9") => "2027-05-31",
+        ("rhel" | "rocky", "8") => "2029-05-31",
+        ("rhel" | "rocky" | "almalinux", "9") => "2032-05-31",
+        ("almalinux", "8") => "2029-03-01",
+        ("amzn", "2") => "2026-06-30",
+        ("alpine", "3.17") => "2024-11-22",
+        ("alpine", "3.18") => "2025-05-09",
+        ("alpine", "3.19") => "2025-11-01",
+        ("alpine", "3.20") => "2026-04-01",
+        ("alpine", "3.21") => "2026-11-01",
+        ("alpine", "3.22") => "2027-05-01",
         _ => return None,
     };
     Some(end)
 }
 
-/// `APT::Periodic::Unattended-Upgrade` when it is on and the package that obeys it is there.
+/// The setting that installs updates by itself, where what obeys it is there.
 fn automatic_updates(host: &dyn Host) -> Option<String> {
+    automatic_with_dnf(host).or_else(|| automatic_with_apt(host))
+}
+
+/// A timer of dnf-automatic that installs: by its own name, or by `apply_updates`.
+fn automatic_with_dnf(host: &dyn Host) -> Option<String> {
+    const CONFIG: &str = "/etc/dnf/automatic.conf";
+    let wants = Path::new("/etc/systemd/system/timers.target.wants");
+    let has = |name: &str| host.stat_link(&wants.join(name)).is_ok();
+    if has("dnf-automatic-install.timer") {
+        return Some(crate::reading::shown(&wants.join("dnf-automatic-install.timer")));
+    }
+    let is_timed = ["dnf-automatic.timer", "dnf5-automatic.timer"].into_iter().any(has);
+    let text = text_if_there(host, CONFIG).ok().flatten().filter(|_| is_timed)?;
+    let applies = crate::rpm::setting(&text, "commands", "apply_updates")?;
+    crate::rpm::is_on(applies).then(|| CONFIG.to_string())
+}
+
+/// `APT::Periodic::Unattended-Upgrade` when it is on and the package that obeys it is there.
+fn automatic_with_apt(host: &dyn Host) -> Option<String> {
     host.stat("/usr/bin/unattended-upgrade".as_ref()).ok()?;
     let files = files_in(host, "/etc/apt/apt.conf.d", |_| true).ok()?;
     let mut found = None;

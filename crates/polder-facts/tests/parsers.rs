@@ -9,14 +9,16 @@
     reason = "a test may panic, and looks at the machine it runs on"
 )]
 
-use polder_facts::apt::{changelog, history, packages, pins::Pins, release, sources, stanza};
+use polder_facts::apt::{changelog, packages, pins::Pins, release, sources, stanza};
 use polder_facts::firewall::{iptables, nft};
-use polder_facts::{cron, listeners, processes, servers, sshd, sudo, units, users};
+use polder_facts::{
+    apk, cron, history, listeners, processes, rpm, servers, sshd, sudo, units, users,
+};
 use polder_model::facts::{Process, Protocol, System};
 use proptest::prelude::*;
 
 /// Pieces that mean something to one parser or another, so that random text gets past the door.
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 66] = [
     "\n",
     "\n\n",
     " ",
@@ -79,6 +81,8 @@ const PIECES: [&str; 64] = [
     "17 * * * * root x",
     "|-- 192.0.2.7",
     "/32 host LOCAL",
+    "a\t1\t2\t3\tnoarch\ta-2-3.src.rpm",
+    "2024-03-01T10:00:00+0100 SUBDEBUG Upgrade: a-1:2-3.noarch",
     "polkit.addRule(",
     "isInGroup(\"x\") polkit.Result.YES",
 ];
@@ -88,7 +92,7 @@ fn every_parser(text: &str) {
     let mut list = Vec::new();
     let _ = stanza::parse_stanzas(text);
     let _ = packages::parse_status(text);
-    let _ = packages::parse_apk(text);
+    let _ = apk::parse_installed(text);
     let _ = release::parse_release(text);
     let _ = release::parse_date(text);
     sources::parse_sources_list("s", text, &mut list, &mut problems);
@@ -96,6 +100,8 @@ fn every_parser(text: &str) {
     Pins::default().parse_preferences("p", text, &mut problems);
     let _ = changelog::parse_changelog(text, "1.0-1");
     let _ = history::parse_dpkg_log(text);
+    let _ = history::parse_dnf_log(text);
+    let _ = rpm::packages::parse_query(text);
     let _ = polder_model::version::deb::compare(text, "1.0-1");
     let _ = iptables::parse_save(text, "iptables");
     let _ = nft::parse_ruleset(text);

@@ -11,6 +11,7 @@ pub mod facts;
 mod finding;
 mod graph;
 mod model;
+mod package_manager;
 mod restore;
 mod settings;
 mod text;
@@ -29,6 +30,7 @@ pub use graph::{
     Variable, VariableId,
 };
 pub use model::{Model, Unknown};
+pub use package_manager::PackageManager;
 pub use restore::{REBUILD_HOURS, Restore, UNPRACTISED_HOURS};
 pub use settings::{InternetFacing, Settings};
 pub use text::{printable, printable_str};

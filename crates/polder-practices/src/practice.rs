@@ -4,7 +4,8 @@ use crate::estate::Estate;
 use crate::{contain, drill, expose, least_access, patch, watch};
 use polder_model::facts::Facts;
 use polder_model::{
-    About, Finding, FindingKind, Model, Op, Settings, Step, Treatment, TreatmentId,
+    About, Change, Finding, FindingKind, Model, Op, PackageManager, Settings, Step, Treatment,
+    TreatmentId,
 };
 use std::collections::BTreeMap;
 
@@ -72,6 +73,7 @@ pub fn judge(facts: &Facts, settings: &Settings) -> Model {
     }
     join_effects(&mut findings);
     name_the_service_manager(facts, &mut findings);
+    keep_what_can_be_done(facts, &mut findings);
     model.findings = findings;
     model
 }
@@ -88,6 +90,25 @@ fn name_the_service_manager(facts: &Facts, findings: &mut [Finding]) {
         if treatment.steps.iter().chain(&treatment.undo).any(needs_it) {
             let what = "systemd does not run here: where a step or its undo says `systemctl`, stop and start the service the way it was started";
             treatment.steps.insert(0, Step::Decide { what: what.into() });
+        }
+    }
+}
+
+/// Where Polder cannot install packages, only what needs none is left for it to do.
+fn keep_what_can_be_done(facts: &Facts, findings: &mut [Finding]) {
+    if PackageManager::of(facts).is_driven() {
+        return;
+    }
+    let is_here = |name: &String| facts.packages.rows.iter().any(|it| it.name == *name);
+    for treatment in findings.iter_mut().flat_map(|it| &mut it.treatments) {
+        treatment.changes.retain(
+            |it| !matches!(it, Change::InstallPackages { names } if names.iter().all(is_here)),
+        );
+        let needs_packages = |it: &Change| {
+            matches!(it, Change::InstallPackages { .. } | Change::UpgradePackages { .. })
+        };
+        if treatment.changes.iter().any(needs_packages) {
+            treatment.changes.clear();
         }
     }
 }

@@ -154,15 +154,24 @@ fn system(facts: &Facts) -> (String, String) {
     )
 }
 
-/// The package's URL (package-url specification, types `deb` and `apk`).
+/// The package's URL (package-url specification, types `deb`, `apk` and `rpm`).
 fn purl(facts: &Facts, package: &Package) -> String {
     let (id, version) = system(facts);
-    let kind = if package.manager == "apk" { "apk" } else { "deb" };
+    let kind = match package.manager.as_str() {
+        "apk" => "apk",
+        "rpm" => "rpm",
+        _ => "deb",
+    };
+    // An RPM's epoch is a qualifier of its own.
+    let (epoch, plain) = match package.version.split_once(':').filter(|_| kind == "rpm") {
+        Some((epoch, rest)) => (format!("&epoch={}", encoded(epoch)), rest),
+        None => (String::new(), package.version.as_str()),
+    };
     format!(
-        "pkg:{kind}/{}/{}@{}?arch={}&distro={}-{}",
+        "pkg:{kind}/{}/{}@{}?arch={}&distro={}-{}{epoch}",
         encoded(&id),
         encoded(&package.name),
-        encoded(&package.version),
+        encoded(plain),
         encoded(&package.architecture),
         encoded(&id),
         encoded(&version)

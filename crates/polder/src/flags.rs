@@ -220,7 +220,7 @@ pub(crate) enum Breakage {
 /// Flags of `sbom`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Packages of dpkg and apk. A list that could not be read whole is said to be so, and ends with 3."
+    after_help = "Packages of dpkg, RPM and apk. A list that could not be read whole is said to be so, and ends with 3."
 )]
 pub(crate) struct Sbom {
     /// The form to write

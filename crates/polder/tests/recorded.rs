@@ -96,10 +96,12 @@ fn a_firewall_counts_on_the_database_host() {
 }
 
 #[test]
-fn what_cannot_be_read_yet_is_unknown_and_never_clean() {
-    let output = run(&["assess", "--from", &recorded("rpm-root")]);
+fn what_was_never_fetched_is_unknown_and_never_clean() {
+    let output = run(&["assess", "--all", "--from", &recorded("rpm-root")]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stdout(&output).contains("RPM database"));
+    let says = stdout(&output);
+    assert!(says.contains("/var/cache/dnf/invented-*"), "{says}");
+    assert!(assess("rpm-root", "--json").0.contains("dnf makecache --refresh"));
 }
 
 #[test]

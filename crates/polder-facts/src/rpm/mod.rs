@@ -7,7 +7,7 @@ pub mod repositories;
 /// Lines `name = value` under headings `[section]`; a line that begins with a blank goes on.
 ///
 /// A value for `name` under `section`, the last one given.
-fn setting<'a>(text: &'a str, section: &str, name: &str) -> Option<&'a str> {
+pub(crate) fn setting<'a>(text: &'a str, section: &str, name: &str) -> Option<&'a str> {
     settings(text).filter(|it| it.0 == section && it.1 == name).map(|it| it.2).last()
 }
 
@@ -26,7 +26,7 @@ fn settings(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 }
 
 /// Whether a setting is switched on.
-fn is_on(value: &str) -> bool {
+pub(crate) fn is_on(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "yes" | "true" | "on")
 }
 

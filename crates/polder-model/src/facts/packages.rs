@@ -19,9 +19,10 @@ pub struct Package {
     pub source_version: String,
     /// Whether the administrator holds it back.
     pub held: bool,
-    /// Where the installed version is found: `Origin/Suite` of each index that lists it.
+    /// Where the installed version is found: `Origin/Suite` of each index that lists it. Repositories
+    /// of RPM and Alpine list only the newest: those that have the package.
     pub origins: Vec<String>,
-    /// Which package manager knows it: `dpkg`, `apk`.
+    /// Which package manager knows it: `dpkg`, `rpm`, `apk`.
     pub manager: String,
 }
 

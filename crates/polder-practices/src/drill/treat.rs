@@ -1,13 +1,14 @@
 //! Proposes backups out of reach, and practice.
 
-use polder_model::{Finding, Op, Range, Treatment};
+use crate::practice::Scene;
+use polder_model::{Finding, Op, PackageManager, Range, Treatment};
 
-pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
+pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
     match finding.kind.as_str() {
         "drill/no-backup" | "drill/destroyable" => vec![
             Treatment::new("backup-out-of-reach", "Keep a backup that this host cannot destroy", [2.0, 4.0, 12.0])
                 .decide("Which machine pulls the backup, or takes it append-only? Its keys must not lie on this host")
-                .run("apt-get install borgbackup")
+                .run(PackageManager::of(scene.facts).install("borgbackup"))
                 .decide("On the other machine: `borg serve --append-only --restrict-to-path REPO` as the forced command of this host's key")
                 .undo_by("take the key out of the other machine's authorized_keys; purge borgbackup here")
                 .verify("an attempt to delete an archive from this host is gone after `borg check` on the other machine")

@@ -2,7 +2,9 @@
 
 use crate::practice::Scene;
 use polder_model::facts::{Engine, Server};
-use polder_model::{Change, Check, Finding, Model, Op, Range, SetLine, Treatment, VariableId};
+use polder_model::{
+    Change, Check, Finding, Model, Op, PackageManager, Range, SetLine, Treatment, VariableId,
+};
 
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     match finding.kind.as_str() {
@@ -55,8 +57,9 @@ fn load(treatment: Treatment, scene: &Scene<'_>, name: &str, rules: &str) -> Tre
     let unit_text = format!(
         "[Unit]\nDescription=Rules of Polder: {name}\nDefaultDependencies=no\nBefore=network-pre.target\nWants=network-pre.target\nAfter=nftables.service\n\n[Service]\nType=oneshot\nExecStart=/usr/sbin/nft -f {path}\n\n[Install]\nWantedBy=sysinit.target\n"
     );
+    let packages = PackageManager::of(scene.facts);
     let mut treatment = treatment
-        .run("apt-get install nftables; mkdir -p /etc/nftables.d")
+        .run(format!("{}; mkdir -p /etc/nftables.d", packages.install("nftables")))
         .write(path.clone(), rules)
         .run(format!("nft -c -f {path} && nft -f {path}"))
         .changing([

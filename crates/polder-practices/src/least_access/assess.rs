@@ -3,7 +3,9 @@
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Credential, CredentialClass, Influence, Password};
-use polder_model::{Coverage, Estimate, Evidence, Finding, Model, NodeId, NodeKind};
+use polder_model::{
+    Coverage, Estimate, Evidence, Finding, Model, NodeId, NodeKind, PackageManager,
+};
 use std::collections::BTreeMap;
 
 /// Services that need root because they make other users' sessions, or are the system itself.
@@ -207,7 +209,10 @@ fn foreign_privilege(scene: &Scene<'_>, model: &mut Model) {
         model.findings.push(
             Finding::new("least-access/foreign-privilege", &file.path, says)
                 .because(evidence)
-                .because(Evidence::command("no package lists it", format!("dpkg -S {}", file.path)))
+                .because(Evidence::command(
+                    "no package lists it",
+                    PackageManager::of(scene.facts).owner(&file.path),
+                ))
                 .opening(edges),
         );
     }

@@ -6,7 +6,8 @@ use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Candidate, IndexState};
 use polder_model::{
-    Coverage, EdgeId, Estimate, Evidence, Finding, Model, NodeId, NodeKind, Range, VariableId,
+    Coverage, EdgeId, Estimate, Evidence, Finding, Model, NodeId, NodeKind, PackageManager, Range,
+    VariableId,
 };
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 const INDEX_DAYS_MAX: i64 = 7;
 
 /// Source packages whose flaws let a local user become root: setuid programs and what root runs.
-const LOCAL: [&str; 14] = [
+const LOCAL: [&str; 21] = [
     "sudo",
     "polkit",
     "policykit-1",
@@ -29,6 +30,14 @@ const LOCAL: [&str; 14] = [
     "opendoas",
     "snapd",
     "libcap2",
+    // The same by the names of the RPM family and of Alpine.
+    "shadow-utils",
+    "libcap",
+    "kernel",
+    "musl",
+    "busybox",
+    "doas",
+    "linux-lts",
 ];
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
@@ -54,7 +63,8 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
 /// Missing, cut or old indices are never "no update".
 fn indices(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
-    let refresh = "run `apt-get update` as root";
+    let packages = PackageManager::of(facts);
+    let refresh = &format!("run `{}` as root", packages.refresh());
     match &facts.candidates.coverage {
         Coverage::NotLooked { because, .. } => {
             model.unknown_essential(
@@ -89,7 +99,7 @@ fn indices(scene: &Scene<'_>, model: &mut Model) {
             "patch",
             "which packages are installed",
             because,
-            "repair the package database: `dpkg --audit`",
+            format!("repair the package database: `{}`", packages.repair()),
         );
     }
     index_dates(scene, refresh, model);
@@ -133,13 +143,17 @@ fn index_dates(scene: &Scene<'_>, refresh: &str, model: &mut Model) {
         }
         Some(_) => {}
         None if facts.candidates.coverage == Coverage::Complete => {
-            let because = "none of the configured sources is a security archive, or it has no date";
-            model.unknown(
-                "patch",
-                "security updates",
-                because,
-                "add the security archive of the distribution to the sources",
-            );
+            let (because, then) = match PackageManager::of(facts) {
+                PackageManager::Dnf => (
+                    "no repository carries advisories (updateinfo), so no update is known as one for security",
+                    "treat every update as one for security, or add a repository of the vendor with advisories",
+                ),
+                PackageManager::Apt | PackageManager::Apk => (
+                    "none of the configured sources is a security archive, or it has no date",
+                    "add the security archive of the distribution to the sources",
+                ),
+            };
+            model.unknown("patch", "security updates", because, then);
         }
         None => {}
     }
@@ -158,7 +172,8 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     let is_local = reaches_root(source, &names);
     let flaws = known::fixable(scene, source);
     let named = known::estimate(&flaws, facts.taken);
-    let opens = open_flaw(source, first, &users, is_local, named, model);
+    let opens =
+        open_flaw(source, first, &users, is_local, named, (PackageManager::of(facts), model));
     let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
         Some(service) if service.is_exposed() => {
             format!("`{}` runs it and can be reached from outside", service.name)
@@ -186,13 +201,13 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
                 candidate.candidate,
                 candidate.offered_by.join(", ")
             ),
-            format!("apt-cache policy {}", candidate.name),
+            PackageManager::of(facts).show(&candidate.name),
         ));
     }
     if let Some(fix) = &first.fix {
         let shown: Vec<&str> = fix.cves.iter().take(12).map(String::as_str).collect();
         let says = match fix.cves.len() {
-            0 => "the changelog names no CVE".to_string(),
+            0 => "the vendor names no CVE".to_string(),
             count => format!(
                 "closes {count} CVE: {}{}",
                 shown.join(" "),
@@ -200,7 +215,12 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
             ),
         };
         let path = format!("/var/lib/polder/changelogs/{}.changelog", first.name);
-        finding = finding.because(Evidence::file(says, path, None));
+        finding = finding.because(match PackageManager::of(facts) {
+            PackageManager::Dnf => {
+                Evidence::command(says, format!("dnf updateinfo info {}", first.name))
+            }
+            PackageManager::Apt | PackageManager::Apk => Evidence::file(says, path, None),
+        });
     }
     if first.fix.is_none() && !flaws.is_empty() {
         let names = known::names(&flaws);
@@ -228,8 +248,10 @@ pub(super) fn users_of<'a>(scene: &Scene<'a>, packages: &[&str]) -> Vec<&'a Serv
 /// Whether local users meet this code on their way to root. Of the kernel's own source only its
 /// images do: headers and tools are no kernel.
 pub(super) fn reaches_root(source: &str, names: &[&str]) -> bool {
-    let is_kernel = source == "linux" || source.starts_with("linux-signed");
-    LOCAL.contains(&source) && (!is_kernel || names.iter().any(|it| it.starts_with("linux-image")))
+    let is_kernel = matches!(source, "linux" | "kernel") || source.starts_with("linux-signed");
+    let is_image =
+        |it: &&str| it.starts_with("linux-image") || *it == "kernel-core" || *it == "kernel";
+    LOCAL.contains(&source) && (!is_kernel || names.iter().any(is_image))
 }
 
 fn days(count: i64) -> String {
@@ -247,14 +269,14 @@ fn open_flaw(
     users: &[&Service],
     is_local: bool,
     named: Option<Estimate>,
-    model: &mut Model,
+    (manager, model): (PackageManager, &mut Model),
 ) -> Vec<EdgeId> {
     let evidence = Evidence::command(
         format!(
             "{} {} is installed, {} is on offer",
             candidate.name, candidate.installed, candidate.candidate
         ),
-        format!("apt-cache policy {}", candidate.name),
+        manager.show(&candidate.name),
     );
     let mut edges = Vec::new();
     if !users.is_empty() {
@@ -528,9 +550,7 @@ fn no_source(scene: &Scene<'_>, model: &mut Model) {
         .packages
         .rows
         .iter()
-        .filter(|it| {
-            it.manager == "dpkg" && it.origins.is_empty() && !offered.contains(it.name.as_str())
-        })
+        .filter(|it| it.origins.is_empty() && !offered.contains(it.name.as_str()))
         .map(|it| it.name.as_str())
         .collect();
     if orphans.is_empty() {
@@ -542,8 +562,13 @@ fn no_source(scene: &Scene<'_>, model: &mut Model) {
     } else {
         String::new()
     };
+    // Archives of Debian list every version they have, the others only the newest.
+    let what = match PackageManager::of(facts) {
+        PackageManager::Apt => "the installed version of ",
+        PackageManager::Dnf | PackageManager::Apk => "",
+    };
     let says = format!(
-        "no configured source knows the installed version of {} packages: nobody offers fixes for them",
+        "no configured source knows {what}{} packages: nobody offers fixes for them",
         orphans.len()
     );
     model.findings.push(
@@ -557,11 +582,15 @@ fn no_source(scene: &Scene<'_>, model: &mut Model) {
 fn automatic(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
     let Some(system) = facts.system_row() else { return };
-    let uses_apt = facts.packages.rows.iter().any(|it| it.manager == "dpkg");
-    if system.automatic_updates.is_some() || !uses_apt {
+    let (name, place) = match PackageManager::of(facts) {
+        PackageManager::Apt => ("apt", "/etc/apt/apt.conf.d"),
+        PackageManager::Dnf => ("dnf", "/etc/dnf/automatic.conf"),
+        PackageManager::Apk => return,
+    };
+    if system.automatic_updates.is_some() || facts.packages.rows.is_empty() {
         return;
     }
-    let evidence = Evidence::file("no setting turns them on", "/etc/apt/apt.conf.d", None);
+    let evidence = Evidence::file("no setting turns them on", place, None);
     let edges: Vec<EdgeId> = model
         .graph
         .edges()
@@ -571,7 +600,7 @@ fn automatic(scene: &Scene<'_>, model: &mut Model) {
     model.findings.push(
         Finding::new(
             "patch/not-automatic",
-            "apt",
+            name,
             "security updates wait until somebody installs them",
         )
         .because(evidence)

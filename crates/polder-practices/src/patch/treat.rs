@@ -4,7 +4,7 @@ use super::assess::flaw;
 use super::vendors;
 use crate::practice::Scene;
 use polder_model::facts::Verdict;
-use polder_model::{Change, Finding, Model, Op, Range, Treatment, VariableId};
+use polder_model::{Change, Finding, Model, Op, PackageManager, Range, Treatment, VariableId};
 
 /// The treatment that installs everything at once.
 const UPGRADE: &str = "upgrade";
@@ -17,9 +17,9 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
         "patch/lets-you-down" => vendors::treat(finding, scene, model),
         "patch/running-old" => vec![restart(finding, scene)],
         "patch/reboot" => vec![reboot()],
-        "patch/support-ended" => vec![migrate(finding)],
+        "patch/support-ended" => vec![migrate(finding, scene)],
         "patch/no-source" => vec![sources()],
-        "patch/not-automatic" => vec![automatic(model)],
+        "patch/not-automatic" => vec![automatic(scene, model)],
         _ => Vec::new(),
     }
 }
@@ -37,8 +37,9 @@ fn one(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
     let candidates: Vec<_> =
         scene.facts.candidates.rows.iter().filter(|it| it.source == finding.subject).collect();
     let names: Vec<&str> = candidates.iter().map(|it| it.name.as_str()).collect();
-    let before: Vec<String> =
-        candidates.iter().map(|it| format!("{}={}", it.name, it.installed)).collect();
+    let before: Vec<(&str, &str)> =
+        candidates.iter().map(|it| (it.name.as_str(), it.installed.as_str())).collect();
+    let packages = PackageManager::of(scene.facts);
     let held: Vec<&str> =
         candidates.iter().filter(|it| it.held).map(|it| it.name.as_str()).collect();
     let id = format!("upgrade:{}", finding.subject);
@@ -48,12 +49,12 @@ fn one(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
         let names = names.iter().map(|it| (*it).to_string()).collect();
         treatment = treatment.changing([Change::UpgradePackages { names }]);
     } else {
-        treatment = treatment.run(format!("apt-mark unhold {}", held.join(" ")));
+        treatment = treatment.run(packages.unhold(&held));
     }
     treatment = treatment
-        .run(format!("apt-get install --only-upgrade {}", names.join(" ")))
-        .undo(format!("apt-get install --allow-downgrades {}", before.join(" ")))
-        .verify(format!("`apt list --upgradable` no longer names {}", names.join(", ")))
+        .run(packages.upgrade(&names))
+        .undo(packages.go_back(&before))
+        .verify(format!("`{}` no longer names {}", packages.list_waiting(), names.join(", ")))
         .may_break("low", "a new version may behave differently; services that use it restart")
         .part_of(UPGRADE);
     treatment.ops = closes(&finding.subject, model);
@@ -67,11 +68,12 @@ fn all(scene: &Scene<'_>, model: &Model) -> Treatment {
     sources.sort_unstable();
     sources.dedup();
     let title = format!("Install updates of {} packages ({})", rows.len(), megabytes(bytes));
+    let packages = PackageManager::of(scene.facts);
     let mut treatment = Treatment::new(UPGRADE, title, [0.3, 0.7, 2.0])
-        .run("apt-get update")
-        .run("apt-get upgrade --with-new-pkgs")
-        .undo("grep ' upgrade ' /var/log/dpkg.log   # then: apt-get install --allow-downgrades PACKAGE=OLD_VERSION")
-        .verify("`apt list --upgradable` is empty")
+        .run(packages.refresh())
+        .run(packages.upgrade_all())
+        .undo(packages.go_back_all())
+        .verify(format!("`{}` is empty", packages.list_waiting()))
         .may_break("some", "services restart; a changed default may need attention");
     let names: Vec<String> = rows.iter().filter(|it| !it.held).map(|it| it.name.clone()).collect();
     if !names.is_empty() {
@@ -170,14 +172,29 @@ fn reboot() -> Treatment {
         .effect(Op::Close { variable: VariableId("flaw-local:running kernel".into()) })
 }
 
-fn migrate(finding: &Finding) -> Treatment {
-    Treatment::new(format!("migrate:{}", finding.subject), "Move to a release that is supported", [8.0, 24.0, 80.0])
-        .decide("Choose the release to move to, and rehearse the upgrade on a copy")
-        .run("sed -i 's/OLD_CODENAME/NEW_CODENAME/' /etc/apt/sources.list && apt-get update && apt-get full-upgrade")
-        .undo_by("restore the copy made before")
-        .verify("`polder assess` no longer reports it")
-        .may_break("high", "every program changes its version")
-        .effect(Op::Close { variable: VariableId("unsupported".into()) })
+fn migrate(finding: &Finding, scene: &Scene<'_>) -> Treatment {
+    let how = match PackageManager::of(scene.facts) {
+        PackageManager::Apt => {
+            "sed -i 's/OLD_CODENAME/NEW_CODENAME/' /etc/apt/sources.list && apt-get update && apt-get full-upgrade"
+        }
+        PackageManager::Dnf => {
+            "leapp upgrade   # of Fedora: dnf system-upgrade download --releasever=NEW && dnf system-upgrade reboot"
+        }
+        PackageManager::Apk => {
+            "sed -i 's/OLD_RELEASE/NEW_RELEASE/' /etc/apk/repositories && apk upgrade --available"
+        }
+    };
+    Treatment::new(
+        format!("migrate:{}", finding.subject),
+        "Move to a release that is supported",
+        [8.0, 24.0, 80.0],
+    )
+    .decide("Choose the release to move to, and rehearse the upgrade on a copy")
+    .run(how)
+    .undo_by("restore the copy made before")
+    .verify("`polder assess` no longer reports it")
+    .may_break("high", "every program changes its version")
+    .effect(Op::Close { variable: VariableId("unsupported".into()) })
 }
 
 fn sources() -> Treatment {
@@ -193,28 +210,32 @@ fn sources() -> Treatment {
     .may_break("low", "removing a package removes its program")
 }
 
-fn automatic(model: &Model) -> Treatment {
-    const PATH: &str = "/etc/apt/apt.conf.d/52polder-auto-upgrades";
-    const TEXT: &str =
-        "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
-    let mut treatment = Treatment::new(
+/// How updates install themselves with dnf (dnf-automatic(8)).
+fn automatic_with_dnf(treatment: Treatment) -> Treatment {
+    treatment
+        .run("dnf install dnf-automatic")
+        .edit("/etc/dnf/automatic.conf", "[commands] upgrade_type = security, apply_updates = yes")
+        .run("systemctl enable --now dnf-automatic.timer")
+        .undo("systemctl disable --now dnf-automatic.timer; dnf remove dnf-automatic")
+        .verify("`systemctl list-timers dnf-automatic.timer` names the next run")
+}
+
+fn automatic(scene: &Scene<'_>, model: &Model) -> Treatment {
+    let treatment = Treatment::new(
         "automatic-updates",
         "Let security updates install themselves",
         [0.2, 0.4, 1.0],
-    )
-    .run("apt-get install unattended-upgrades")
-    .write(PATH, TEXT)
-    .changing([
-        Change::InstallPackages { names: vec!["unattended-upgrades".into()] },
-        Change::WriteFile { path: PATH.into(), content: TEXT.into() },
-    ])
-    .undo("apt-get purge unattended-upgrades; rm /etc/apt/apt.conf.d/52polder-auto-upgrades   # or put its old content back")
-    .verify("`unattended-upgrade --dry-run` ends without an error")
-    .may_break("low", "an update may restart a service at an hour nobody chose")
-    .effect(Op::Thin {
-        variable: VariableId("future:local".into()),
-        factor: Range::new(0.5, 0.75, 0.95),
-    });
+    );
+    let treatment = match PackageManager::of(scene.facts) {
+        PackageManager::Dnf => automatic_with_dnf(treatment),
+        PackageManager::Apt | PackageManager::Apk => automatic_with_apt(treatment),
+    };
+    let mut treatment = treatment
+        .may_break("low", "an update may restart a service at an hour nobody chose")
+        .effect(Op::Thin {
+            variable: VariableId("future:local".into()),
+            factor: Range::new(0.5, 0.75, 0.95),
+        });
     let futures = model.graph.variables().filter(|it| {
         it.id.0.starts_with("future:")
             && it.id.0 != "future:local"
@@ -227,4 +248,19 @@ fn automatic(model: &Model) -> Treatment {
             .push(Op::Thin { variable: variable.id.clone(), factor: Range::new(0.35, 0.6, 0.9) });
     }
     treatment
+}
+
+fn automatic_with_apt(treatment: Treatment) -> Treatment {
+    const PATH: &str = "/etc/apt/apt.conf.d/52polder-auto-upgrades";
+    const TEXT: &str =
+        "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
+    treatment
+    .run("apt-get install unattended-upgrades")
+    .write(PATH, TEXT)
+    .changing([
+        Change::InstallPackages { names: vec!["unattended-upgrades".into()] },
+        Change::WriteFile { path: PATH.into(), content: TEXT.into() },
+    ])
+    .undo("apt-get purge unattended-upgrades; rm /etc/apt/apt.conf.d/52polder-auto-upgrades   # or put its old content back")
+    .verify("`unattended-upgrade --dry-run` ends without an error")
 }

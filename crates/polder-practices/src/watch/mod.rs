@@ -46,7 +46,7 @@ impl Practice for Watch {
     fn assess(&self, scene: &Scene<'_>, model: &mut Model) {
         assess::assess(scene, model);
     }
-    fn treat(&self, finding: &Finding, _scene: &Scene<'_>, _model: &Model) -> Vec<Treatment> {
-        treat::treat(finding)
+    fn treat(&self, finding: &Finding, scene: &Scene<'_>, _model: &Model) -> Vec<Treatment> {
+        treat::treat(finding, scene)
     }
 }

@@ -1,16 +1,23 @@
 //! Proposes what would notice.
 
 use crate::estate::{integrity, integrity_sensor, logs, logs_sensor};
-use polder_model::{Change, Finding, Op, Range, Treatment};
+use crate::practice::Scene;
+use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment};
 
-pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
+pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
+    let packages = PackageManager::of(scene.facts);
+    // Debian's package has its own way to make the first baseline.
+    let (aide, first) = match packages {
+        PackageManager::Apt => ("aide aide-common", "aideinit"),
+        PackageManager::Dnf | PackageManager::Apk => ("aide", "aide --init"),
+    };
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
     match finding.kind.as_str() {
         "watch/no-integrity" => vec![
             Treatment::new("integrity-check", "Check the integrity of files every night, and mail what changed", [0.7, 1.5, 4.0])
-                .run("apt-get install aide aide-common && aideinit")
+                .run(format!("{} && {first}", packages.install(aide)))
                 .decide("Copy /var/lib/aide/aide.db.new to another machine: a baseline that lies beside what it guards can be replaced with it")
-                .undo("apt-get purge aide aide-common")
+                .undo(packages.remove(aide))
                 .verify("`touch /usr/local/bin/x && aide --check --config /etc/aide/aide.conf` names the file")
                 .may_break("none", "")
                 .effect(notices(integrity_sensor(), integrity())),
@@ -18,7 +25,7 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
         "watch/logs-stay" => vec![
             Treatment::new("remote-log", "Send logs to another machine", [0.5, 1.5, 4.0])
                 .decide("Which machine takes the logs, and who reads what it alerts on?")
-                .run("apt-get install rsyslog")
+                .run(packages.install("rsyslog"))
                 .write("/etc/rsyslog.d/60-polder-remote.conf", "*.* action(type=\"omfwd\" target=\"LOG_HOST\" port=\"6514\" protocol=\"tcp\" queue.type=\"linkedList\" queue.size=\"50000\")\n")
                 .run("rsyslogd -N1 && systemctl restart rsyslog")
                 .undo("rm /etc/rsyslog.d/60-polder-remote.conf && systemctl restart rsyslog   # and purge rsyslog if it was not there before")
@@ -28,9 +35,9 @@ pub(super) fn treat(finding: &Finding) -> Vec<Treatment> {
         ],
         "watch/no-clock" => vec![
             Treatment::new("clock", "Let a time service keep the clock", [0.1, 0.2, 0.5])
-                .run("apt-get install chrony")
+                .run(packages.install("chrony"))
                 .changing([Change::InstallPackages { names: vec!["chrony".into()] }])
-                .undo("apt-get purge chrony")
+                .undo(packages.remove("chrony"))
                 .verify("`chronyc tracking` shows a small offset")
                 .may_break("low", "a clock that was wrong jumps once"),
         ],

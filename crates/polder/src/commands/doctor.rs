@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::flags::{Doctor, Target};
 use crate::{output, session};
 use polder_facts::newest_date;
+use polder_model::PackageManager;
 use polder_model::facts::Facts;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -91,12 +92,17 @@ fn clock(facts: &Facts) -> Check {
     }
     match facts.system_row().and_then(|it| it.clock_kept_by.clone()) {
         Some(name) => check("clock", "ok", format!("kept by {name}"), ""),
-        None => check("clock", "warn", "nothing keeps the clock right", "apt-get install chrony"),
+        None => check(
+            "clock",
+            "warn",
+            "nothing keeps the clock right",
+            &PackageManager::of(facts).install("chrony"),
+        ),
     }
 }
 
 fn indices(facts: &Facts) -> Check {
-    let refresh = "apt-get update";
+    let refresh = PackageManager::of(facts).refresh();
     if let Some(because) = facts.indices.coverage.because() {
         return check("indices", "bad", because, refresh);
     }

@@ -1,0 +1,113 @@
+//! What people type to work with the package manager of a host.
+
+use crate::facts::Facts;
+
+/// A package manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageManager {
+    /// dpkg and apt: Debian and what is made from it.
+    Apt,
+    /// RPM and dnf: Fedora, Red Hat and what is made from them.
+    Dnf,
+    /// Alpine's.
+    Apk,
+}
+
+impl PackageManager {
+    /// The one that knows the packages of a host; apt where none is known.
+    pub fn of(facts: &Facts) -> Self {
+        match facts.packages.rows.first().map(|it| it.manager.as_str()) {
+            Some("rpm") => Self::Dnf,
+            Some("apk") => Self::Apk,
+            _ => Self::Apt,
+        }
+    }
+
+    /// Whether Polder can install and upgrade with it, and go back.
+    pub fn is_driven(self) -> bool {
+        self == Self::Apt
+    }
+
+    fn pick<T>(self, apt: T, dnf: T, apk: T) -> T {
+        match self {
+            Self::Apt => apt,
+            Self::Dnf => dnf,
+            Self::Apk => apk,
+        }
+    }
+
+    /// Installs packages.
+    pub fn install(self, names: &str) -> String {
+        format!("{} {names}", self.pick("apt-get install", "dnf install", "apk add"))
+    }
+
+    /// Takes packages away with their configuration.
+    pub fn remove(self, names: &str) -> String {
+        format!("{} {names}", self.pick("apt-get purge", "dnf remove", "apk del --purge"))
+    }
+
+    /// Fetches the indices.
+    pub fn refresh(self) -> &'static str {
+        self.pick("apt-get update", "dnf makecache --refresh", "apk update")
+    }
+
+    /// Upgrades some packages.
+    pub fn upgrade(self, names: &[&str]) -> String {
+        let verb = self.pick("apt-get install --only-upgrade", "dnf upgrade", "apk add --upgrade");
+        format!("{verb} {}", names.join(" "))
+    }
+
+    /// Upgrades everything.
+    pub fn upgrade_all(self) -> &'static str {
+        self.pick("apt-get upgrade --with-new-pkgs", "dnf upgrade", "apk upgrade")
+    }
+
+    /// Goes back to older versions, names with versions.
+    pub fn go_back(self, packages: &[(&str, &str)]) -> String {
+        let verb = self.pick("apt-get install --allow-downgrades", "dnf downgrade", "apk add");
+        let between = self.pick('=', '-', '=');
+        let packages: Vec<String> =
+            packages.iter().map(|(name, version)| format!("{name}{between}{version}")).collect();
+        format!("{verb} {}", packages.join(" "))
+    }
+
+    /// Goes back after everything was upgraded.
+    pub fn go_back_all(self) -> &'static str {
+        self.pick(
+            "grep ' upgrade ' /var/log/dpkg.log   # then: apt-get install --allow-downgrades PACKAGE=OLD_VERSION",
+            "dnf history undo last",
+            "apk add PACKAGE=OLD_VERSION   # while the repository still has it",
+        )
+    }
+
+    /// Lists what waits for an upgrade.
+    pub fn list_waiting(self) -> &'static str {
+        self.pick("apt list --upgradable", "dnf check-update", "apk list --upgradable")
+    }
+
+    /// Shows which versions of a package there are.
+    pub fn show(self, name: &str) -> String {
+        let verb = self.pick("apt-cache policy", "dnf list --showduplicates", "apk policy");
+        format!("{verb} {name}")
+    }
+
+    /// Lets packages move again.
+    pub fn unhold(self, names: &[&str]) -> String {
+        let verb = self.pick(
+            "apt-mark unhold",
+            "dnf versionlock delete   # or take it out of `excludepkgs`:",
+            "vi /etc/apk/world   # no version behind:",
+        );
+        format!("{verb} {}", names.join(" "))
+    }
+
+    /// Names the package a file belongs to.
+    pub fn owner(self, path: &str) -> String {
+        format!("{} {path}", self.pick("dpkg -S", "rpm -qf", "apk info --who-owns"))
+    }
+
+    /// Looks for damage in the database.
+    pub fn repair(self) -> &'static str {
+        self.pick("dpkg --audit", "rpm --verifydb", "apk audit")
+    }
+}
