@@ -140,10 +140,14 @@ pub fn covers(info: &SectionInfo, release: Option<&str>) -> bool {
     }
 }
 
-/// The release as feeds call it: `Debian 12`, `Ubuntu 22.04`.
+/// The release as feeds call it: `Debian 12`, `Ubuntu 22.04`, `AlmaLinux 9`, `Alpine v3.20`.
 pub fn release_of(facts: &Facts) -> Option<String> {
     let system = facts.system_row()?;
+    let major = system.os_version.split('.').next().unwrap_or_default();
     let name = match system.os_id.as_str() {
+        "almalinux" => return Some(format!("AlmaLinux {major}")).filter(|_| !major.is_empty()),
+        "rocky" => return Some(format!("Rocky Linux {major}")).filter(|_| !major.is_empty()),
+        "alpine" => return alpine_branch(system).map(|it| format!("Alpine {it}")),
         "debian" => "Debian",
         "ubuntu" => "Ubuntu",
         "fedora" => "Fedora",
@@ -154,14 +158,24 @@ pub fn release_of(facts: &Facts) -> Option<String> {
     Some(format!("{name} {}", system.os_version)).filter(|_| !system.os_version.is_empty())
 }
 
+/// The branch of Alpine that a host follows: `v3.20`, as its repositories are called.
+fn alpine_branch(system: &System) -> Option<String> {
+    let mut parts = system.os_version.split('.');
+    let (major, minor) = (parts.next()?, parts.next()?);
+    let is_branch = system.os_id == "alpine" && !major.is_empty();
+    is_branch.then(|| format!("v{major}.{minor}"))
+}
+
 /// Why a version cannot be judged by the feed of its host's release: it comes from elsewhere.
 pub(crate) fn foreign(package: &Package, version: &str, system: Option<&System>) -> Option<String> {
     if version.contains("~bpo") {
         let because = "its version is a backport, which the advisories of the release leave out";
         return Some(because.into());
     }
-    let (vendor, release) =
-        system.map_or(("", ""), |it| (it.os_id.as_str(), it.os_codename.as_str()));
+    let vendor = system.map_or("", |it| it.os_id.as_str());
+    let branch = system.and_then(alpine_branch);
+    let codename = system.map_or("", |it| it.os_codename.as_str());
+    let release = branch.as_deref().unwrap_or(codename);
     let is_own = |origin: &String| {
         let (maker, suite) = origin.split_once('/').unwrap_or((origin, ""));
         let is_vendor = maker.to_lowercase().starts_with(vendor);
@@ -653,6 +667,25 @@ mod tests {
     fn a_signed_kernel_has_the_flaws_of_its_source() {
         let kernel = Package { source: "linux-signed-amd64".into(), ..package("6.1-1", "", &[]) };
         assert_eq!(name_of(&kernel, Names::Source), "linux");
+    }
+
+    #[test]
+    fn a_release_is_called_as_its_vendors_feed_calls_it() {
+        let of = |id: &str, version: &str| {
+            let row = System { os_id: id.into(), os_version: version.into(), ..System::default() };
+            release_of(&Facts { system: Table::complete(vec![row]), ..Facts::default() })
+        };
+        assert_eq!(of("almalinux", "9.4").as_deref(), Some("AlmaLinux 9"));
+        assert_eq!(of("rocky", "8.10").as_deref(), Some("Rocky Linux 8"));
+        assert_eq!(of("alpine", "3.20.3").as_deref(), Some("Alpine v3.20"));
+        assert_eq!(of("alpine", "edge"), None);
+        assert_eq!(of("debian", "12").as_deref(), Some("Debian 12"));
+        // A package of another branch is not judged by this one's feed.
+        let system =
+            System { os_id: "alpine".into(), os_version: "3.20.3".into(), ..System::default() };
+        let from = |origin: &str| Package { origins: vec![origin.into()], ..Package::default() };
+        assert_eq!(foreign(&from("alpine/v3.20/main"), "1-r0", Some(&system)), None);
+        assert!(foreign(&from("alpine/edge/main"), "1-r0", Some(&system)).is_some());
     }
 
     #[test]

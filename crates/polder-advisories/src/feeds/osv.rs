@@ -129,7 +129,12 @@ impl Records {
                 covers,
                 maker: "osv",
                 order,
-                names: Names::Source,
+                // Records of AlmaLinux name every package that is built, the others what it is
+                // built from.
+                names: match package.ecosystem.starts_with("AlmaLinux") {
+                    true => Names::Binary,
+                    false => Names::Source,
+                },
                 advisories: Vec::new(),
                 rows: Vec::new(),
             });
