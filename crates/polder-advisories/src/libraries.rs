@@ -2,42 +2,12 @@
 
 use crate::index::{Kind, SectionInfo};
 use crate::matching::{Feeds, FlawSection, Known, no_feed, too_few};
-use polder_model::facts::{Library, Verdict};
-use polder_model::{Coverage, Timestamp};
-use serde::Serialize;
+use polder_model::facts::{ApplicationFlaw, Facts, Library, LibraryFlaw, Verdict};
+use polder_model::{Coverage, Table, Timestamp};
+use std::collections::BTreeSet;
 
 /// Versions tried until one is free of all flaws.
 const TURNS_MAX: usize = 32;
-
-/// A known flaw of a library, as one record tells it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LibraryFlaw {
-    /// The library.
-    pub library: Library,
-    /// Name of the advisory.
-    pub advisory: String,
-    /// Names in the CVE list.
-    pub cves: Vec<String>,
-    /// What it is.
-    pub summary: String,
-    /// Why it is no vulnerability in itself: `unmaintained`, `unsound`; empty where it is one.
-    pub informational: String,
-    /// When it was published, in seconds since 1970.
-    pub published: Option<i64>,
-    /// Base score of CVSS, zero to ten.
-    pub score: Option<f64>,
-    /// Its CVSS vector.
-    pub vector: String,
-    /// Since when it is in the catalogue of exploited flaws, in seconds since 1970.
-    pub exploited_since: Option<i64>,
-    /// Probability that it is exploited somewhere within thirty days.
-    pub likelihood: Option<f64>,
-    /// What can be done; on offer is what the registry has.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// The feed.
-    pub told_by: String,
-}
 
 /// Whether a section tells something of libraries of these registries.
 pub fn covers_libraries(info: &SectionInfo, ecosystems: &[&str]) -> bool {
@@ -124,4 +94,36 @@ impl Feeds<'_> {
         };
         feeds.find_map(doubt).unwrap_or(Coverage::Complete)
     }
+}
+
+/// Every known flaw of the libraries of what runs.
+pub fn match_applications(facts: &Facts, feeds: &Feeds<'_>) -> Table<ApplicationFlaw> {
+    let applications = &facts.applications.rows;
+    let ecosystems: BTreeSet<&str> = applications.iter().map(|it| it.ecosystem.as_str()).collect();
+    let mut because: Vec<String> = ecosystems
+        .iter()
+        .filter_map(|it| feeds.coverage_of(it, facts.taken).because().map(str::to_string))
+        .collect();
+    let mut rows = Vec::new();
+    for application in applications {
+        for library in &application.libraries {
+            let flaws = feeds.flaws_of(library);
+            let mut flaws = flaws.into_iter().filter(|it| it.informational.is_empty()).peekable();
+            if flaws.peek().is_none() {
+                continue;
+            }
+            let free = feeds.free_version(library);
+            rows.extend(flaws.map(|flaw| ApplicationFlaw {
+                application: application.path.clone(),
+                flaw,
+                free: free.clone(),
+            }));
+        }
+    }
+    because.sort();
+    let coverage = match because.is_empty() {
+        true => Coverage::Complete,
+        false => Coverage::partial(because.join("; ")),
+    };
+    Table::with(coverage, rows)
 }

@@ -5,6 +5,7 @@
 
 mod addresses;
 pub mod apk;
+mod applications;
 pub mod apt;
 mod backups;
 mod credentials;

@@ -1,8 +1,9 @@
 //! Every table, in the order in which people meet them, and the look at all of them.
 
 use crate::{
-    addresses, backups, credentials, cron, firewall, history, influences, listeners, mounts,
-    packages, powers, privileged, processes, servers, sshd, sudo, system, units, users, watchers,
+    addresses, applications, backups, credentials, cron, firewall, history, influences, listeners,
+    mounts, packages, powers, privileged, processes, servers, sshd, sudo, system, units, users,
+    watchers,
 };
 use polder_host::{Host, Stat, SweepReason};
 use polder_model::facts::{Facts, OwnersCoverage};
@@ -145,6 +146,28 @@ pub static TABLES: &[TableEntry] = &[
         needs: &[],
         look: |host, _, _| found(processes::look(host), |facts| &mut facts.processes),
         show: |facts| shown(&facts.processes),
+    },
+    TableEntry {
+        name: "applications",
+        title: "programs of the owner's that run, with the libraries they are built with",
+        reads: "/proc/PID/cwd; lock files and installed libraries where they run",
+        stage: 2,
+        needs: &["processes"],
+        look: |host, facts, _| {
+            found(applications::look(host, facts), |facts| &mut facts.applications)
+        },
+        show: |facts| shown(&facts.applications),
+    },
+    TableEntry {
+        name: "application-flaws",
+        title: "known flaws of the libraries of what runs",
+        reads: "the feeds imported by `polder feed`",
+        stage: STAGES,
+        needs: &["applications"],
+        look: nothing,
+        show: |facts| {
+            with_fields(shown(&facts.application_flaws), &["fixed", "from", "state", "because"])
+        },
     },
     TableEntry {
         name: "addresses",

@@ -33,6 +33,6 @@ pub use model::{Model, Unknown};
 pub use package_manager::PackageManager;
 pub use restore::{REBUILD_HOURS, Restore, UNPRACTISED_HOURS};
 pub use settings::{InternetFacing, Settings};
-pub use text::{printable, printable_str};
+pub use text::{printable, printable_str, quoted};
 pub use time::Timestamp;
 pub use treatment::{Effort, Op, Risk, Step, Treatment, TreatmentId};

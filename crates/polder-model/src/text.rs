@@ -57,6 +57,15 @@ fn cut(mut out: String) -> String {
     out
 }
 
+/// A word as a shell takes it: in quotes where it needs them (POSIX 2.2.2).
+pub fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "/._-@%+=:,".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +88,13 @@ mod tests {
         let long = "\u{e9}".repeat(5000);
         let shown = printable(long.as_bytes());
         assert!(shown.ends_with("...") && shown.len() <= TEXT_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_part_them() {
+        assert_eq!(quoted("/srv/shop"), "/srv/shop");
+        assert_eq!(quoted("/srv/a b; rm -r ~"), "'/srv/a b; rm -r ~'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }

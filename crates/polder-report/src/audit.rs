@@ -2,8 +2,7 @@
 
 use crate::sarif::{log, uri};
 use crate::terminal::wrap;
-use polder_advisories::LibraryFlaw;
-use polder_model::facts::{Library, Verdict};
+use polder_model::facts::{Library, LibraryFlaw, Verdict};
 use polder_model::printable_str;
 use serde::Serialize;
 use serde_json::{Value, json};

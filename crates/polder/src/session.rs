@@ -7,7 +7,7 @@ use crate::flags::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::TABLES;
 use polder_host::{Host, LiveHost, read_archive};
-use polder_model::facts::{Facts, Flaw, TrackRecord};
+use polder_model::facts::{ApplicationFlaw, Facts, Flaw, TrackRecord};
 use polder_model::{Coverage, Decision, Model, Table, Treatment, TreatmentId};
 use polder_report::{CoverageLine, Earlier, HostLine, Material, View, view};
 use polder_risk::{Options, Request, price, stability};
@@ -56,33 +56,58 @@ fn add_flaws(facts: &mut Facts, globals: &Globals, target: &Target) {
             Err(Coverage::not_looked(because))
         }
     };
-    (facts.flaws, facts.vendors) = known.unwrap_or_else(|coverage| {
-        (Table::with(coverage.clone(), Vec::new()), Table::with(coverage, Vec::new()))
-    });
+    let known = known.unwrap_or_else(KnownFlaws::none);
+    facts.flaws = known.packages;
+    facts.application_flaws = known.applications;
+    facts.vendors = known.vendors;
+}
+
+/// What feeds tell of one host.
+struct KnownFlaws {
+    packages: Table<Flaw>,
+    applications: Table<ApplicationFlaw>,
+    vendors: Table<TrackRecord>,
+}
+
+impl KnownFlaws {
+    /// Nothing can be told.
+    fn none(coverage: Coverage) -> Self {
+        Self {
+            packages: Table::with(coverage.clone(), Vec::new()),
+            applications: Table::with(coverage.clone(), Vec::new()),
+            vendors: Table::with(coverage, Vec::new()),
+        }
+    }
 }
 
 /// What the imported feeds tell of this host; an index that cannot be read is not "none".
-fn known_flaws(
-    facts: &Facts,
-    feeds: &Feeds,
-) -> Result<(Table<Flaw>, Table<TrackRecord>), Coverage> {
+fn known_flaws(facts: &Facts, feeds: &Feeds) -> Result<KnownFlaws, Coverage> {
     let release = polder_advisories::release_of(facts);
-    let sections = feeds.sections(|it| polder_advisories::covers(it, release.as_deref()));
+    let applications = &facts.applications.rows;
+    let ecosystems: BTreeSet<&str> = applications.iter().map(|it| it.ecosystem.as_str()).collect();
+    let ecosystems: Vec<&str> = ecosystems.into_iter().collect();
+    let sections = feeds.sections(|it| {
+        polder_advisories::covers(it, release.as_deref())
+            || polder_advisories::covers_libraries(it, &ecosystems)
+    });
     let unreadable = |error: &dyn std::error::Error| {
         let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
         Coverage::partial(format!("{error}{cause}"))
     };
     let sections = sections.map_err(|error| unreadable(&error))?;
     let feeds = polder_advisories::Feeds::of(&sections).map_err(|error| unreadable(&error))?;
-    let flaws = polder_advisories::match_host(facts, &feeds);
-    Ok((flaws, polder_advisories::track_records(facts, &feeds)))
+    Ok(KnownFlaws {
+        packages: polder_advisories::match_host(facts, &feeds),
+        applications: polder_advisories::match_applications(facts, &feeds),
+        vendors: polder_advisories::track_records(facts, &feeds),
+    })
 }
 
 /// Looks at one table and what it is made from.
 pub(crate) fn look_only(host: &dyn Host, table: &str, globals: &Globals, target: &Target) -> Facts {
     let mut facts =
         with_bar(globals.quiet, |progress| polder_facts::look_only(host, table, progress));
-    if matches!(table, "flaws" | "vendors") {
+    if matches!(table, "flaws" | "vendors" | "application-flaws") {
         add_flaws(&mut facts, globals, target);
     }
     facts

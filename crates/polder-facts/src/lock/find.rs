@@ -1,7 +1,7 @@
 //! Finds lock files below folders, and reads them.
 
 use super::{LockKind, Locked};
-use polder_host::{Host, Kind};
+use polder_host::{Host, HostError, Kind};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,15 @@ pub struct LockFiles {
 impl LockFiles {
     /// Reads every lock file among `paths` and below those that are folders. Links are not followed.
     pub fn read(host: &dyn Host, paths: &[PathBuf]) -> Self {
+        Self::read_by(host, paths, &|path| host.read_unrecorded(path, BYTES_MAX))
+    }
+
+    /// The same, by questions that a recording keeps.
+    pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf]) -> Self {
+        Self::read_by(host, paths, &|path| host.read(path, BYTES_MAX))
+    }
+
+    fn read_by(host: &dyn Host, paths: &[PathBuf], read: &Reader<'_>) -> Self {
         let mut found = Vec::new();
         let mut it = Self::default();
         for path in paths {
@@ -59,7 +68,7 @@ impl LockFiles {
             .par_iter()
             .map(|(path, kind)| match packaged.contains(path) {
                 true => LockFile { packaged: 1, ..LockFile::empty(path, *kind) },
-                false => read_one(host, path, *kind),
+                false => read_one(read, path, *kind),
             })
             .collect();
         // What is installed side by side is one list.
@@ -123,8 +132,11 @@ fn kind(path: &Path) -> Option<LockKind> {
     LockKind::of(&path.to_string_lossy())
 }
 
-fn read_one(host: &dyn Host, path: &Path, kind: LockKind) -> LockFile {
-    let text = host.read_unrecorded(path, BYTES_MAX).map_err(|error| error.to_string());
+/// How the content of a file is come by.
+type Reader<'a> = dyn Fn(&Path) -> Result<Vec<u8>, HostError> + Sync + 'a;
+
+fn read_one(read: &Reader<'_>, path: &Path, kind: LockKind) -> LockFile {
+    let text = read(path).map_err(|error| error.to_string());
     let read = text.and_then(|text| {
         let text = std::str::from_utf8(&text).map_err(|_| "it is no UTF-8".to_string())?;
         kind.read(text).map_err(|error| error.to_string())

@@ -12,7 +12,7 @@ pub use access::{
     AuthorizedKey, Credential, CredentialClass, FileSecurity, Group, Influence, InfluenceKind,
     Password, Privileged, SshSetting, SudoCommand, SudoRule, User, UserPower,
 };
-pub use library::Library;
+pub use library::{Application, ApplicationFlaw, Library, LibraryFlaw};
 pub use network::{Address, FirewallRule, Listener, PortVerdict, Protocol};
 pub use packages::{
     Alternative, Candidate, Fix, Flaw, IndexSource, IndexState, Package, TrackRecord, Upgrade,
@@ -52,6 +52,12 @@ pub struct Facts {
     pub vendors: Table<TrackRecord>,
     /// Processes.
     pub processes: Table<Process>,
+    /// Programs of the owner's that run, with their libraries.
+    #[serde(default)]
+    pub applications: Table<Application>,
+    /// Known flaws of those libraries, as the imported feeds tell them.
+    #[serde(default)]
+    pub application_flaws: Table<ApplicationFlaw>,
     /// Listening sockets.
     pub listeners: Table<Listener>,
     /// Addresses of the network interfaces.

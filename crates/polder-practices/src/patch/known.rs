@@ -3,8 +3,8 @@
 use super::assess::{reaches_root, to_root, users_of};
 use crate::estate::Service;
 use crate::practice::Scene;
-use polder_advisories::{RuleBook, deadline};
-use polder_model::facts::{Flaw, Verdict};
+use polder_advisories::{RuleBook, deadline, severity};
+use polder_model::facts::{Flaw, LibraryFlaw, Verdict};
 use polder_model::{
     Basis, Coverage, Edge, EdgeId, Estimate, Evidence, Finding, Model, NodeId, Range, Timestamp,
     VariableId,
@@ -51,24 +51,66 @@ pub(super) fn fixable<'a>(scene: &Scene<'a>, source: &str) -> Vec<&'a Flaw> {
     flaws.filter(|it| matches!(it.verdict, Verdict::FixableNow { .. })).collect()
 }
 
+/// What the probability of a flaw being used hangs on.
+pub(super) struct Kin<'a> {
+    /// Flaws of one name are one.
+    name: &'a str,
+    published: Option<Timestamp>,
+    is_exploited: bool,
+    likelihood: Option<f64>,
+    is_automatable: bool,
+    told_by: &'a str,
+}
+
+impl<'a> Kin<'a> {
+    fn of(flaw: &'a Flaw) -> Self {
+        Self {
+            name: &flaw.advisory,
+            published: flaw.published,
+            is_exploited: flaw.exploited_since.is_some(),
+            likelihood: flaw.likelihood,
+            is_automatable: flaw.automatable,
+            told_by: &flaw.told_by,
+        }
+    }
+
+    /// A flaw of a library: two records of one CVE are one.
+    pub(super) fn of_library(flaw: &'a LibraryFlaw) -> Self {
+        Self {
+            name: flaw.cves.first().unwrap_or(&flaw.advisory),
+            published: flaw.published.map(Timestamp),
+            is_exploited: flaw.exploited_since.is_some(),
+            likelihood: flaw.likelihood,
+            is_automatable: severity(&flaw.vector).is_some_and(|it| it.automatable),
+            told_by: &flaw.told_by,
+        }
+    }
+}
+
 /// Probability within a year that any of these flaws is used against an exposed host; none where
 /// nothing is known of them.
 pub(super) fn estimate(flaws: &[&Flaw], taken: Timestamp) -> Option<Estimate> {
+    let kin: Vec<Kin<'_>> = flaws.iter().map(|it| Kin::of(it)).collect();
+    estimate_of(&kin, taken)
+}
+
+/// The same for flaws of any origin.
+pub(super) fn estimate_of(flaws: &[Kin<'_>], taken: Timestamp) -> Option<Estimate> {
     if flaws.is_empty() {
         return None;
     }
     // An advisory of several binary packages is one flaw.
-    let seen: BTreeMap<&str, &Flaw> = flaws.iter().map(|it| (it.advisory.as_str(), *it)).collect();
+    let seen: BTreeMap<&str, &Kin<'_>> = flaws.iter().map(|it| (it.name, it)).collect();
     let mut none = [1.0_f64; 3];
     for flaw in seen.values() {
         let age = flaw.published.map_or(0, |it| it.days_until(taken)) as f64;
         let days = age.clamp(WINDOW_DAYS.0, WINDOW_DAYS.1);
-        let wild = match (flaw.exploited_since, flaw.likelihood) {
-            (Some(_), _) => EXPLOITED_AGAIN,
-            (None, Some(month)) => 1.0 - (1.0 - month).powf(days / 30.0),
-            (None, None) => EXPLOITED_SHARE,
+        let wild = match (flaw.is_exploited, flaw.likelihood) {
+            (true, _) => EXPLOITED_AGAIN,
+            (false, Some(month)) => 1.0 - (1.0 - month).powf(days / 30.0),
+            (false, None) => EXPLOITED_SHARE,
         };
-        let rate = if flaw.automatable { AUTOMATED_PER_YEAR } else { BY_HAND_PER_YEAR };
+        let rate = if flaw.is_automatable { AUTOMATED_PER_YEAR } else { BY_HAND_PER_YEAR };
         for (slot, rate) in none.iter_mut().zip([rate.low, rate.likely, rate.high]) {
             *slot *= 1.0 - wild * -(-rate * days / 365.0).exp_m1();
         }

@@ -1,5 +1,6 @@
 //! Known bugs in vendor code: what has a patch, and whether the patch really runs.
 
+mod applications;
 mod assess;
 mod known;
 mod treat;
@@ -44,6 +45,13 @@ static ABOUT: About = About {
             why: "What needed many fixes will need more: each is a race between you and those who read the advisory.",
             how_we_know: "Advisories of the last 24 months in the imported feeds, by source package; the days without the fix from the package manager's log.",
             references: &["CIS Control 2.2", "CIS Control 16.5"],
+        },
+        FindingKind {
+            id: "library",
+            title: "a program that runs is built with libraries that have known flaws",
+            why: "What its libraries cannot keep out, the program cannot: their flaws are as public as those of the system, and no package manager updates them.",
+            how_we_know: "Lock files and installed libraries of what runs, found by its script, its working folder and its virtual environment, beside the imported feeds of flaws.",
+            references: &["CWE-1395", "OWASP A06:2021", "CIS Control 16.5"],
         },
         FindingKind {
             id: "running-old",

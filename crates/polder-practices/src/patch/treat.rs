@@ -1,7 +1,7 @@
 //! Proposes upgrades, restarts, reboots.
 
 use super::assess::flaw;
-use super::vendors;
+use super::{applications, vendors};
 use crate::practice::Scene;
 use polder_model::facts::Verdict;
 use polder_model::{Change, Finding, Model, Op, PackageManager, Range, Treatment, VariableId};
@@ -15,6 +15,7 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
         "patch/exploited" => exploited(finding, scene, model),
         "patch/no-fix" => vec![wrap(finding, scene, model)],
         "patch/lets-you-down" => vendors::treat(finding, scene, model),
+        "patch/library" => applications::treat(finding, scene, model),
         "patch/running-old" => vec![restart(finding, scene)],
         "patch/reboot" => vec![reboot()],
         "patch/support-ended" => vec![migrate(finding, scene)],

@@ -1,0 +1,148 @@
+//! Programs of the owner's that run, and known flaws in their libraries.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test may panic, and runs programs"
+)]
+
+mod support;
+
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use support::{rows, run, skipped, stderr, text};
+
+/// Ends what it started.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server on a port the kernel chose; it says so once it listens.
+const SERVER: &str = "import socket, sys\ns = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\nprint(s.getsockname()[1], flush=True)\nsys.stdin.read()\n";
+
+fn serve(python: &Path, folder: &Path, script: &str) -> (Running, String) {
+    let mut child = Command::new(python)
+        .arg(script)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    (Running(child), port.trim().into())
+}
+
+/// A record of the OSV schema about an invented library.
+fn record(name: &str, fixed: &str) -> Value {
+    serde_json::json!({
+        "schema_version": "1.7.0", "id": format!("PYSEC-9-{name}"), "aliases": ["CVE-2026-9100"],
+        "modified": "2099-01-01T00:00:00Z", "published": "2026-10-01T00:00:00Z",
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        "affected": [{"package": {"ecosystem": "PyPI", "name": name}, "ranges": [
+            {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}]}]
+    })
+}
+
+fn look(table: &str, state: &str) -> Value {
+    let output = run(&["look", table, "--json", "--quiet", state]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+}
+
+#[test]
+fn a_flaw_in_a_library_counts_where_what_runs_is_built_with_it() {
+    let python = Path::new("/usr/bin/python3");
+    if !python.exists() {
+        return skipped("`python3` is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let state = format!("--state={}", folder.path().join("state").display());
+    let make = |name: &str, lock: &str| {
+        let app = folder.path().join(name);
+        fs::create_dir_all(app.join("src")).unwrap();
+        fs::write(app.join("requirements.txt"), lock).unwrap();
+        fs::write(app.join("src/serve.py"), SERVER).unwrap();
+        app
+    };
+    // One is told by its script, one by its environment, one does not run.
+    let shop = make("shop it's", "invented==1.0\nother==2.0\n");
+    let sleeping = make("sleeping", "invented==1.0\n");
+    let site = make("site", "");
+    let environment = site.join("venv");
+    for below in ["bin", "lib/python3.11/site-packages/invented-1.1.dist-info"] {
+        fs::create_dir_all(environment.join(below)).unwrap();
+    }
+    fs::write(environment.join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+    let packages = environment.join("lib/python3.11/site-packages");
+    let note = "Metadata-Version: 2.1\nName: invented\nVersion: 1.1\n\n";
+    fs::write(packages.join("invented-1.1.dist-info/METADATA"), note).unwrap();
+    std::os::unix::fs::symlink(python, environment.join("bin/python")).unwrap();
+    let (one, port) = serve(python, &shop, "src/serve.py");
+    let (two, _) = serve(
+        &environment.join("bin/python"),
+        Path::new("/"),
+        &site.join("src/serve.py").display().to_string(),
+    );
+
+    let looked = look("applications", &state);
+    let mine: Vec<Value> = rows(&looked)
+        .into_iter()
+        .filter(|it| text(it, "path").starts_with(&folder.path().display().to_string()))
+        .collect();
+    let path = shop.join("requirements.txt").display().to_string();
+    let found: Vec<String> = mine.iter().map(|it| text(it, "path")).collect();
+    assert!(found.contains(&path), "{looked}");
+    assert!(found.contains(&packages.display().to_string()), "{looked}");
+    assert!(!found.iter().any(|it| it.contains(&sleeping.display().to_string())), "{looked}");
+
+    // Without a feed nothing is "no flaw".
+    let view = assess(&state);
+    assert!(unknown(&view).contains("no feed of known flaws covers PyPI"), "{}", unknown(&view));
+
+    let feed = folder.path().join("feed.json");
+    fs::write(&feed, serde_json::json!([record("invented", "1.1")]).to_string()).unwrap();
+    let output = run(&["feed", "import", &feed.display().to_string(), &state]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let view = assess(&state);
+    let findings = view["findings"].as_array().unwrap().iter().map(|it| &it["finding"]);
+    let mut library = findings.filter(|it| text(it, "id").starts_with("patch/library:"));
+    let mine = library.find(|it| text(it, "subject") == path).expect("it is found");
+    assert!(text(mine, "says").contains("invented 1.0"), "{mine}");
+    // 1.1 has no flaw, and nobody runs the other.
+    let others =
+        library.filter(|it| text(it, "subject").starts_with(&folder.path().display().to_string()));
+    assert_eq!(others.count(), 0);
+    let opens: Vec<&str> =
+        mine["opens"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(opens.iter().any(|it| it.contains(&format!("tcp/{port}"))), "{opens:?}");
+    let treatment = &mine["treatments"][0];
+    let quoted = shop.display().to_string().replace('\'', "'\\''");
+    let run = treatment["steps"].to_string();
+    assert!(
+        run.contains("invented==1.1")
+            && run.contains(&serde_json::to_string(&quoted).unwrap()[1..quoted.len()]),
+        "{run}"
+    );
+    assert!(!treatment["ops"].as_array().unwrap().is_empty(), "{treatment}");
+    drop((one, two));
+}
+
+fn assess(state: &str) -> Value {
+    let output = run(&["assess", "--json", "--quiet", "--no-history", state]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+}
+
+fn unknown(view: &Value) -> String {
+    view["unknowns"].to_string()
+}
