@@ -4,13 +4,14 @@
 //! folder with a lock file or installed libraries: from its script, its working folder, its virtual
 //! environment, and for PHP the folders of web sites.
 
+use crate::interpreted::{Interpreter, normal, script};
 use crate::lock::{LockFiles, LockKind};
 use crate::reading::shown;
 use polder_host::{Host, Kind};
 use polder_model::facts::{Application, Facts, Process};
 use polder_model::{Coverage, Table};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Folders that are nobody's program, although a process may work in one.
 const NOBODYS: [&str; 20] = [
@@ -54,24 +55,15 @@ enum Runtime {
 impl Runtime {
     /// Told by the executable; none for programs of packages.
     fn of(process: &Process, facts: &Facts) -> Option<Self> {
+        match Interpreter::of(process) {
+            Some(Interpreter::Node) => return Some(Self::Node),
+            Some(Interpreter::Python) => return Some(Self::Python),
+            Some(Interpreter::Ruby) => return Some(Self::Ruby),
+            Some(Interpreter::Php) => return Some(Self::Php),
+            Some(Interpreter::Java | Interpreter::Perl) => return None,
+            None => {}
+        }
         let path = process.executable.as_deref()?;
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let is_version = |rest: &str| rest.bytes().all(|it| it.is_ascii_digit() || it == b'.');
-        let is = |stem: &str| name.strip_prefix(stem).is_some_and(is_version);
-        if is("node") || name == "nodejs" || is("bun") {
-            return Some(Self::Node);
-        }
-        if is("python") || is("pypy") || is("uwsgi") || name.starts_with("uwsgi") {
-            return Some(Self::Python);
-        }
-        if is("ruby") || is("ruby-mri") || is("puma") {
-            return Some(Self::Ruby);
-        }
-        let has_php =
-            |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with("libphp"));
-        if is("php") || is("php-fpm") || is("frankenphp") || process.mapped.iter().any(has_php) {
-            return Some(Self::Php);
-        }
         let is_systems = ["/usr/", "/bin/", "/sbin/", "/lib"].iter().any(|it| path.starts_with(it));
         let is_own = !is_systems || path.starts_with("/usr/local/");
         (is_own && !facts.owners.contains_key(path)).then_some(Self::Own)
@@ -188,9 +180,11 @@ impl Search<'_> {
         {
             starts.push((path.into(), format!("`{path}` runs")));
         }
-        let words = self.process.command.split(' ').skip(1).filter(|it| !it.starts_with('-'));
-        let script = words.filter(|it| it.contains(['/', '.'])).take(1);
-        starts.extend(script.map(|it| (normal(&works_in.join(it)), format!("`{it}` runs"))));
+        let script = script(self.process, works_in).map(|it| {
+            let because = format!("`{}` runs", shown(&it));
+            (it, because)
+        });
+        starts.extend(script);
         let folder = shown(works_in);
         starts.push((works_in.join("."), format!("`{}` works in {folder}", self.process.name)));
         for (start, because) in starts {
@@ -247,21 +241,6 @@ fn is_nobodys(folder: &Path) -> bool {
     is_system
         || folder == Path::new("/usr/local")
         || NOBODYS.iter().any(|it| folder == Path::new(it))
-}
-
-/// Without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
 }
 
 /// A lock file, or what installers left in a folder.

@@ -1,6 +1,7 @@
 //! Past upgrades, as the package manager logged them.
 
 use crate::reading::{not_looked, text_up_to};
+use jiff::tz::TimeZone;
 use polder_host::Host;
 use polder_model::facts::Upgrade;
 use polder_model::{Coverage, Table, Timestamp, printable_str};
@@ -11,23 +12,22 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 /// Most upgrades kept, the newest ones.
 const UPGRADES_MAX: usize = 20_000;
 
-/// A reader of one kind of log.
-type Parse = fn(&str) -> Vec<Upgrade>;
-
 /// Upgrades in the current log and the one before it.
 pub fn look(host: &dyn Host) -> Table<Upgrade> {
-    let logs: [(&str, Parse); 4] = [
-        ("/var/log/dpkg.log.1", parse_dpkg_log),
-        ("/var/log/dpkg.log", parse_dpkg_log),
-        ("/var/log/dnf.rpm.log.1", parse_dnf_log),
-        ("/var/log/dnf.rpm.log", parse_dnf_log),
+    const LOGS: [&str; 4] = [
+        "/var/log/dpkg.log.1",
+        "/var/log/dpkg.log",
+        "/var/log/dnf.rpm.log.1",
+        "/var/log/dnf.rpm.log",
     ];
+    let zone = zone(host);
     let mut rows = Vec::new();
     let mut coverage =
         Coverage::partial("logs older than the last two are compressed and not read");
-    for (path, parse) in logs {
+    for path in LOGS {
         match text_up_to(host, path, LOG_BYTES_MAX) {
-            Ok(text) => rows.append(&mut parse(&text)),
+            Ok(text) if path.contains("dnf") => rows.append(&mut parse_dnf_log(&text)),
+            Ok(text) => rows.append(&mut parse_dpkg_log(&text, &zone)),
             Err(error) if error.is_not_found() => {}
             Err(error) => coverage = not_looked(&error, "past upgrades"),
         }
@@ -83,8 +83,16 @@ pub fn parse_dnf_log(text: &str) -> Vec<Upgrade> {
     found
 }
 
+/// The zone of the host, by what `/etc/localtime` leads to; else that of Greenwich.
+fn zone(host: &dyn Host) -> TimeZone {
+    let target = host.read_link("/etc/localtime".as_ref()).ok();
+    let target = target.as_deref().and_then(std::path::Path::to_str);
+    let name = target.and_then(|it| it.split_once("zoneinfo/")).map(|it| it.1);
+    name.and_then(|it| TimeZone::get(it).ok()).unwrap_or(TimeZone::UTC)
+}
+
 /// Reads the lines `DATE TIME upgrade PACKAGE:ARCH FROM TO`. dpkg writes local time without a zone.
-pub fn parse_dpkg_log(text: &str) -> Vec<Upgrade> {
+pub fn parse_dpkg_log(text: &str, zone: &TimeZone) -> Vec<Upgrade> {
     text.lines()
         .filter_map(|line| {
             let mut words = line.split(' ');
@@ -95,7 +103,7 @@ pub fn parse_dpkg_log(text: &str) -> Vec<Upgrade> {
             let name = words.next()?.split(':').next()?;
             let (from, to) = (words.next()?, words.next()?);
             let when: jiff::civil::DateTime = format!("{date}T{time}").parse().ok()?;
-            let when = when.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+            let when = when.to_zoned(zone.clone()).ok()?.timestamp();
             Some(Upgrade {
                 when: Timestamp(when.as_second()),
                 name: printable_str(name),
@@ -126,8 +134,10 @@ mod tests {
     #[test]
     fn only_upgrades_are_taken_from_the_log() {
         let text = "2026-11-22 18:46:01 install sudo:amd64 <none> 1.9\n2026-11-22 18:46:02 upgrade libc6:amd64 2.36-9 2.36-10\n2026-11-22\n";
-        let upgrades = parse_dpkg_log(text);
+        let upgrades = parse_dpkg_log(text, &TimeZone::UTC);
         assert_eq!(upgrades.len(), 1);
         assert_eq!((upgrades[0].name.as_str(), upgrades[0].when.0), ("libc6", 1_795_373_162));
+        let berlin = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(parse_dpkg_log(text, &berlin)[0].when.0, 1_795_373_162 - 3600);
     }
 }

@@ -13,6 +13,7 @@ pub mod cron;
 pub mod firewall;
 pub mod history;
 mod influences;
+mod interpreted;
 pub mod listeners;
 mod lock;
 mod mounts;

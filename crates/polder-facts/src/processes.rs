@@ -1,5 +1,6 @@
 //! What runs: who it is, what it may do, and which code it still maps although it was changed.
 
+use crate::interpreted::{Interpreter, script};
 use crate::reading::{shown, text, text_up_to};
 use polder_host::{ErrorKind, Host, HostError, Kind, Stat};
 use polder_model::facts::{Namespace, Process, ReplacedFile, Replacement};
@@ -114,7 +115,31 @@ impl World<'_> {
             Err(error) if error.is_not_found() => process.maps_seen = true,
             Err(_) => {}
         }
+        self.script(&folder, &mut process);
         Some(process)
+    }
+
+    /// Notes the script of an interpreter, and whether it was changed since it was read.
+    fn script(&self, folder: &str, process: &mut Process) {
+        if Interpreter::of(process).is_none() {
+            return;
+        }
+        let Ok(works_in) = self.host.read_link(format!("{folder}/cwd").as_ref()) else { return };
+        let Some(path) = script(process, &works_in) else { return };
+        let seen = match process.own_root || process.own_namespaces.contains(&Namespace::Mount) {
+            true => PathBuf::from(format!("{folder}/root{}", path.display())),
+            false => path.clone(),
+        };
+        let Ok(stat) = self.host.stat(&seen) else { return };
+        if stat.kind != Kind::File {
+            return;
+        }
+        // Clocks tick by the hundredth: what is made and started at once is not older.
+        if process.started.is_some_and(|it| stat.changed > it.0.saturating_add(1)) {
+            let how = Replacement::Changed;
+            process.replaced.push(ReplacedFile { path: shown(&path), how });
+        }
+        process.script = Some(shown(&path));
     }
 
     fn map(&self, maps: &str, process: &mut Process) {

@@ -1,9 +1,9 @@
 //! Every table, in the order in which people meet them, and the look at all of them.
 
 use crate::{
-    addresses, applications, backups, credentials, cron, firewall, history, influences, listeners,
-    mounts, packages, powers, privileged, processes, servers, sshd, sudo, system, units, users,
-    watchers,
+    addresses, applications, backups, credentials, cron, firewall, history, influences,
+    interpreted, listeners, mounts, packages, powers, privileged, processes, servers, sshd, sudo,
+    system, units, users, watchers,
 };
 use polder_host::{Host, Stat, SweepReason};
 use polder_model::facts::{Facts, OwnersCoverage};
@@ -141,7 +141,7 @@ pub static TABLES: &[TableEntry] = &[
     TableEntry {
         name: "processes",
         title: "processes: user, capabilities, confinement, changed code still running",
-        reads: "/proc/PID/{status,stat,cmdline,cgroup,exe,maps,ns,root}",
+        reads: "/proc/PID/{status,stat,cmdline,cgroup,exe,maps,ns,root,cwd}; scripts of interpreters",
         stage: 1,
         needs: &[],
         look: |host, _, _| found(processes::look(host), |facts| &mut facts.processes),
@@ -433,6 +433,7 @@ fn own(host: &dyn Host, facts: &mut Facts) {
     paths.extend(facts.privileged.rows.iter().map(|row| row.path.clone()));
     for process in &facts.processes.rows {
         paths.extend(process.executable.clone());
+        paths.extend(process.script.clone());
         paths.extend(process.mapped.iter().cloned());
     }
     paths.extend(facts.credentials.rows.iter().map(|row| row.path.clone()));
@@ -461,4 +462,5 @@ fn own(host: &dyn Host, facts: &mut Facts) {
     }
     facts.owners = owners.owned;
     facts.owners_coverage = OwnersCoverage(coverage);
+    interpreted::note_older_modules(host, facts);
 }

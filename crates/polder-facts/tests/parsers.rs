@@ -99,7 +99,7 @@ fn every_parser(text: &str) {
     sources::parse_sources_deb822("s", text, &mut list, &mut problems);
     Pins::default().parse_preferences("p", text, &mut problems);
     let _ = changelog::parse_changelog(text, "1.0-1");
-    let _ = history::parse_dpkg_log(text);
+    let _ = history::parse_dpkg_log(text, &jiff::tz::TimeZone::UTC);
     let _ = history::parse_dnf_log(text);
     let _ = rpm::packages::parse_query(text);
     let _ = polder_model::version::deb::compare(text, "1.0-1");

@@ -14,7 +14,7 @@
 )]
 
 use polder_host::{Answer, FileHost, Output, Program, Question, RecordedHost};
-use polder_model::facts::{Facts, Flaw, TrackRecord};
+use polder_model::facts::Facts;
 use polder_model::{Model, Settings, Table};
 use polder_practices::PRACTICES;
 use std::path::Path;
@@ -76,7 +76,7 @@ fn host(case: &Case) -> FileHost {
 }
 
 /// What the feeds of a case tell of its host, all imported on the day of the look.
-fn known_flaws(case: &Case, facts: &Facts) -> (Table<Flaw>, Table<TrackRecord>) {
+fn add_flaws(case: &Case, facts: &mut Facts) {
     let mut sections = Vec::new();
     for (_, text) in case.blocks.iter().filter(|(head, _)| head == "feed") {
         for content in polder_advisories::read(text.as_bytes()).unwrap() {
@@ -85,10 +85,14 @@ fn known_flaws(case: &Case, facts: &Facts) -> (Table<Flaw>, Table<TrackRecord>) 
         }
     }
     let release = polder_advisories::release_of(facts);
-    sections.retain(|(info, _)| polder_advisories::covers(info, release.as_deref()));
+    sections.retain(|(info, _)| {
+        polder_advisories::covers(info, release.as_deref())
+            || polder_advisories::covers_libraries(info, &["PyPI"])
+    });
     let feeds = polder_advisories::Feeds::of(&sections).unwrap();
-    let flaws = polder_advisories::match_host(facts, &feeds);
-    (flaws, polder_advisories::track_records(facts, &feeds))
+    facts.flaws = polder_advisories::match_host(facts, &feeds);
+    facts.application_flaws = polder_advisories::match_applications(facts, &feeds);
+    facts.vendors = polder_advisories::track_records(facts, &feeds);
 }
 
 fn settings(case: &Case) -> Settings {
@@ -107,6 +111,9 @@ fn check(case: &Case, model: &Model) {
     for line in expected.lines().map(str::trim).filter(|it| !it.is_empty()) {
         if let Some(id) = line.strip_prefix('!') {
             assert!(!ids.iter().any(|it| it.starts_with(id)), "{}: {id} in {ids:?}", case.title);
+        } else if let Some(text) = line.strip_prefix("~ ") {
+            let findings = format!("{:?}", model.findings);
+            assert!(findings.contains(text), "{}: {text:?} is not in {findings}", case.title);
         } else if let Some(text) = line.strip_prefix('?') {
             let unknowns = format!("{:?}", model.unknowns);
             assert!(unknowns.contains(text), "{}: {text:?} is not in {unknowns}", case.title);
@@ -127,7 +134,7 @@ fn every_case_says_what_it_must() {
         for case in &cases {
             let host = host(case);
             let mut facts = polder_facts::look(&host, &|_| {});
-            (facts.flaws, facts.vendors) = known_flaws(case, &facts);
+            add_flaws(case, &mut facts);
             check(case, &polder_practices::judge(&facts, &settings(case)));
         }
         for kind in practice.about().findings {

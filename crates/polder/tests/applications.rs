@@ -138,6 +138,30 @@ fn a_flaw_in_a_library_counts_where_what_runs_is_built_with_it() {
     drop((one, two));
 }
 
+#[test]
+fn a_script_that_was_changed_since_it_was_read_still_runs() {
+    let python = Path::new("/usr/bin/python3");
+    if !python.exists() {
+        return skipped("`python3` is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("serve.py");
+    fs::write(&script, SERVER).unwrap();
+    let (running, _) = serve(python, folder.path(), "./serve.py");
+    let replaced = || {
+        let looked = look("processes", "--state=/nonexistent");
+        let rows = rows(&looked);
+        let mine = rows.iter().find(|it| it["pid"] == running.0.id()).expect("it runs");
+        assert_eq!(text(mine, "script"), script.display().to_string());
+        mine["replaced"].to_string()
+    };
+    assert_eq!(replaced(), "[]");
+    // A change counts from the second after the start on: clocks of processes tick by hundredths.
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    fs::write(&script, "# mended\n").unwrap();
+    assert!(replaced().contains("changed"), "{}", replaced());
+}
+
 fn assess(state: &str) -> Value {
     let output = run(&["assess", "--json", "--quiet", "--no-history", state]);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))

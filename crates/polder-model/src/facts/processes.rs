@@ -30,6 +30,8 @@ pub enum Replacement {
     Deleted,
     /// Another file has its name now.
     Replaced,
+    /// A script was changed after the process had read it.
+    Changed,
 }
 
 /// Code a process still runs although the file was changed.
@@ -84,6 +86,12 @@ pub struct Process {
     pub replaced: Vec<ReplacedFile>,
     /// Whether its mapped files could be seen.
     pub maps_seen: bool,
+    /// The script that its interpreter runs.
+    #[serde(default)]
+    pub script: Option<String>,
+    /// Packages with modules of its program that were upgraded after it started.
+    #[serde(default)]
+    pub older_modules: Vec<String>,
 }
 
 impl Process {

@@ -4,12 +4,13 @@ use super::vendors;
 use super::{applications, known};
 use crate::estate::Service;
 use crate::practice::Scene;
-use polder_model::facts::{Candidate, IndexState};
+use polder_model::facts::{Candidate, Facts, IndexState, Process, System};
+use polder_model::version::deb;
 use polder_model::{
     Coverage, EdgeId, Estimate, Evidence, Finding, Model, NodeId, NodeKind, PackageManager, Range,
     VariableId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days after which an archive without `Valid-Until` counts as stale.
 const INDEX_DAYS_MAX: i64 = 7;
@@ -343,11 +344,25 @@ struct OldCode {
     unit: Option<String>,
     pids: Vec<u32>,
     files: Vec<String>,
+    /// Packages with modules of its program that are newer than the process.
+    modules: BTreeSet<String>,
+}
+
+impl OldCode {
+    fn what(&self) -> String {
+        match (self.files.len(), self.modules.len()) {
+            (0, 1) => "started before 1 package with its modules was upgraded".into(),
+            (0, count) => format!("started before {count} packages with its modules were upgraded"),
+            (1, _) => "still runs 1 file that was replaced on disk".into(),
+            (count, _) => format!("still runs {count} files that were replaced on disk"),
+        }
+    }
 }
 
 fn running_old(scene: &Scene<'_>) -> Vec<OldCode> {
     let mut all: BTreeMap<String, OldCode> = BTreeMap::new();
-    for process in scene.facts.processes.rows.iter().filter(|it| !it.replaced.is_empty()) {
+    let is_old = |it: &&Process| !it.replaced.is_empty() || !it.older_modules.is_empty();
+    for process in scene.facts.processes.rows.iter().filter(is_old) {
         let service = scene.estate.services.values().find(|it| it.pids.contains(&process.pid));
         let unit = process.unit.clone().filter(|it| it.ends_with(".service"));
         let name = service
@@ -359,9 +374,11 @@ fn running_old(scene: &Scene<'_>) -> Vec<OldCode> {
             unit,
             pids: Vec::new(),
             files: Vec::new(),
+            modules: BTreeSet::new(),
         });
         entry.pids.push(process.pid);
         entry.files.extend(process.replaced.iter().map(|it| it.path.clone()));
+        entry.modules.extend(process.older_modules.iter().cloned());
     }
     for entry in all.values_mut() {
         entry.files.sort();
@@ -387,7 +404,7 @@ fn old_code(old: OldCode, scene: &Scene<'_>, model: &mut Model) {
         for port in service.ports() {
             let listener = NodeId(format!("listener:{port}"));
             let evidence = Evidence::file(
-                format!("`{}` maps {} replaced files", old.name, old.files.len()),
+                format!("`{}` {}", old.name, old.what()),
                 format!("/proc/{}/maps", old.pids.first().copied().unwrap_or(0)),
                 None,
             );
@@ -403,22 +420,28 @@ fn old_code(old: OldCode, scene: &Scene<'_>, model: &mut Model) {
     }
     let count = old.pids.len();
     let who = if count == 1 { "1 process".to_string() } else { format!("{count} processes") };
-    let files = match old.files.len() {
-        1 => "1 file that was".to_string(),
-        count => format!("{count} files that were"),
-    };
-    let says = format!("`{}` ({who}) still runs {files} replaced on disk", old.name);
+    let says = format!("`{}` ({who}) {}", old.name, old.what());
     let mut finding = Finding::new("patch/running-old", &old.name, says).opening(edges);
     for pid in old.pids.iter().take(4) {
         let Some(process) = scene.facts.process(*pid) else { continue };
         let shown: Vec<&str> = process.replaced.iter().take(3).map(|it| it.path.as_str()).collect();
         let more = process.replaced.len().saturating_sub(3);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        finding = finding.because(Evidence::file(
-            format!("process {pid} maps {}{more}", shown.join(", ")),
-            format!("/proc/{pid}/maps"),
-            None,
-        ));
+        if !shown.is_empty() {
+            finding = finding.because(Evidence::file(
+                format!("process {pid} has {}{more}, changed since", shown.join(", ")),
+                format!("/proc/{pid}/maps"),
+                None,
+            ));
+        }
+        if !process.older_modules.is_empty() {
+            let says = format!(
+                "process {pid} started before {} {} upgraded, which its package needs",
+                known::listed(&process.older_modules, 4),
+                if process.older_modules.len() == 1 { "was" } else { "were" },
+            );
+            finding = finding.because(Evidence::command(says, "polder look upgrades"));
+        }
     }
     if let Some(unit) = &old.unit {
         finding = finding.because(Evidence::command(
@@ -427,6 +450,16 @@ fn old_code(old: OldCode, scene: &Scene<'_>, model: &mut Model) {
         ));
     }
     model.findings.push(finding);
+}
+
+/// The installed build of the running kernel's release, where that is newer than what runs: Debian
+/// mends a kernel without giving it another name.
+fn newer_build(facts: &Facts, system: &System) -> Option<String> {
+    let image = format!("linux-image-{}", system.kernel_release);
+    let installed = facts.packages.rows.iter().find(|it| it.name == image)?;
+    let (_, rest) = system.kernel_version.split_once("Debian ")?;
+    let runs = rest.split(' ').next()?;
+    deb::compare(&installed.version, runs).is_gt().then(|| installed.version.clone())
 }
 
 fn reboot(scene: &Scene<'_>, model: &mut Model) {
@@ -445,6 +478,10 @@ fn reboot(scene: &Scene<'_>, model: &mut Model) {
     if let Some(newest) = newest.filter(|it| is_ours && **it != system.kernel_release) {
         let says = format!("{} runs, {newest} is installed", system.kernel_release);
         evidence.push(Evidence::command(says, "uname -r; ls /boot/vmlinuz-*"));
+    }
+    if let Some(installed) = newer_build(scene.facts, system) {
+        let says = format!("{} runs, {installed} is installed", system.kernel_version);
+        evidence.push(Evidence::command(says, "uname -v; dpkg -l linux-image-$(uname -r)"));
     }
     let Some(first) = evidence.first().cloned() else { return };
     let variable = model.graph.variable(
@@ -545,8 +582,7 @@ fn no_source(scene: &Scene<'_>, model: &mut Model) {
     if facts.indices.coverage != Coverage::Complete {
         return;
     }
-    let offered: std::collections::BTreeSet<&str> =
-        facts.candidates.rows.iter().map(|it| it.name.as_str()).collect();
+    let offered: BTreeSet<&str> = facts.candidates.rows.iter().map(|it| it.name.as_str()).collect();
     let orphans: Vec<&str> = facts
         .packages
         .rows

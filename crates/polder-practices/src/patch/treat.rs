@@ -145,7 +145,14 @@ fn restart(finding: &Finding, scene: &Scene<'_>) -> Treatment {
         format!("Restart `{name}`, which runs replaced code"),
         [0.05, 0.1, 0.3],
     );
+    let pids = scene.facts.processes.rows.iter().filter(|it| it.pid == 1);
+    let is_init = pids.clone().any(|it| it.name == *name && !it.replaced.is_empty());
     let treatment = match (unit, systemd) {
+        // The first process takes its own place; what it started goes on.
+        (None, true) if is_init => treatment.run("systemctl daemon-reexec"),
+        (_, true) if name.starts_with("dbus") => treatment.decide(
+            "Reboot in a quiet hour: to restart the message bus cuts off all that talks over it",
+        ),
         (Some(unit), true) => treatment
             .run(format!("systemctl restart {unit}"))
             .changing([Change::RestartUnit { unit }]),
