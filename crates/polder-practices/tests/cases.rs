@@ -15,7 +15,7 @@
 
 use polder_host::{Answer, FileHost, Output, Program, Question, RecordedHost};
 use polder_model::facts::Facts;
-use polder_model::{Model, Settings, Table};
+use polder_model::{Model, Settings};
 use polder_practices::PRACTICES;
 use std::path::Path;
 
