@@ -308,7 +308,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__apply)
-            opts="-y -q -h --dry-run --yes --confirm --keep-after --json --config --state --color --quiet --help"
+            opts="-y -q -h --dry-run --yes --now --confirm --keep-after --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

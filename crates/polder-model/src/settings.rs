@@ -22,6 +22,9 @@ pub enum InternetFacing {
 pub struct Settings {
     /// Whether the Internet reaches this host.
     pub internet_facing: InternetFacing,
+    /// Days within which a fix that can be had is to run.
+    #[serde(default)]
+    pub fix_days_max: Option<u32>,
     /// Ports that are meant to be reached from outside, as `tcp/8443`.
     pub public_ports: Vec<String>,
     /// Hours the last practised restore took.

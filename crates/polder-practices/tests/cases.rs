@@ -100,6 +100,7 @@ fn settings(case: &Case) -> Settings {
     if case.title.contains("faces the Internet") {
         settings.internet_facing = polder_model::InternetFacing::Yes;
     }
+    settings.fix_days_max = case.title.contains("is allowed, 10 days").then_some(10);
     settings
 }
 

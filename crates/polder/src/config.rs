@@ -1,6 +1,7 @@
 //! The configuration: one optional file, every setting optional, each with where it comes from.
 
 use crate::failure::Failure;
+use crate::windows::Window;
 use polder_model::{InternetFacing, Range, Settings, Timestamp};
 use polder_report::Claims;
 use polder_risk::Options;
@@ -25,6 +26,7 @@ struct File {
     worth: WorthPart,
     drill: DrillPart,
     feeds: FeedsPart,
+    patch: PatchPart,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +71,13 @@ struct FeedsPart {
     update: Option<Vec<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PatchPart {
+    days_max: Option<u32>,
+    windows: Option<Vec<String>>,
+}
+
 /// One setting for showing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Setting {
@@ -88,6 +97,8 @@ pub(crate) struct Configuration {
     pub(crate) plan: usize,
     /// Feeds that `feed update` fetches; empty for those of this host.
     pub(crate) feeds: Vec<String>,
+    /// When services may be restarted; empty for any time.
+    pub(crate) windows: Vec<Window>,
     pub(crate) shown: Vec<Setting>,
 }
 
@@ -206,10 +217,17 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
     let feeds = file.feeds.update.clone().unwrap_or_default();
     show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
+    let fix_days_max = file.patch.days_max;
+    let days = fix_days_max.map_or_else(String::new, |it| it.to_string());
+    show("patch.days_max", fix_days_max.is_some(), days);
+    let windows = file.patch.windows.clone().unwrap_or_default();
+    show("patch.windows", !windows.is_empty(), format!("{windows:?}"));
+    let windows = windows.iter().map(|it| Window::parse(it)).collect::<Result<_, _>>()?;
     let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
             internet_facing: facing,
+            fix_days_max,
             public_ports,
             restore_hours: restore_hours
                 .map(|[low, likely, high]| Range::new(low, likely, high))
@@ -225,6 +243,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         money,
         plan,
         feeds,
+        windows,
         shown,
     })
 }
@@ -279,6 +298,7 @@ mod tests {
             "[drill]\nrestore_hours = [0.0, 1.0, 2.0]\n",
             "[worth]\noutage_hours_per_loss = nan\n",
             "[worth]\nmoney = \"euros\"\n",
+            "[patch]\nwindows = [\"sometimes\"]\n",
             "[hots]\n",
         ] {
             assert_eq!(of(text).unwrap_err().exit_code(), 2, "{text}");

@@ -385,6 +385,10 @@ pub(crate) struct Apply {
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
 
+    /// Do it now, outside of the windows of `patch.windows`
+    #[arg(long)]
+    pub(crate) now: bool,
+
     /// The name of this host, typed out: needed for changes that could lock you out
     #[arg(long, value_name = "HOSTNAME")]
     pub(crate) confirm: Option<String>,

@@ -12,6 +12,7 @@ mod flags;
 mod operations;
 mod output;
 mod session;
+mod windows;
 
 use clap::Parser;
 use failure::Failure;

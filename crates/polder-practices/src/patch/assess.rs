@@ -1,7 +1,7 @@
 //! Judges updates, running code, support.
 
 use super::vendors;
-use super::{applications, known};
+use super::{applications, known, slow};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Candidate, Facts, IndexState, Process, System};
@@ -53,6 +53,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     known::assess(scene, model);
     vendors::assess(scene, model);
     applications::assess(scene, model);
+    slow::assess(scene, model);
     for process_service in running_old(scene) {
         old_code(process_service, scene, model);
     }

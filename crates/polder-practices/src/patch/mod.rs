@@ -3,6 +3,7 @@
 mod applications;
 mod assess;
 mod known;
+mod slow;
 mod treat;
 mod vendors;
 
@@ -80,6 +81,13 @@ static ABOUT: About = About {
             why: "Nobody will offer a fix for them: no configured source knows the installed version.",
             how_we_know: "Installed versions that no index of a configured source lists.",
             references: &["CIS Control 2.2"],
+        },
+        FindingKind {
+            id: "slow",
+            title: "fixes that can be had run later than you allow",
+            why: "From the day of the fix on, everybody can read where the flaw is; each further day is a gift.",
+            how_we_know: "Dates of the vendor's changelogs and advisories beside the package manager's log, against `patch.days_max`.",
+            references: &["CIS Control 7.3", "CIS Control 7.4"],
         },
         FindingKind {
             id: "not-automatic",

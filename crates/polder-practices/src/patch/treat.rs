@@ -20,6 +20,7 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
         "patch/reboot" => vec![reboot()],
         "patch/support-ended" => vec![migrate(finding, scene)],
         "patch/no-source" => vec![sources()],
+        "patch/slow" => slow(scene, model),
         "patch/not-automatic" => vec![automatic(scene, model)],
         _ => Vec::new(),
     }
@@ -127,6 +128,14 @@ fn wrap(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
         treatment = treatment.effect(Op::Thin { variable, factor: Range::new(0.05, 0.2, 0.6) });
     }
     treatment
+}
+
+/// What waits now, and what will.
+fn slow(scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
+    let has_updates = !scene.facts.candidates.rows.is_empty();
+    let is_automatic = scene.facts.system_row().is_some_and(|it| it.automatic_updates.is_some());
+    let now = has_updates.then(|| all(scene, model));
+    now.into_iter().chain((!is_automatic).then(|| automatic(scene, model))).collect()
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -5,6 +5,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flags::{Apply, Target};
 use crate::operations::{Operations, host_name, now, phase_words};
 use crate::session::{self, Judged};
+use crate::windows::refuse_outside;
 use crate::{boot, config, output};
 use polder_apply::{Ground, Operation, Outcome, Phase};
 use polder_model::facts::Facts;
@@ -58,6 +59,10 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
     if flags.dry_run || !is_wanted(flags, &prepared)? {
         return Ok(0);
     }
+    let restarts = prepared.iter().any(|(line, _)| line.treatment.changes.iter().any(restarts));
+    if restarts && !flags.now {
+        refuse_outside(&configuration.windows, &jiff::Zoned::now())?;
+    }
     let mut operations = Operations::open(globals)?;
     for (at, (line, seen)) in prepared.iter().enumerate() {
         refuse_unsettled(&operations)?;
@@ -73,6 +78,17 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
         apply(&mut operations, line, &operation, &before, flags, &configuration, globals)?;
     }
     Ok(0)
+}
+
+/// Whether a change may restart a service: packages do so by themselves.
+fn restarts(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::RestartUnit { .. }
+            | Change::UpgradePackages { .. }
+            | Change::InstallPackages { .. }
+            | Change::ReloadUnit { .. }
+    )
 }
 
 fn see(configuration: &config::Configuration, globals: &Globals) -> Result<Seen, Failure> {
