@@ -1,13 +1,51 @@
 //! Libraries of programming languages against what is known of them.
 
 use crate::index::{Kind, SectionInfo};
-use crate::matching::{Feeds, FlawSection, Known, no_feed, too_few};
+use crate::matching::{Feeds, FlawSection, Judgement, Known, no_feed, too_few};
+use crate::order::Order;
+use crate::rule::Rule;
 use polder_model::facts::{ApplicationFlaw, Facts, Library, LibraryFlaw, Verdict};
 use polder_model::{Coverage, Table, Timestamp};
 use std::collections::BTreeSet;
 
 /// Versions tried until one is free of all flaws.
 const TURNS_MAX: usize = 32;
+
+/// What can be done about a flaw of a library; none where this version is free of it.
+fn verdict(order: Order, rule: &Rule<'_>, version: &str) -> Option<Verdict> {
+    Some(match rule.has_flaw(order, version) {
+        Some(false) => return None,
+        Some(true) => match rule.fixed_after(order, version) {
+            Some(fixed) => Verdict::FixableNow { fixed: fixed.into() },
+            None => Verdict::NoFix { state: "no version without it is known".into() },
+        },
+        None => Verdict::Unknown {
+            because: format!("`{version}` cannot be compared with what the feed says"),
+        },
+    })
+}
+
+/// Every library of what runs that a rule is about: its name with where it is, and the judgement.
+pub(crate) fn replay(
+    facts: &Facts,
+    ecosystem: &str,
+    order: Order,
+    name: &str,
+    rule: &Rule<'_>,
+) -> Vec<(String, Judgement)> {
+    let applications = facts.applications.rows.iter().filter(|it| it.ecosystem == ecosystem);
+    let libraries = applications.flat_map(|it| it.libraries.iter().map(move |one| (one, &it.path)));
+    let named = libraries.filter(|(it, _)| order.normal_name(&it.name) == name);
+    let judged = named.map(|(it, path)| {
+        let judgement = Judgement {
+            installed: it.version.clone(),
+            rule: rule.to_string(),
+            verdict: verdict(order, rule, &it.version),
+        };
+        (format!("{} of {path}", it.name), judgement)
+    });
+    judged.collect()
+}
 
 /// Whether a section tells something of libraries of these registries.
 pub fn covers_libraries(info: &SectionInfo, ecosystems: &[&str]) -> bool {
@@ -23,19 +61,7 @@ impl Feeds<'_> {
         let mut flaws = Vec::new();
         for (info, _, order, section) in self.of_ecosystem(&library.ecosystem) {
             for row in section.rows(&order.normal_name(&library.name)) {
-                let verdict = match row.rule.has_flaw(*order, &library.version) {
-                    Some(false) => continue,
-                    Some(true) => match row.rule.fixed_after(*order, &library.version) {
-                        Some(fixed) => Verdict::FixableNow { fixed: fixed.into() },
-                        None => Verdict::NoFix { state: "no version without it is known".into() },
-                    },
-                    None => Verdict::Unknown {
-                        because: format!(
-                            "`{}` cannot be compared with what the feed says",
-                            library.version
-                        ),
-                    },
-                };
+                let Some(verdict) = verdict(*order, &row.rule, &library.version) else { continue };
                 let Some(advisory) = section.advisory(row) else { continue };
                 let Known { advisory, severity, exploited_since, likelihood } =
                     Known::of(self, advisory);

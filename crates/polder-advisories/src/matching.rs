@@ -3,6 +3,7 @@
 use crate::index::{
     Advisory, ExploitedRow, IndexError, Kind, Names, Row, Section, SectionInfo, decode,
 };
+use crate::libraries;
 use crate::order::Order;
 use crate::rule::Rule;
 use crate::severity::{Severity, severity};
@@ -219,19 +220,10 @@ pub fn judge_package(
     rule: &Rule<'_>,
     facts: &Facts,
 ) -> Judgement {
-    let words = match rule {
-        Rule::Before(fixed) => format!("fixed in {fixed}"),
-        Rule::NoFix(state) => format!("no fix: {state}"),
-        Rule::Undetermined => "the vendor has not looked at it yet".into(),
-        Rule::NotAffected => "the vendor says that this release does not have it".into(),
-        Rule::Listed { spans, versions } => {
-            format!("{} spans and {} single versions", spans.len(), versions.len())
-        }
-    };
     let installed = compared(package, names);
     Judgement {
         installed: installed.to_string(),
-        rule: words,
+        rule: rule.to_string(),
         verdict: verdict(installed, candidate, order, rule, &Place::of(package, installed, facts)),
     }
 }
@@ -575,6 +567,19 @@ impl Feeds<'_> {
                             package, candidate, *names, *order, &row.rule, facts,
                         ),
                     });
+                }
+                if let Kind::Flaws { covers, .. } = &info.kind {
+                    let libraries = libraries::replay(facts, covers, *order, name, &row.rule);
+                    replay.compared.extend(libraries.into_iter().map(|(package, judgement)| {
+                        Compared {
+                            package,
+                            advisory: advisory.id.to_string(),
+                            published: advisory.published,
+                            vector: advisory.vector.to_string(),
+                            told_by: told_by.clone(),
+                            judgement,
+                        }
+                    }));
                 }
                 if replay.compared.len() == before {
                     replay.not_installed.push(name.to_string());

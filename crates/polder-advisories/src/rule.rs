@@ -3,6 +3,10 @@
 use crate::order::Order;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::fmt;
+
+/// Spans, or versions, that are named in words.
+const SHOWN: usize = 4;
 
 /// Where a flaw ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +95,43 @@ impl<'a> Rule<'a> {
                 });
                 later.min_by(|a, b| order.compare(a, b).unwrap_or(Ordering::Equal))
             }
+        }
+    }
+}
+
+impl fmt::Display for Rule<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Before(fixed) => write!(out, "fixed in {fixed}"),
+            Self::NoFix(state) => write!(out, "no fix: {state}"),
+            Self::Undetermined => out.write_str("the vendor has not looked at it yet"),
+            Self::NotAffected => {
+                out.write_str("the vendor says that this release does not have it")
+            }
+            Self::Listed { spans, versions } => {
+                let mut parts: Vec<String> =
+                    spans.iter().take(SHOWN).map(ToString::to_string).collect();
+                // Where spans tell all, single versions are the same once more.
+                if spans.is_empty() {
+                    parts.extend(versions.iter().take(SHOWN).map(|it| (*it).to_string()));
+                }
+                let all = if spans.is_empty() { versions.len() } else { spans.len() };
+                let more = if all > SHOWN { ", and more" } else { "" };
+                write!(out, "in {}{more}", parts.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Span<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.introduced, self.end) {
+            ("0", End::Open) => out.write_str("all versions"),
+            ("0", End::Fixed(fixed)) => write!(out, "all before {fixed}"),
+            ("0", End::Last(last)) => write!(out, "all up to {last}"),
+            (first, End::Open) => write!(out, "{first} and later"),
+            (first, End::Fixed(fixed)) => write!(out, "{first} to before {fixed}"),
+            (first, End::Last(last)) => write!(out, "{first} to {last}"),
         }
     }
 }

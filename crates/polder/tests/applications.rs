@@ -135,6 +135,13 @@ fn a_flaw_in_a_library_counts_where_what_runs_is_built_with_it() {
         "{run}"
     );
     assert!(!treatment["ops"].as_array().unwrap().is_empty(), "{treatment}");
+    // The comparison can be replayed, for all that runs.
+    let said = support::run(&["explain", "CVE-2026-9100", "--quiet", &state]);
+    let said = support::stdout(&said);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&format!("invented of {path} 1.0: has it")), "{said}");
+    assert!(said.contains("invented of") && said.contains("1.1: not affected"), "{said}");
+    assert!(said.contains("in all before 1.1"), "{said}");
     drop((one, two));
 }
 

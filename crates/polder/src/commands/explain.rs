@@ -66,8 +66,8 @@ fn near<'a>(asked: &str, mut ids: impl Iterator<Item = &'a str>) -> Option<&'a s
 
 /// The name of a flaw in the way its list writes it; none where it is something else.
 fn advisory(id: &str) -> Option<String> {
-    const LISTS: [&str; 8] =
-        ["CVE-", "DSA-", "DLA-", "USN-", "RHSA-", "RUSTSEC-", "PYSEC-", "FEDORA-"];
+    const LISTS: [&str; 9] =
+        ["GHSA-", "CVE-", "DSA-", "DLA-", "USN-", "RHSA-", "RUSTSEC-", "PYSEC-", "FEDORA-"];
     let upper = id.to_ascii_uppercase();
     let is_named = upper.contains("CVE-") || LISTS.iter().any(|it| upper.starts_with(it));
     is_named.then_some(upper)
@@ -89,8 +89,12 @@ fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Fail
     };
     let folder = session::state_folder(globals.state.as_deref(), &flags.target).ok_or_else(none)?;
     let release = polder_advisories::release_of(&facts);
+    let ecosystems = session::ecosystems(&facts);
     let sections = Feeds::of(&folder)
-        .sections(|it| polder_advisories::covers(it, release.as_deref()))
+        .sections(|it| {
+            polder_advisories::covers(it, release.as_deref())
+                || polder_advisories::covers_libraries(it, &ecosystems)
+        })
         .map_err(Failure::look)?;
     let feeds = polder_advisories::Feeds::of(&sections).map_err(Failure::look)?;
     if feeds.flaws.is_empty() {
