@@ -100,6 +100,9 @@ _polder() {
             polder__subcmd__feed,import)
                 cmd="polder__subcmd__feed__subcmd__import"
                 ;;
+            polder__subcmd__feed,remove)
+                cmd="polder__subcmd__feed__subcmd__remove"
+                ;;
             polder__subcmd__feed,status)
                 cmd="polder__subcmd__feed__subcmd__status"
                 ;;
@@ -114,6 +117,9 @@ _polder() {
                 ;;
             polder__subcmd__feed__subcmd__help,import)
                 cmd="polder__subcmd__feed__subcmd__help__subcmd__import"
+                ;;
+            polder__subcmd__feed__subcmd__help,remove)
+                cmd="polder__subcmd__feed__subcmd__help__subcmd__remove"
                 ;;
             polder__subcmd__feed__subcmd__help,status)
                 cmd="polder__subcmd__feed__subcmd__help__subcmd__status"
@@ -213,6 +219,9 @@ _polder() {
                 ;;
             polder__subcmd__help__subcmd__feed,import)
                 cmd="polder__subcmd__help__subcmd__feed__subcmd__import"
+                ;;
+            polder__subcmd__help__subcmd__feed,remove)
+                cmd="polder__subcmd__help__subcmd__feed__subcmd__remove"
                 ;;
             polder__subcmd__help__subcmd__feed,status)
                 cmd="polder__subcmd__help__subcmd__feed__subcmd__status"
@@ -606,7 +615,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed)
-            opts="-q -h --config --state --color --quiet --help update import status verify help"
+            opts="-q -h --config --state --color --quiet --help update import status verify remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -632,7 +641,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed__subcmd__help)
-            opts="update import status verify help"
+            opts="update import status verify remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -660,6 +669,20 @@ _polder() {
             return 0
             ;;
         polder__subcmd__feed__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -717,6 +740,32 @@ _polder() {
             ;;
         polder__subcmd__feed__subcmd__import)
             opts="-q -h --anyway --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__feed__subcmd__remove)
+            opts="-q -h --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1174,7 +1223,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__feed)
-            opts="update import status verify"
+            opts="update import status verify remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1188,6 +1237,20 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__feed__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__feed__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -178,18 +178,19 @@ complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_sub
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand graph; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l state -d 'Keep history and decisions in this folder' -r -F
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -s q -l quiet -d 'Show no progress and no hints'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "import" -d 'Read files of known flaws into the index'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "status" -d 'Show what is in the index, and how old it is'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
-complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "import" -d 'Read files of known flaws into the index'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "status" -d 'Show what is in the index, and how old it is'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "remove" -d 'Take feeds out of the index'
+complete -c polder -n "__fish_polder_using_subcommand feed; and not __fish_seen_subcommand_from update import status verify remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l state -d 'Keep history and decisions in this folder' -r -F
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from update" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
@@ -223,10 +224,18 @@ never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from remove" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from remove" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "import" -d 'Read files of known flaws into the index'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show what is in the index, and how old it is'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
+complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take feeds out of the index'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l format -d 'The form to write' -r -f -a "cyclonedx\t'CycloneDX 1.6'
 spdx\t'SPDX 2.3'
@@ -388,4 +397,5 @@ complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "import" -d 'Read files of known flaws into the index'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "status" -d 'Show what is in the index, and how old it is'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "remove" -d 'Take feeds out of the index'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'

@@ -193,6 +193,20 @@ impl Feeds {
         Ok(imported)
     }
 
+    /// Takes away what `unwanted` picks; says what that was.
+    pub fn remove(
+        &self,
+        unwanted: impl Fn(&SectionInfo) -> bool,
+    ) -> Result<Vec<SectionInfo>, FeedsError> {
+        let _lock = self.lock()?;
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.sections(|_| true)?.into_iter().partition(|(info, _)| unwanted(info));
+        if !gone.is_empty() {
+            self.write(&Index::write(kept))?;
+        }
+        Ok(gone.into_iter().map(|it| it.0).collect())
+    }
+
     /// Reads every section and tries its canaries.
     pub fn verify(&self) -> Result<Vec<Verified>, FeedsError> {
         let tried = |(section, bytes): (SectionInfo, Vec<u8>)| {
@@ -310,6 +324,17 @@ mod tests {
         assert_eq!(feeds.index().unwrap().unwrap().sections[0].rows, 10);
         let empty = feeds.import(&feed(folder.path(), "e", 0), 5, true).unwrap_err();
         assert!(matches!(empty, FeedsError::Refused { .. }), "{empty}");
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let feeds = Feeds::of(folder.path());
+        feeds.import(&feed(folder.path(), "a", 30), 1, false).unwrap();
+        assert!(feeds.remove(|it| it.file == "b").unwrap().is_empty());
+        assert_eq!(feeds.verify().unwrap().len(), 1);
+        assert_eq!(feeds.remove(|it| it.file == "a").unwrap().len(), 1);
+        assert!(feeds.verify().unwrap().is_empty());
     }
 
     #[test]

@@ -302,6 +302,16 @@ pub(crate) enum FeedCommand {
     Status(FeedStatus),
     /// Read the whole index, and try what must match and must not
     Verify(FeedStatus),
+    /// Take feeds out of the index
+    Remove(FeedRemove),
+}
+
+/// Flags of `feed remove`.
+#[derive(Args, Debug)]
+pub(crate) struct FeedRemove {
+    /// What `polder feed status` shows: a title, what it covers such as `npm`, or the name of the file
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
 }
 
 /// Flags of `feed update`.

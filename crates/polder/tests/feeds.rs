@@ -62,6 +62,18 @@ impl State {
     }
 }
 
+#[test]
+fn a_feed_can_be_taken_out_again() {
+    let state = State::full();
+    let output = run(&["feed", "remove", "Debian 13", &state.flag()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("nothing was removed"), "{}", stderr(&output));
+    let output = run(&["feed", "remove", "debian 12", &state.flag()]);
+    assert_eq!(stdout(&output).lines().count(), 1, "{}", stderr(&output));
+    let status = stdout(&run(&["feed", "status", &state.flag()]));
+    assert!(!status.contains("Debian 12") && status.contains("exploited"), "{status}");
+}
+
 fn assess(state: &State) -> Value {
     let host = recorded("shop-kept");
     let output =

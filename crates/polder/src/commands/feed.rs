@@ -2,8 +2,9 @@
 
 use super::Globals;
 use crate::failure::Failure;
-use crate::flags::{FeedCommand, FeedFlags, FeedImport, FeedStatus, Target};
+use crate::flags::{FeedCommand, FeedFlags, FeedImport, FeedRemove, FeedStatus, Target};
 use crate::{output, session};
+use polder_advisories::{Kind, SectionInfo};
 use polder_model::{Timestamp, printable_str};
 use polder_report::{age, day};
 use polder_store::{Feeds, FeedsError, Imported, Verified};
@@ -24,6 +25,7 @@ pub(super) fn run(flags: &FeedFlags, globals: &Globals) -> Result<u8, Failure> {
         FeedCommand::Import(it) => import(it, &feeds, globals.quiet, globals.color),
         FeedCommand::Status(it) => status(it, &feeds),
         FeedCommand::Verify(it) => verify(it, &feeds),
+        FeedCommand::Remove(it) => remove(it, &feeds, globals.quiet),
     }
 }
 
@@ -71,6 +73,30 @@ pub(super) fn refused(error: FeedsError) -> Failure {
         FeedsError::File { .. } => "Check the path, the rights and the disk",
     };
     Failure::look(error).hint(hint)
+}
+
+fn remove(flags: &FeedRemove, feeds: &Feeds, quiet: bool) -> Result<u8, Failure> {
+    let is_called = |it: &SectionInfo, name: &str| {
+        let covers = match &it.kind {
+            Kind::Flaws { covers, .. } => covers.as_str(),
+            Kind::Catalogue | Kind::Exploited | Kind::Predicted => "",
+        };
+        [covers, &it.kind.title(), &it.file].iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let index = feeds.index().map_err(damaged)?.unwrap_or_default();
+    let is_unknown = |name: &&String| !index.sections.iter().any(|it| is_called(it, name));
+    if let Some(name) = flags.names.iter().find(is_unknown) {
+        return Err(Failure::usage(format!("no feed is called `{}`", printable_str(name)))
+            .hint("`polder feed status` shows what is there; nothing was removed"));
+    }
+    let gone = feeds.remove(|it| flags.names.iter().any(|name| is_called(it, name)));
+    for it in gone.map_err(damaged)?.iter().filter(|_| !quiet) {
+        output::print(&format!(
+            "removed: {}. `polder feed import` or `update` brings it back\n",
+            it.kind.title()
+        ))?;
+    }
+    Ok(0)
 }
 
 fn status(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
