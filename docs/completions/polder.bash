@@ -397,7 +397,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__audit)
-            opts="-q -h --all --format --from --root --config --state --color --quiet --help"
+            opts="-q -h --all --programs --format --from --root --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1787,7 +1787,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__sbom)
-            opts="-q -h --format --from --root --config --state --color --quiet --help"
+            opts="-q -h --format --files --from --root --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1795,6 +1795,10 @@ _polder() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "cyclonedx spdx openvex" -- "${cur}"))
+                    return 0
+                    ;;
+                --files)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --from)

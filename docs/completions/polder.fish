@@ -240,6 +240,7 @@ complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l format -d 'The form to write' -r -f -a "cyclonedx\t'CycloneDX 1.6'
 spdx\t'SPDX 2.3'
 openvex\t'OpenVEX 0.2.0: known flaws of what is installed, as imported feeds tell them'"
+complete -c polder -n "__fish_polder_using_subcommand sbom" -l files -d 'Add the libraries that lock files, installers and compilers noted below this folder' -r -F
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l from -d 'Judge a recording made by `polder record` instead of this host' -r -F
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
@@ -261,6 +262,7 @@ complete -c polder -n "__fish_polder_using_subcommand audit" -l color -d 'Say wh
 always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand audit" -l all -d 'Show notices that are no flaws, too: unmaintained, unsound'
+complete -c polder -n "__fish_polder_using_subcommand audit" -l programs -d 'Ask programs in folders, too, what they are built from; those you name are always asked'
 complete -c polder -n "__fish_polder_using_subcommand audit" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand accept" -l because -d 'Why' -r

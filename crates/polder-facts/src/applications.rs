@@ -7,7 +7,7 @@
 use crate::interpreted::{Interpreter, normal, script};
 use crate::lock::{LockFiles, LockKind};
 use crate::reading::shown;
-use polder_host::{Host, Kind};
+use polder_host::{BuildNotes, Host, Kind};
 use polder_model::facts::{Application, Facts, Process};
 use polder_model::{Coverage, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,7 +178,14 @@ impl Search<'_> {
         if self.runtime == Runtime::Own
             && let Some(path) = &self.process.executable
         {
-            starts.push((path.into(), format!("`{path}` runs")));
+            let because = format!("`{path}` runs");
+            let seen = self.seen(Path::new(path));
+            // What its compiler noted goes before what lies beside it.
+            if self.host.build_notes(&seen).is_ok_and(|it| it != BuildNotes::default()) {
+                self.note(seen, because);
+                return;
+            }
+            starts.push((path.into(), because));
         }
         let script = script(self.process, works_in).map(|it| {
             let because = format!("`{}` runs", shown(&it));
@@ -248,7 +255,8 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
     if LockKind::of(&path.to_string_lossy()).is_some() {
         return vec![path.into()];
     }
-    let entries = host.list(path).unwrap_or_default();
+    // A program: its compiler noted them.
+    let Ok(entries) = host.list(path) else { return vec![path.into()] };
     let note = |name: &std::ffi::OsString| {
         let folder = path.join(name);
         match folder.extension()?.to_str()? {
@@ -263,10 +271,7 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
 /// What its file or folder says.
 fn application(host: &dyn Host, path: &Path, place: Place) -> Option<Application> {
     let found = LockFiles::recorded(host, &notes(host, path));
-    let ecosystem = match LockKind::of(&path.to_string_lossy()) {
-        Some(kind) => kind.ecosystem(),
-        None => "PyPI",
-    };
+    let ecosystem = found.files.first().map_or("", |it| it.ecosystem);
     let mut libraries = BTreeSet::new();
     let mut unknown = found.unread.into_iter().next().map(|it| it.1);
     for file in found.files {
@@ -277,7 +282,7 @@ fn application(host: &dyn Host, path: &Path, place: Place) -> Option<Application
         }
         libraries.extend(file.locked.libraries);
     }
-    if libraries.is_empty() && unknown.is_none() {
+    if ecosystem.is_empty() || (libraries.is_empty() && unknown.is_none()) {
         return None;
     }
     Some(Application {

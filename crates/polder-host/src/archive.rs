@@ -5,8 +5,8 @@
 
 use crate::recorded::{Answer, Question, RecordedHost};
 use crate::{
-    Ask, Entry, HostError, Identity, Kind, Output, Program, Stanzas, Stat, Sweep, SweepEntry,
-    SweepReason,
+    Ask, BuildNotes, Entry, HostError, Identity, Kind, Output, Program, Stanzas, Stat, Sweep,
+    SweepEntry, SweepReason,
 };
 use flate2::{Compression, GzBuilder, read::GzDecoder};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ enum Line {
     Ask(Ask, Reply<Content>),
     Sweep(Reply<SweepLine>),
     Stanzas(String, Reply<Stanzas>),
+    BuildNotes(String, Reply<BuildNotes>),
     Owner(String, Option<String>),
     End { lines: usize },
 }
@@ -219,6 +220,13 @@ fn line_of(question: &Question, answer: &Answer) -> Option<Line> {
                 _ => None,
             })?,
         ),
+        Question::BuildNotes(path) => Line::BuildNotes(
+            encode(path),
+            reply(answer, |answer| match answer {
+                Answer::BuildNotes(notes) => Some(notes.clone()),
+                _ => None,
+            })?,
+        ),
     })
 }
 
@@ -337,6 +345,10 @@ fn add(host: &mut RecordedHost, line: Line) -> Option<()> {
         Line::Stanzas(path, reply) => {
             (Question::Stanzas(decode(&path)?), answer(reply, |it| Some(Answer::Stanzas(it)))?)
         }
+        Line::BuildNotes(path, reply) => (
+            Question::BuildNotes(decode(&path)?),
+            answer(reply, |it| Some(Answer::BuildNotes(it)))?,
+        ),
         Line::Owner(path, package) => {
             host.owners.insert(path, package);
             return Some(());

@@ -1,6 +1,6 @@
 //! What can be asked of a host, and how it answers.
 
-use crate::{Ask, Output, Owners, Program, Stanzas, Sweep};
+use crate::{Ask, BuildNotes, Output, Owners, Program, Stanzas, Sweep};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -194,6 +194,12 @@ pub trait Host: Sync {
     /// # Errors
     /// When the index is missing, unreadable or compressed in a way not known here.
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError>;
+
+    /// What compilers noted in a program of the modules it was built from.
+    ///
+    /// # Errors
+    /// When the file is missing, unreadable or damaged.
+    fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError>;
 
     /// Which package owns each of `paths`.
     ///

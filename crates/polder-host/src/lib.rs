@@ -8,6 +8,7 @@
 
 mod archive;
 mod ask;
+mod build_notes;
 mod environment;
 mod host;
 mod index;
@@ -20,6 +21,7 @@ mod sweep;
 
 pub use archive::{ArchiveError, read_archive, write_archive};
 pub use ask::{Ask, Handshake};
+pub use build_notes::BuildNotes;
 pub use host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
 pub use index::Stanzas;
 pub use live::LiveHost;

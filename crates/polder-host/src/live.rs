@@ -2,7 +2,8 @@
 
 use crate::host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
 use crate::{
-    Ask, Output, Owners, Program, Stanzas, Sweep, ask, index, owners, program, redact, sweep,
+    Ask, BuildNotes, Output, Owners, Program, Stanzas, Sweep, ask, build_notes, index, owners,
+    program, redact, sweep,
 };
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 use std::collections::BTreeSet;
@@ -189,6 +190,14 @@ impl Host for LiveHost {
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
         let file = File::from(self.open(path, OFlags::RDONLY)?);
         index::read(path, &shown(path), file, names)
+    }
+
+    fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {
+        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        if !file.metadata().is_ok_and(|it| it.is_file()) {
+            return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
+        }
+        build_notes::read(&file, &shown(path))
     }
 
     fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {

@@ -1,7 +1,7 @@
 //! A host as it was: every question that was asked of it, with its answer.
 
 use crate::host::{Entry, ErrorKind, Host, HostError, Identity, Stat};
-use crate::{Ask, Output, Owners, Program, Stanzas, Sweep};
+use crate::{Ask, BuildNotes, Output, Owners, Program, Stanzas, Sweep};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -27,6 +27,8 @@ pub enum Question {
     Sweep,
     /// Stanzas of an index.
     Stanzas(PathBuf),
+    /// Notes of a program.
+    BuildNotes(PathBuf),
 }
 
 impl Question {
@@ -37,6 +39,7 @@ impl Question {
             | Self::Stat(path)
             | Self::StatLink(path)
             | Self::ReadLink(path)
+            | Self::BuildNotes(path)
             | Self::Stanzas(path) => polder_model::printable(path.as_os_str().as_encoded_bytes()),
             Self::Run(program) => program.shown().into(),
             Self::Ask(ask) => ask.shown(),
@@ -62,6 +65,8 @@ pub enum Answer {
     Sweep(Sweep),
     /// Stanzas of an index.
     Stanzas(Stanzas),
+    /// Notes of a program.
+    BuildNotes(BuildNotes),
     /// There was none.
     Error(HostError),
 }
@@ -163,6 +168,9 @@ impl Host for RecordedHost {
             })
             .collect();
         Ok(Stanzas { text, ..stanzas })
+    }
+    fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {
+        expect_answer!(self, Question::BuildNotes(path.into()), BuildNotes)
     }
     fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
         let mut owners = Owners::default();
@@ -318,6 +326,9 @@ impl Host for FileHost {
             _ => Self::absent(self.inner.stanzas(path, names)),
         }
     }
+    fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {
+        Self::absent(self.inner.build_notes(path))
+    }
     fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
         if self.inner.owners.is_empty() {
             return crate::owners::find(self, paths);
@@ -393,6 +404,10 @@ impl Host for Recorder<'_> {
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
         let answer = self.host.stanzas(path, names);
         note_answer!(self, Question::Stanzas(path.into()), Stanzas, answer)
+    }
+    fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {
+        let answer = self.host.build_notes(path);
+        note_answer!(self, Question::BuildNotes(path.into()), BuildNotes, answer)
     }
     fn owners(&self, paths: &BTreeSet<String>) -> Result<Owners, HostError> {
         let owners = self.host.owners(paths)?;

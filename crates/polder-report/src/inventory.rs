@@ -1,12 +1,60 @@
 //! What is installed, for other programs: CycloneDX, SPDX; and what is known of its flaws: OpenVEX.
 
 use crate::words::moment_rfc3339;
-use polder_model::facts::{Facts, Flaw, Package, Verdict};
+use polder_model::facts::{Facts, Flaw, Library, Package, Verdict};
 use serde_json::{Value, json};
 
-/// The packages as CycloneDX 1.6.
-pub fn cyclonedx(facts: &Facts, version: &str) -> Value {
+/// A library that was found in a file.
+#[derive(Clone, Debug)]
+pub struct FoundLibrary {
+    /// The library.
+    pub library: Library,
+    /// The lock file, folder or program that names it.
+    pub file: String,
+    /// Whether a package of the distribution brought it.
+    pub is_packaged: bool,
+}
+
+/// The package URL of a library (package-url specification).
+fn library_purl(it: &Library) -> String {
+    let kind = match it.ecosystem.as_str() {
+        "crates.io" => "cargo",
+        "PyPI" => "pypi",
+        "Go" => "golang",
+        "Packagist" => "composer",
+        "RubyGems" => "gem",
+        _ => "npm",
+    };
+    let name = match kind {
+        // PEP 503.
+        "pypi" => it.name.to_lowercase().replace(['_', '.'], "-"),
+        _ => it.name.clone(),
+    };
+    let name: Vec<String> = name.split('/').map(encoded).collect();
+    // Versions of Go begin with a letter, but for the one of the compiler.
+    let v = if kind == "golang" && it.name != "stdlib" { "v" } else { "" };
+    format!("pkg:{kind}/{}@{v}{}", name.join("/"), encoded(&it.version))
+}
+
+/// The packages as CycloneDX 1.6, with libraries that were found in files.
+pub fn cyclonedx(facts: &Facts, libraries: &[FoundLibrary], version: &str) -> Value {
     let system = system(facts);
+    let library = |it: &FoundLibrary| {
+        let purl = library_purl(&it.library);
+        let owner = if it.is_packaged { "a package of the distribution" } else { "" };
+        json!({
+            "type": "library",
+            "bom-ref": format!("{purl}#{}", encoded(&it.file)),
+            "name": it.library.name,
+            "version": it.library.version,
+            "purl": purl,
+            "properties": [
+                { "name": "polder:file", "value": it.file },
+                { "name": "polder:brought_by", "value": owner },
+            ],
+        })
+    };
+    let libraries = libraries.iter().map(library);
     let component = |it: &Package| {
         json!({
             "type": "library",
@@ -35,7 +83,7 @@ pub fn cyclonedx(facts: &Facts, version: &str) -> Value {
                 "version": system.1,
             },
         },
-        "components": facts.packages.rows.iter().map(component).collect::<Vec<_>>(),
+        "components": facts.packages.rows.iter().map(component).chain(libraries).collect::<Vec<_>>(),
     })
 }
 
@@ -43,14 +91,21 @@ fn tool(version: &str) -> Value {
     json!({ "type": "application", "name": "polder", "version": version })
 }
 
-/// The packages as SPDX 2.3.
-pub fn spdx(facts: &Facts, version: &str) -> Value {
+/// The packages as SPDX 2.3, with libraries that were found in files.
+pub fn spdx(facts: &Facts, libraries: &[FoundLibrary], version: &str) -> Value {
     let identity = |at: usize| format!("SPDXRef-Package-{at}");
-    let package = |(at, it): (usize, &Package)| {
-        json!({
+    let packages = facts.packages.rows.iter();
+    let packages = packages.map(|it| (it.name.clone(), it.version.clone(), purl(facts, it), ""));
+    let libraries = libraries.iter().map(|it| {
+        let Library { name, version, .. } = &it.library;
+        (name.clone(), version.clone(), library_purl(&it.library), it.file.as_str())
+    });
+    let all: Vec<(String, String, String, &str)> = packages.chain(libraries).collect();
+    let package = |(at, (name, version, purl, file)): (usize, &(String, String, String, &str))| {
+        let mut package = json!({
             "SPDXID": identity(at),
-            "name": it.name,
-            "versionInfo": it.version,
+            "name": name,
+            "versionInfo": version,
             "downloadLocation": "NOASSERTION",
             "filesAnalyzed": false,
             "licenseConcluded": "NOASSERTION",
@@ -59,9 +114,13 @@ pub fn spdx(facts: &Facts, version: &str) -> Value {
             "externalRefs": [{
                 "referenceCategory": "PACKAGE-MANAGER",
                 "referenceType": "purl",
-                "referenceLocator": purl(facts, it),
+                "referenceLocator": purl,
             }],
-        })
+        });
+        if let Some(fields) = package.as_object_mut().filter(|_| !file.is_empty()) {
+            fields.insert("sourceInfo".into(), json!(format!("named by {file}")));
+        }
+        package
     };
     let describes = |at: usize| {
         json!({
@@ -70,7 +129,6 @@ pub fn spdx(facts: &Facts, version: &str) -> Value {
             "relatedSpdxElement": identity(at),
         })
     };
-    let rows = &facts.packages.rows;
     let host = encoded(facts.host_name());
     json!({
         "spdxVersion": "SPDX-2.3",
@@ -82,8 +140,8 @@ pub fn spdx(facts: &Facts, version: &str) -> Value {
             "created": moment_rfc3339(facts.taken),
             "creators": [format!("Tool: polder-{version}")],
         },
-        "packages": rows.iter().enumerate().map(package).collect::<Vec<_>>(),
-        "relationships": (0..rows.len()).map(describes).collect::<Vec<_>>(),
+        "packages": all.iter().enumerate().map(package).collect::<Vec<_>>(),
+        "relationships": (0..all.len()).map(describes).collect::<Vec<_>>(),
     })
 }
 
@@ -197,6 +255,19 @@ mod tests {
     use super::*;
     use polder_model::Table;
     use polder_model::facts::System;
+
+    #[test]
+    fn libraries_have_the_urls_of_their_registries() {
+        let of = |ecosystem: &str, name: &str, version: &str| {
+            let (ecosystem, name) = (ecosystem.into(), name.into());
+            library_purl(&Library { ecosystem, name, version: version.into() })
+        };
+        assert_eq!(of("PyPI", "Foo_Bar", "1.0"), "pkg:pypi/foo-bar@1.0");
+        assert_eq!(of("npm", "@a/b", "1.0.0"), "pkg:npm/%40a/b@1.0.0");
+        assert_eq!(of("Go", "github.com/a/b", "1.2.3"), "pkg:golang/github.com/a/b@v1.2.3");
+        assert_eq!(of("Go", "stdlib", "1.21.3"), "pkg:golang/stdlib@1.21.3");
+        assert_eq!(of("crates.io", "serde", "1.0.0"), "pkg:cargo/serde@1.0.0");
+    }
 
     #[test]
     fn package_urls_are_encoded() {

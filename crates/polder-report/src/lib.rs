@@ -22,7 +22,7 @@ pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
 pub use flaw::explain_flaw;
 pub use graph::{dot, opengraph, problog, solved_text};
-pub use inventory::{cyclonedx, openvex, spdx};
+pub use inventory::{FoundLibrary, cyclonedx, openvex, spdx};
 pub use money::Claims;
 pub use page::page;
 pub use plan::{PlanView, StepLine, WorthLine, plan_text, plan_view};

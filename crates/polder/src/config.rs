@@ -175,12 +175,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         shown.push(Setting { name, value, origin });
     };
     let facing = file.host.internet_facing.unwrap_or_default();
-    let facing_word = match facing {
-        InternetFacing::Auto => "auto",
-        InternetFacing::Yes => "yes",
-        InternetFacing::No => "no",
-    };
-    show("host.internet_facing", file.host.internet_facing.is_some(), facing_word.into());
+    show("host.internet_facing", file.host.internet_facing.is_some(), facing_word(facing).into());
     let public_ports = file.host.public_ports.clone().unwrap_or_default();
     show("host.public_ports", file.host.public_ports.is_some(), format!("{public_ports:?}"));
     let appetite = file.appetite.any_loss_per_year.unwrap_or(APPETITE_DEFAULT);
@@ -217,12 +212,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
     let feeds = file.feeds.update.clone().unwrap_or_default();
     show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
-    let fix_days_max = file.patch.days_max;
-    let days = fix_days_max.map_or_else(String::new, |it| it.to_string());
-    show("patch.days_max", fix_days_max.is_some(), days);
-    let windows = file.patch.windows.clone().unwrap_or_default();
-    show("patch.windows", !windows.is_empty(), format!("{windows:?}"));
-    let windows = windows.iter().map(|it| Window::parse(it)).collect::<Result<_, _>>()?;
+    let (fix_days_max, windows) = patch(&file.patch, &mut show)?;
     let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
@@ -246,6 +236,27 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         windows,
         shown,
     })
+}
+
+fn facing_word(facing: InternetFacing) -> &'static str {
+    match facing {
+        InternetFacing::Auto => "auto",
+        InternetFacing::Yes => "yes",
+        InternetFacing::No => "no",
+    }
+}
+
+/// How long fixes may wait, and when services may restart.
+fn patch(
+    part: &PatchPart,
+    show: &mut dyn FnMut(&'static str, bool, String),
+) -> Result<(Option<u32>, Vec<Window>), Failure> {
+    let days = part.days_max.map_or_else(String::new, |it| it.to_string());
+    show("patch.days_max", part.days_max.is_some(), days);
+    let windows = part.windows.clone().unwrap_or_default();
+    show("patch.windows", !windows.is_empty(), format!("{windows:?}"));
+    let windows = windows.iter().map(|it| Window::parse(it)).collect::<Result<_, _>>()?;
+    Ok((part.days_max, windows))
 }
 
 /// Where the limit comes from, in words.

@@ -227,6 +227,10 @@ pub(crate) struct Sbom {
     #[arg(long, value_name = "FORMAT", default_value = "cyclonedx")]
     pub(crate) format: SbomFormat,
 
+    /// Add the libraries that lock files, installers and compilers noted below this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) files: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -247,17 +251,22 @@ pub(crate) enum SbomFormat {
 #[command(
     after_help = "Reads Cargo.lock; package-lock.json, yarn.lock, pnpm-lock.yaml; poetry.lock, uv.lock, pdm.lock,
 pylock.toml, Pipfile.lock, requirements.txt and installed Python packages; composer.lock and
-installed.json; go.mod; Gemfile.lock. What it knows comes from feeds: `polder feed import --help`.
+installed.json; go.mod; Gemfile.lock; and programs in which Go or `cargo auditable` noted what they
+are built from. What it knows comes from feeds: `polder feed import --help`.
 Exit code 0 without a known flaw, 1 with one, 3 when that cannot be said."
 )]
 pub(crate) struct Audit {
-    /// Lock files, or folders to look through; this folder when none is named
+    /// Lock files or programs, or folders to look through; this folder when none is named
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     /// Show notices that are no flaws, too: unmaintained, unsound
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// Ask programs in folders, too, what they are built from; those you name are always asked
+    #[arg(long)]
+    pub(crate) programs: bool,
 
     /// The form to write: text, json, osv as OSV's scanner does, sarif
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]

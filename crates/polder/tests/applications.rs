@@ -135,14 +135,58 @@ fn a_flaw_in_a_library_counts_where_what_runs_is_built_with_it() {
         "{run}"
     );
     assert!(!treatment["ops"].as_array().unwrap().is_empty(), "{treatment}");
-    // The comparison can be replayed, for all that runs.
-    let said = support::run(&["explain", "CVE-2026-9100", "--quiet", &state]);
+    replayed(&state, &path);
+    drop((one, two));
+}
+
+/// The comparison can be replayed, for all that runs.
+fn replayed(state: &str, path: &str) {
+    let said = run(&["explain", "CVE-2026-9100", "--quiet", state]);
     let said = support::stdout(&said);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains(&format!("invented of {path} 1.0: has it")), "{said}");
     assert!(said.contains("invented of") && said.contains("1.1: not affected"), "{said}");
     assert!(said.contains("in all before 1.1"), "{said}");
-    drop((one, two));
+}
+
+#[test]
+fn a_program_says_what_its_compiler_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (note, own) = (folder.path().join("note"), folder.path().join("own"));
+    let content = br#"{"packages":[{"name":"invented","version":"1.0.0","source":"crates.io"}]}"#;
+    // zlib without compression: two bytes of header, one stored block, the sum.
+    let length = u16::try_from(content.len()).unwrap();
+    let mut packed = vec![0x78, 0x01, 0x01];
+    packed.extend(length.to_le_bytes());
+    packed.extend((!length).to_le_bytes());
+    packed.extend(content);
+    let (a, b) = content.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    packed.extend(((b << 16) | a).to_be_bytes());
+    fs::write(&note, packed).unwrap();
+    let section = format!(".dep-v0={}", note.display());
+    let mut made = Command::new("objcopy");
+    made.args(["--add-section", &section, "/usr/bin/sleep"]).arg(&own);
+    if !made.status().is_ok_and(|it| it.success()) {
+        return skipped("`objcopy` is not installed");
+    }
+    let running = Running(Command::new(&own).arg("60").spawn().unwrap());
+    let looked = look("applications", "--state=/nonexistent");
+    let rows = rows(&looked);
+    let mine = rows.iter().find(|it| text(it, "path") == own.display().to_string());
+    let mine = mine.unwrap_or_else(|| panic!("{looked}"));
+    assert_eq!(mine["libraries"][0]["name"], "invented");
+    assert_eq!(text(mine, "ecosystem"), "crates.io");
+    assert_eq!(mine["pids"][0], running.0.id());
+    // It is in the list of what is installed, too, with where it was found.
+    let files = format!("--files={}", folder.path().display());
+    let listed = support::stdout(&run(&["sbom", &files, "--quiet"]));
+    assert!(listed.contains("pkg:cargo/invented@1.0.0"), "{listed}");
+    let audited =
+        support::stdout(&run(&["audit", &own.display().to_string(), "--state=/nonexistent"]));
+    assert!(audited.contains("1 library of 1 place"), "{audited}");
 }
 
 #[test]

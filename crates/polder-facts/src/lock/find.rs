@@ -1,7 +1,8 @@
 //! Finds lock files below folders, and reads them.
 
 use super::{LockKind, Locked};
-use polder_host::{Host, HostError, Kind};
+use polder_host::{BuildNotes, Host, HostError, Kind};
+use polder_model::facts::Library;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub struct LockFile {
     /// What it says.
     pub locked: Locked,
     /// Libraries that belong to packages of the distribution: its vendor patches them.
-    pub packaged: usize,
+    pub packaged: BTreeSet<Library>,
     /// Why not all of it could be read.
     pub unread: Option<String>,
 }
@@ -41,36 +42,40 @@ pub struct LockFiles {
 
 impl LockFiles {
     /// Reads every lock file among `paths` and below those that are folders. Links are not followed.
-    pub fn read(host: &dyn Host, paths: &[PathBuf]) -> Self {
-        Self::read_by(host, paths, &|path| host.read_unrecorded(path, BYTES_MAX))
+    /// Programs named are asked for what their compilers noted; with `programs` those in folders, too.
+    pub fn read(host: &dyn Host, paths: &[PathBuf], programs: bool) -> Self {
+        Self::read_by(host, paths, programs, &|path| host.read_unrecorded(path, BYTES_MAX))
     }
 
     /// The same, by questions that a recording keeps.
     pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf]) -> Self {
-        Self::read_by(host, paths, &|path| host.read(path, BYTES_MAX))
+        Self::read_by(host, paths, false, &|path| host.read(path, BYTES_MAX))
     }
 
-    fn read_by(host: &dyn Host, paths: &[PathBuf], read: &Reader<'_>) -> Self {
-        let mut found = Vec::new();
+    fn read_by(host: &dyn Host, paths: &[PathBuf], programs: bool, read: &Reader<'_>) -> Self {
+        let mut found = Found { programs: programs.then(Vec::new), ..Found::default() };
+        let mut named = Vec::new();
         let mut it = Self::default();
         for path in paths {
             match host.stat(path).map(|stat| stat.kind) {
                 Ok(Kind::Folder) => it.walk(host, path, 0, &mut found),
                 Ok(_) => match kind(path) {
-                    Some(kind) => found.push((path.clone(), kind)),
-                    None => it.unread.push((path.clone(), "it is no lock file by its name".into())),
+                    Some(kind) => found.files.push((path.clone(), kind)),
+                    None => named.push(path.clone()),
                 },
                 Err(error) => it.unread.push((path.clone(), error.to_string())),
             }
         }
-        let packaged = packaged(host, &found);
+        let owned = packaged(host, &found.files);
         let read: Vec<LockFile> = found
+            .files
             .par_iter()
-            .map(|(path, kind)| match packaged.contains(path) {
-                true => LockFile { packaged: 1, ..LockFile::empty(path, *kind) },
+            .map(|(path, kind)| match owned.contains(path) {
+                true => read_one(read, path, *kind).packaged(),
                 false => read_one(read, path, *kind),
             })
             .collect();
+        let of_programs = it.programs(host, named, found.programs.unwrap_or_default());
         // What is installed side by side is one list.
         let mut all: BTreeMap<PathBuf, LockFile> = BTreeMap::new();
         for file in read {
@@ -81,7 +86,7 @@ impl LockFiles {
                 Some(known) => {
                     known.locked.libraries.extend(file.locked.libraries);
                     known.locked.elsewhere += file.locked.elsewhere;
-                    known.packaged += file.packaged;
+                    known.packaged.extend(file.packaged);
                     known.unread = match (known.unread.take(), file.unread) {
                         (Some(_), Some(_)) => Some("several of its notes cannot be read".into()),
                         (one, other) => one.or(other),
@@ -89,17 +94,47 @@ impl LockFiles {
                 }
             }
         }
-        it.files = all.into_values().collect();
+        it.files = all.into_values().chain(of_programs).collect();
+        it.files.sort_by(|a, b| a.path.cmp(&b.path));
         it
     }
 
-    fn walk(
+    /// What compilers noted in programs: one that somebody named must have notes, others may.
+    fn programs(
         &mut self,
         host: &dyn Host,
-        folder: &Path,
-        depth: usize,
-        found: &mut Vec<(PathBuf, LockKind)>,
-    ) {
+        named: Vec<PathBuf>,
+        others: Vec<PathBuf>,
+    ) -> Vec<LockFile> {
+        let mut files = Vec::new();
+        for path in named {
+            let because = match host.build_notes(&path) {
+                Ok(notes) => match program(&path, &notes) {
+                    Some(file) => {
+                        files.push(file);
+                        continue;
+                    }
+                    None => "it is no lock file by its name, and no program that says what it is \
+                             built from"
+                        .to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            self.unread.push((path, because));
+        }
+        let noted = |path: &PathBuf| program(path, &host.build_notes(path).ok()?);
+        let found: Vec<LockFile> = others.par_iter().filter_map(noted).collect();
+        let of_packages: Vec<(PathBuf, LockKind)> =
+            found.iter().map(|it| (it.path.clone(), LockKind::Go)).collect();
+        let owned = packaged(host, &of_packages);
+        files.extend(found.into_iter().map(|it| match owned.contains(&it.path) {
+            true => it.packaged(),
+            false => it,
+        }));
+        files
+    }
+
+    fn walk(&mut self, host: &dyn Host, folder: &Path, depth: usize, found: &mut Found) {
         let entries = match host.list(folder) {
             Ok(entries) => entries,
             Err(error) => {
@@ -116,7 +151,15 @@ impl LockFiles {
                     self.unread.push((path, format!("more than {DEPTH_MAX} folders deep")));
                 }
                 Kind::Folder => self.walk(host, &path, depth + 1, found),
-                Kind::File => found.extend(kind(&path).map(|kind| (path, kind))),
+                Kind::File => match (kind(&path), &mut found.programs) {
+                    (Some(kind), _) => found.files.push((path, kind)),
+                    (None, Some(programs)) => {
+                        if host.stat_link(&path).is_ok_and(|it| it.mode & 0o111 != 0) {
+                            programs.push(path);
+                        }
+                    }
+                    (None, None) => {}
+                },
                 // A link, a pipe: called like a lock file, and not read.
                 _ if kind(&path).is_some() => {
                     self.unread
@@ -126,6 +169,20 @@ impl LockFiles {
             }
         }
     }
+}
+
+/// What a walk has found.
+#[derive(Default)]
+struct Found {
+    files: Vec<(PathBuf, LockKind)>,
+    /// Files that may be run, where these are wanted.
+    programs: Option<Vec<PathBuf>>,
+}
+
+fn program(path: &Path, notes: &BuildNotes) -> Option<LockFile> {
+    let (ecosystem, locked) = super::program::program(notes)?;
+    let (packaged, unread) = (BTreeSet::new(), None);
+    Some(LockFile { path: path.into(), ecosystem, locked, packaged, unread })
 }
 
 fn kind(path: &Path) -> Option<LockKind> {
@@ -151,14 +208,25 @@ fn read_one(read: &Reader<'_>, path: &Path, kind: LockKind) -> LockFile {
 impl LockFile {
     /// A file of which nothing is read yet.
     fn empty(path: &Path, kind: LockKind) -> Self {
-        let installed = path.parent().and_then(Path::parent).filter(|_| kind == LockKind::Metadata);
+        // What is told of an installed library is a file in a folder of its own, or a file.
+        let is_file = path.extension().is_some_and(|it| it == "egg-info");
+        let up = path.ancestors().nth(if is_file { 1 } else { 2 });
+        let installed = up.filter(|_| kind == LockKind::Metadata);
         Self {
             path: installed.unwrap_or(path).into(),
             ecosystem: kind.ecosystem(),
             locked: Locked::default(),
-            packaged: 0,
+            packaged: BTreeSet::new(),
             unread: None,
         }
+    }
+
+    /// The same, of a package of the distribution: its vendor answers for it.
+    fn packaged(mut self) -> Self {
+        self.packaged = std::mem::take(&mut self.locked.libraries);
+        self.locked = Locked::default();
+        self.unread = None;
+        self
     }
 }
 

@@ -3,6 +3,7 @@
 mod find;
 mod node;
 mod other;
+mod program;
 mod python;
 mod rust;
 
@@ -87,6 +88,7 @@ impl LockKind {
             "pnpm-lock.yaml" => Self::Pnpm,
             "poetry.lock" | "uv.lock" | "pdm.lock" => Self::Poetry,
             "Pipfile.lock" => Self::Pipfile,
+            _ if name.ends_with(".egg-info") => Self::Metadata,
             "METADATA" if folder.ends_with(".dist-info") => Self::Metadata,
             "PKG-INFO" if folder.ends_with(".egg-info") => Self::Metadata,
             "composer.lock" => Self::Composer,

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(super) fn run(flags: &Audit, globals: &Globals) -> Result<u8, Failure> {
     let host = session::open(&flags.target)?;
     let paths = paths(flags)?;
-    let found = LockFiles::read(host.as_ref(), &paths);
+    let found = LockFiles::read(host.as_ref(), &paths, flags.programs);
     let mut unknown: Vec<AuditGap> = found
         .unread
         .iter()
@@ -148,7 +148,7 @@ fn files(read: &[LockFile], known: &Known<'_>, unknown: &mut Vec<AuditGap>) -> V
             libraries: file.locked.libraries.len(),
             unpinned: file.locked.unpinned,
             elsewhere: file.locked.elsewhere,
-            packaged: file.packaged,
+            packaged: file.packaged.len(),
             upgrades,
             flaws,
             notices,
