@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{libraries, packages, peers, run};
+use crate::{inventory, libraries, packages, peers, run};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -24,6 +24,8 @@ pub(crate) fn run() -> Result<(), String> {
     let assess = measure("polder assess", RUNS, polder, &["assess", "--quiet", state])?;
     let pending =
         measure("polder look candidates", RUNS, polder, &["look", "candidates", "--quiet"])?;
+    let processes =
+        measure("polder look processes", RUNS, polder, &["look", "processes", "--quiet"])?;
     let version = measure("polder --version", RUNS, polder, &["--version"])?;
     let apt = measure("apt list --upgradable", RUNS, "apt", &["list", "--upgradable"])?;
     let lynis = match run::is_there("lynis") || std::path::Path::new("/usr/sbin/lynis").is_file() {
@@ -42,6 +44,7 @@ pub(crate) fn run() -> Result<(), String> {
     let all = [
         Some(&assess),
         Some(&pending),
+        Some(&processes),
         Some(&version),
         Some(&apt),
         lynis.as_ref(),
@@ -68,6 +71,7 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     println!("\nknown flaws: the index, and a host of eight thousand packages\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
+    inventory::run(polder)?;
     libraries::run(polder)?;
     peers::run(polder)
 }

@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod inventory;
 mod libraries;
 mod packages;
 mod page;

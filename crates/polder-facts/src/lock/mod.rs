@@ -80,7 +80,7 @@ impl LockKind {
     /// The form of the file at a path; none where it is no lock file.
     pub fn of(path: &str) -> Option<Self> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let is_requirements = name.starts_with("requirements") && name.ends_with(".txt");
+        let is_requirements = name.contains("requirements") && name.ends_with(".txt");
         Some(match name {
             "Cargo.lock" => Self::Cargo,
             "package-lock.json" | "npm-shrinkwrap.json" | ".package-lock.json" => Self::Npm,
@@ -91,6 +91,7 @@ impl LockKind {
             _ if name.ends_with(".egg-info") => Self::Metadata,
             "METADATA" if folder.ends_with(".dist-info") => Self::Metadata,
             "PKG-INFO" if folder.ends_with(".egg-info") => Self::Metadata,
+            "PKG-INFO" if folder.ends_with("/EGG-INFO") => Self::Metadata,
             "composer.lock" => Self::Composer,
             "installed.json" if folder.ends_with("composer") => Self::Composer,
             "go.mod" => Self::Go,

@@ -30,6 +30,8 @@ fn go(text: &str) -> Locked {
                     found.add(name, version);
                 }
             }
+            // The program itself, where it was built from a release.
+            ["mod", name, version, ..] if version.starts_with('v') => found.add(name, version),
             // A folder in its place has no version of its own.
             ["=>", name, version, ..] => {
                 last = None;
@@ -80,9 +82,12 @@ mod tests {
 
     #[test]
     fn modules_of_go_may_be_replaced() {
-        let text = "go1.21.3 X:none\npath\tx\nmod\tx\t(devel)\t\ndep\ta/b\tv1.2.3\th1:\ndep\tc\tv1.0.0\n=>\td\tv2.0.0+incompatible\th1:\ndep\te\tv0.1.0\n=>\t./e\t(devel)\n";
+        let text = "go1.21.3 X:none\npath\tx\nmod\tx\tv0.9.0\t\ndep\ta/b\tv1.2.3\th1:\ndep\tc\tv1.0.0\n=>\td\tv2.0.0+incompatible\th1:\ndep\te\tv0.1.0\n=>\t./e\t(devel)\n";
         let found = go(text);
-        assert_eq!(names(&found), ["a/b 1.2.3", "d 2.0.0+incompatible", "stdlib 1.21.3"]);
+        assert_eq!(
+            names(&found),
+            ["a/b 1.2.3", "d 2.0.0+incompatible", "stdlib 1.21.3", "x 0.9.0"]
+        );
         assert_eq!(found.elsewhere, 1);
     }
 
