@@ -171,7 +171,8 @@ impl World<'_> {
     /// Whether another file has the name now. A younger inode alone is not enough: overlay file
     /// systems show another inode number for the same file.
     fn is_replaced(&self, process: &Process, mapping: &Mapping<'_>) -> bool {
-        let path = if process.own_root || process.own_namespaces.contains(&Namespace::Mount) {
+        // Paths are told as the reader sees them; of a mount namespace that is not ours, as within.
+        let path = if process.own_namespaces.contains(&Namespace::Mount) {
             PathBuf::from(format!("/proc/{}/root{}", process.pid, mapping.path))
         } else {
             PathBuf::from(mapping.path)
