@@ -1,6 +1,6 @@
 //! What keeps a cut, stale or foreign feed from taking the place of a good one.
 
-use crate::index::{Names, Row, Section, SectionInfo};
+use crate::index::{Kind, Names, Row, Section, SectionInfo};
 use crate::order::Order;
 use crate::rule::Rule;
 
@@ -32,7 +32,9 @@ pub fn may_replace(old: Option<&SectionInfo>, new: &SectionInfo) -> Result<(), R
         return Err(Refusal::Empty);
     }
     let Some(old) = old else { return Ok(()) };
-    if (new.rows as f64) < old.rows as f64 * (1.0 - SHRINK_MAX) {
+    // Statements are taken back one by one.
+    let is_feed = !matches!(new.kind, Kind::Stated { .. });
+    if is_feed && (new.rows as f64) < old.rows as f64 * (1.0 - SHRINK_MAX) {
         return Err(Refusal::Shrunk { before: old.rows, now: new.rows });
     }
     match (old.newest, new.newest) {

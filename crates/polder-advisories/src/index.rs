@@ -47,6 +47,11 @@ pub enum Kind {
     Exploited,
     /// Flaws that probably will be.
     Predicted,
+    /// What somebody states of packages.
+    Stated {
+        /// The name of the document.
+        document: String,
+    },
 }
 
 impl Kind {
@@ -57,6 +62,7 @@ impl Kind {
             Self::Catalogue => "names, dates and severities of advisories".into(),
             Self::Exploited => "flaws that are exploited".into(),
             Self::Predicted => "flaws that probably will be exploited".into(),
+            Self::Stated { document } => format!("statements of {document} (OpenVEX)"),
         }
     }
 }
@@ -314,6 +320,10 @@ pub fn compile(
                 .collect();
             list.sort_by_key(|it| it.0);
             (Kind::Predicted, list.len(), None, encode(&list)?)
+        }
+        Content::Stated(document, items) => {
+            let newest = items.iter().map(|it| it.when).max();
+            (Kind::Stated { document: document.clone() }, items.len(), newest, encode(items)?)
         }
     };
     let info = SectionInfo {

@@ -12,9 +12,13 @@ mod order;
 mod rule;
 mod rule_book;
 mod severity;
+mod stated;
 mod track;
 
-pub use feeds::{Content, Exploited, FeedError, FlawFeed, Predicted, RawAdvisory, RawRow, read};
+pub use feeds::{
+    Content, Exploited, FeedError, FlawFeed, Predicted, RawAdvisory, RawRow, Statement, Status,
+    read,
+};
 pub use guard::{Refusal, canaries, may_replace};
 pub use index::{
     Advisory, Index, IndexError, Kind, Names, Row, Section, SectionInfo, compile, hexadecimal,

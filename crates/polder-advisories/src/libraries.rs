@@ -4,6 +4,7 @@ use crate::index::{Kind, SectionInfo};
 use crate::matching::{Feeds, FlawSection, Judgement, Known, no_feed, too_few};
 use crate::order::Order;
 use crate::rule::Rule;
+use crate::stated;
 use polder_model::facts::{ApplicationFlaw, Facts, Library, LibraryFlaw, Verdict};
 use polder_model::{Coverage, Table, Timestamp};
 use std::collections::BTreeSet;
@@ -51,7 +52,7 @@ pub(crate) fn replay(
 pub fn covers_libraries(info: &SectionInfo, ecosystems: &[&str]) -> bool {
     match &info.kind {
         Kind::Flaws { covers, .. } => ecosystems.contains(&covers.as_str()),
-        Kind::Catalogue | Kind::Exploited | Kind::Predicted => true,
+        Kind::Catalogue | Kind::Exploited | Kind::Predicted | Kind::Stated { .. } => true,
     }
 }
 
@@ -65,7 +66,7 @@ impl Feeds<'_> {
                 let Some(advisory) = section.advisory(row) else { continue };
                 let Known { advisory, severity, exploited_since, likelihood } =
                     Known::of(self, advisory);
-                flaws.push(LibraryFlaw {
+                let mut flaw = LibraryFlaw {
                     library: library.clone(),
                     advisory: advisory.id.into(),
                     cves: advisory.cves.iter().map(|it| (*it).to_string()).collect(),
@@ -78,7 +79,9 @@ impl Feeds<'_> {
                     likelihood,
                     verdict,
                     told_by: self.name(info, section),
-                });
+                };
+                stated::apply_to_library(&self.stated, &mut flaw);
+                flaws.push(flaw);
             }
         }
         flaws
@@ -91,7 +94,9 @@ impl Feeds<'_> {
         // Each turn goes to a later version; few libraries need more than two.
         for _ in 0..TURNS_MAX {
             let flaws = self.flaws_of(&at);
-            let mut left = flaws.iter().filter(|it| it.informational.is_empty()).peekable();
+            let is_stated = |it: &LibraryFlaw| matches!(it.verdict, Verdict::Stated { .. });
+            let counts = |it: &&LibraryFlaw| it.informational.is_empty() && !is_stated(it);
+            let mut left = flaws.iter().filter(counts).peekable();
             if left.peek().is_none() {
                 return Some(at.version).filter(|it| *it != library.version);
             }

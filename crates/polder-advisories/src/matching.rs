@@ -1,5 +1,6 @@
 //! What is installed against what is known: one verdict for each pair, with its reason.
 
+use crate::feeds::Statement;
 use crate::index::{
     Advisory, ExploitedRow, IndexError, Kind, Names, Row, Section, SectionInfo, decode,
 };
@@ -7,6 +8,7 @@ use crate::libraries;
 use crate::order::Order;
 use crate::rule::Rule;
 use crate::severity::{Severity, severity};
+use crate::stated;
 use polder_model::facts::{Candidate, Facts, Flaw, Package, System, Verdict};
 use polder_model::{Coverage, Table, Timestamp};
 use serde::Serialize;
@@ -35,6 +37,8 @@ pub struct Feeds<'a> {
     catalogue: Vec<(&'a str, Advisory<'a>)>,
     exploited: Vec<ExploitedRow<'a>>,
     predicted: Vec<(&'a str, f32)>,
+    /// What somebody states of packages.
+    pub(crate) stated: Vec<Statement>,
 }
 
 impl<'a> Feeds<'a> {
@@ -56,6 +60,7 @@ impl<'a> Feeds<'a> {
             Kind::Catalogue => self.catalogue = decode(bytes)?,
             Kind::Exploited => self.exploited = decode(bytes)?,
             Kind::Predicted => self.predicted = decode(bytes)?,
+            Kind::Stated { .. } => self.stated.extend(decode::<Vec<Statement>>(bytes)?),
         }
         Ok(())
     }
@@ -137,7 +142,7 @@ pub struct Judgement {
 pub fn covers(info: &SectionInfo, release: Option<&str>) -> bool {
     match &info.kind {
         Kind::Flaws { covers, .. } => release == Some(covers.as_str()),
-        Kind::Catalogue | Kind::Exploited | Kind::Predicted => true,
+        Kind::Catalogue | Kind::Exploited | Kind::Predicted | Kind::Stated { .. } => true,
     }
 }
 
@@ -148,6 +153,12 @@ pub fn release_of(facts: &Facts) -> Option<String> {
     let name = match system.os_id.as_str() {
         "almalinux" => return Some(format!("AlmaLinux {major}")).filter(|_| !major.is_empty()),
         "rocky" => return Some(format!("Rocky Linux {major}")).filter(|_| !major.is_empty()),
+        "rhel" => {
+            let release = format!("Red Hat Enterprise Linux {major}");
+            return Some(release).filter(|_| !major.is_empty());
+        }
+        // As SUSE's documents call it, too.
+        "sles" => return Some(system.os_name.clone()).filter(|it| !it.is_empty()),
         "alpine" => return alpine_branch(system).map(|it| format!("Alpine {it}")),
         "debian" => "Debian",
         "ubuntu" => "Ubuntu",
@@ -355,6 +366,7 @@ pub fn match_host(facts: &Facts, feeds: &Feeds<'_>) -> Table<Flaw> {
         }
         told.extend(told_here);
     }
+    stated::apply(&feeds.stated, &mut rows, &facts.packages.rows, facts.system_row());
     Table::with(coverage, rows)
 }
 

@@ -7,12 +7,14 @@ use polder_advisories::{
 use proptest::prelude::*;
 
 /// One small feed of each kind.
-const FEEDS: [&str; 6] = [
+const FEEDS: [&str; 8] = [
     r#"{"package_type": "deb", "product_name": "Debian 12", "advisories": [{"oid": "1.2", "fixed_packages": [{"name": "a", "full_version": "1:2.0-1~x", "specifier": ">="}]}]}"#,
     r#"[{"oid": "1.2", "advisory_id": "DSA-1-1", "source": "a", "cves": ["CVE-2026-1"], "creation_date": "2026-01-02", "severity_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]"#,
     r#"{"catalogVersion": "1", "count": 1, "vulnerabilities": [{"cveID": "CVE-2026-1", "dateAdded": "2026-01-02", "dueDate": "2026-01-20", "knownRansomwareCampaignUse": "Known"}]}"#,
     r#"{"id": "RUSTSEC-2026-1", "aliases": ["CVE-2026-1"], "published": "2026-01-02T00:00:00Z", "affected": [{"package": {"ecosystem": "crates.io", "name": "a"}, "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.0.0"}, {"introduced": "2.0.0"}, {"last_affected": "2.1.0"}]}], "versions": ["0.5.0"]}]}"#,
     r#"{"a": {"CVE-2026-1": {"description": "x", "releases": {"bookworm": {"status": "open", "urgency": "low", "nodsa": "Minor", "nodsa_reason": "postponed"}}}}}"#,
+    r#"{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "x", "timestamp": "2026-01-02T03:04:05Z", "statements": [{"vulnerability": "CVE-2026-1", "status": "fixed", "products": ["pkg:rpm/redhat/b%2Bash@5.1?arch=x86_64&epoch=1"]}]}"#,
+    r#"{"document": {"tracking": {"id": "A", "initial_release_date": "2026-01-02T00:00:00Z"}}, "product_tree": {"branches": [{"branches": [{"product": {"product_id": "b", "name": "b", "product_identification_helper": {"cpe": "cpe:/o:redhat:enterprise_linux:9::baseos"}}}]}, {"product": {"product_id": "l", "name": "l", "product_identification_helper": {"purl": "pkg:rpm/redhat/l@1-2?epoch=1"}}}], "relationships": [{"full_product_name": {"product_id": "b:l", "name": "x"}, "product_reference": "l", "relates_to_product_reference": "b"}]}, "vulnerabilities": [{"cve": "CVE-2026-1", "product_status": {"fixed": ["b:l"]}}]}"#,
     "cve,epss,percentile\nCVE-2026-1,0.5,0.9\nCVE-2026-2,0.01,0.1\n",
 ];
 
@@ -53,7 +55,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
     #[test]
     fn a_damaged_feed_is_refused_or_read(
-        feed in 0..FEEDS.len(), at in 0_usize..600, byte: u8, cut in 0_usize..600, twice: bool,
+        feed in 0..FEEDS.len(), at in 0_usize..800, byte: u8, cut in 0_usize..800, twice: bool,
     ) {
         let mut bytes = FEEDS[feed].as_bytes().to_vec();
         if let Some(slot) = bytes.get_mut(at) {

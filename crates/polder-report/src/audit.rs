@@ -131,7 +131,11 @@ pub fn audit_text(view: &AuditView, all: bool) -> String {
         }
         for it in file.notices.iter().filter(|_| all) {
             let Library { name, version, .. } = &it.library;
-            let line = format!("{name} {version}: {} ({})", it.informational, it.advisory);
+            let what = match &it.verdict {
+                Verdict::Stated { because } => format!("not affected: {because}"),
+                _ => it.informational.clone(),
+            };
+            let line = format!("{name} {version}: {what} ({})", it.advisory);
             wrap(&mut out, "  note ", "    ", &printable_str(&line));
         }
         out.push('\n');
@@ -181,6 +185,7 @@ fn flaw_text(out: &mut String, group: &[&LibraryFlaw]) {
             format!("fixed in {fixed}")
         }
         Verdict::NoFix { state } => format!("no fix: {state}"),
+        Verdict::Stated { because } => format!("not affected: {because}"),
         Verdict::Unknown { because } => format!("unknown: {because}"),
     };
     let has_fix = |it: &&&LibraryFlaw| matches!(it.verdict, Verdict::FixableNow { .. });

@@ -86,5 +86,6 @@ fn words(verdict: Option<&Verdict>) -> String {
         Some(Verdict::FixableElsewhere { fixed, from }) => format!("has it; {fixed}: {from}"),
         Some(Verdict::NoFix { state }) => format!("has it; no fix: {state}"),
         Some(Verdict::Unknown { because }) => format!("unknown: {because}"),
+        Some(Verdict::Stated { because }) => format!("not affected: {because}"),
     }
 }

@@ -177,6 +177,7 @@ pub fn openvex(facts: &Facts, version: &str) -> Value {
             Verdict::Unknown { because } => {
                 ("under_investigation", "status_notes", because.clone())
             }
+            Verdict::Stated { because } => ("not_affected", "impact_statement", because.clone()),
         };
         if let Some(fields) = statement.as_object_mut() {
             fields.insert("status".into(), json!(status));

@@ -349,8 +349,8 @@ pub(crate) struct FeedUpdate {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Knows: OSV records (JSON, YAML, or a zip or tar of them: RustSec, PyPA, OSV exports),
-Debian's security tracker (JSON), Greenbone's notus, CISA KEV (JSON), EPSS (CSV); each
-plain or compressed with gzip. What a file is, is told by what it holds."
+Debian's security tracker (JSON), Greenbone's notus, CSAF and OpenVEX (JSON), CISA KEV (JSON),
+EPSS (CSV); each plain or compressed with gzip or Zstandard. What a file is, is told by what it holds."
 )]
 pub(crate) struct FeedImport {
     /// Files as their makers publish them

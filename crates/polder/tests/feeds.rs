@@ -63,6 +63,41 @@ impl State {
 }
 
 #[test]
+fn a_statement_takes_a_flaw_away_and_says_whose_it_is() {
+    let state = State::full();
+    let before = assess(&state);
+    let ids = |view: &Value| -> Vec<String> {
+        let findings = view["findings"].as_array().unwrap().iter();
+        findings.filter_map(|it| it["finding"]["id"].as_str().map(str::to_string)).collect()
+    };
+    assert!(ids(&before).contains(&"patch/exploited:openssh".to_string()), "{:?}", ids(&before));
+    let statement = |version: &str, status: &str, time: &str| {
+        format!(
+            r#"{{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.org/vex", "author": "ada",
+            "timestamp": "{time}", "statements": [{{"vulnerability": {{"name": "CVE-2026-9001"}}, "status": "{status}",
+            "justification": "vulnerable_code_not_present", "products": [{{"@id": "pkg:deb/debian/openssh{version}"}}]}}]}}"#
+        )
+    };
+    let import = |text: &str| {
+        let file = state.file("vex", text);
+        let output = run(&["feed", "import", &file, &state.flag()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    };
+    // Of another version nothing is said here.
+    import(&statement("@1:0-1", "not_affected", "2026-11-01T00:00:00Z"));
+    assert_eq!(ids(&assess(&state)), ids(&before));
+    import(&statement("", "not_affected", "2026-11-02T00:00:00Z"));
+    let after = assess(&state);
+    assert!(!ids(&after).contains(&"patch/exploited:openssh".to_string()), "{:?}", ids(&after));
+    let host = recorded("shop-kept");
+    let looked = run(&["look", "flaws", "--json", "--quiet", "--from", &host, &state.flag()]);
+    assert!(stdout(&looked).contains("ada states so: vulnerable_code_not_present"));
+    // Whoever thinks better of it says so later.
+    import(&statement("", "affected", "2026-11-03T00:00:00Z"));
+    assert_eq!(ids(&assess(&state)), ids(&before));
+}
+
+#[test]
 fn a_feed_can_be_taken_out_again() {
     let state = State::full();
     let output = run(&["feed", "remove", "Debian 13", &state.flag()]);

@@ -1,5 +1,6 @@
 //! What feeds say, before it is compiled.
 
+use super::vex::Statement;
 use crate::index::Names;
 use crate::order::Order;
 use crate::rule::{End, Rule, Span};
@@ -122,6 +123,8 @@ pub enum Content {
     Exploited(Vec<Exploited>),
     /// Predictions.
     Predicted(Vec<Predicted>),
+    /// What a document states of packages: its name, and the statements.
+    Stated(String, Vec<Statement>),
 }
 
 /// A file that cannot be used.
@@ -190,6 +193,23 @@ pub(super) fn clean(contents: &mut [Content]) {
             }),
             Content::Exploited(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
             Content::Predicted(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
+            Content::Stated(document, items) => {
+                text(document);
+                for it in items {
+                    [
+                        &mut it.kind,
+                        &mut it.namespace,
+                        &mut it.name,
+                        &mut it.because,
+                        &mut it.author,
+                    ]
+                    .into_iter()
+                    .chain(&mut it.version)
+                    .chain(&mut it.release)
+                    .chain(&mut it.flaws)
+                    .for_each(text);
+                }
+            }
         }
     }
 }

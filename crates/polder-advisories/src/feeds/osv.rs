@@ -3,6 +3,7 @@
 use super::content::{
     Content, FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, RawSpan, day, shortened,
 };
+use super::csaf::Documents;
 use super::read::RECORD_MAX;
 use crate::index::Names;
 use crate::order::Order;
@@ -74,6 +75,8 @@ struct Event {
 pub(super) struct Records {
     feeds: Feeds,
     seen: usize,
+    /// Documents of vendors among them.
+    csaf: Documents,
 }
 
 impl Records {
@@ -87,6 +90,7 @@ impl Records {
         let read = file.take(RECORD_MAX).read_to_string(&mut text);
         let read = read.map_err(|error| FeedError::damaged(format!("{name}: {error}")))?;
         let added = match is_json {
+            true if Documents::is_one(&text) => self.csaf.add(&text),
             true => self.add_json(&text),
             false => self.add_yaml(&text),
         };
@@ -153,16 +157,23 @@ impl Records {
         }
     }
 
+    /// A document of a vendor.
+    pub(super) fn add_csaf(&mut self, text: &str) -> Result<(), FeedError> {
+        self.csaf.add(text)
+    }
+
     pub(super) fn finish(self) -> Result<Vec<Content>, FeedError> {
-        if self.seen == 0 {
-            let because = "an archive without records of the OSV schema".into();
+        if self.seen + self.csaf.seen() == 0 {
+            let because =
+                "an archive without records of the OSV schema or documents of CSAF".into();
             return Err(FeedError::Unknown { because });
         }
-        if self.feeds.is_empty() {
+        let csaf = self.csaf.finish();
+        if self.feeds.is_empty() && csaf.is_empty() {
             let because = "records of ecosystems whose versions Polder cannot compare".into();
             return Err(FeedError::Unknown { because });
         }
-        Ok(self.feeds.into_values().map(Content::Flaws).collect())
+        Ok(self.feeds.into_values().chain(csaf.into_values()).map(Content::Flaws).collect())
     }
 }
 

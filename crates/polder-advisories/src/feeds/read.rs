@@ -1,7 +1,7 @@
 //! Tells what a file is, and has it read.
 
 use super::content::{Content, FeedError, clean};
-use super::{known, notus, osv, tracker};
+use super::{csaf, known, notus, osv, tracker, vex};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::io::Read;
@@ -30,6 +30,17 @@ fn read_any(bytes: &[u8]) -> Result<Vec<Content>, FeedError> {
                 .take(UNPACKED_MAX + 1)
                 .read_to_end(&mut plain)
                 .map_err(FeedError::damaged)?;
+            if plain.len() as u64 > UNPACKED_MAX {
+                return Err(FeedError::TooLarge);
+            }
+            read_plain(&plain)
+        }
+        // Frames of Zstandard (RFC 8878).
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let reader = ruzstd::decoding::StreamingDecoder::new(bytes);
+            let mut plain = Vec::new();
+            let read = reader.map_err(FeedError::damaged)?.take(UNPACKED_MAX + 1);
+            { read }.read_to_end(&mut plain).map_err(FeedError::damaged)?;
             if plain.len() as u64 > UNPACKED_MAX {
                 return Err(FeedError::TooLarge);
             }
@@ -75,6 +86,8 @@ struct Probe {
     catalogue_version: Option<IgnoredAny>,
     affected: Option<IgnoredAny>,
     id: Option<IgnoredAny>,
+    #[serde(rename = "@context")]
+    context: Option<serde_json::Value>,
 }
 
 fn read_object(text: &str) -> Result<Vec<Content>, FeedError> {
@@ -90,6 +103,15 @@ fn read_object(text: &str) -> Result<Vec<Content>, FeedError> {
     }
     if probe.vulnerabilities.is_some() && probe.catalogue_version.is_some() {
         return Ok(vec![Content::Exploited(known::exploited(text)?)]);
+    }
+    if probe.context.as_ref().is_some_and(vex::is_vex) {
+        let (document, statements) = vex::read(text)?;
+        return Ok(vec![Content::Stated(document, statements)]);
+    }
+    if csaf::Documents::is_one(text) {
+        let mut records = osv::Records::default();
+        records.add_csaf(text)?;
+        return records.finish();
     }
     if probe.affected.is_some() && probe.id.is_some() {
         let mut records = osv::Records::default();

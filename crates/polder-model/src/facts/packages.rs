@@ -153,6 +153,11 @@ pub enum Verdict {
         /// Why.
         because: String,
     },
+    /// Somebody states that it is not there, or cannot be used.
+    Stated {
+        /// Who, and why.
+        because: String,
+    },
 }
 
 /// A known flaw that installed packages of one source have, or may have.

@@ -49,7 +49,9 @@ fn users_of<'a>(scene: &Scene<'a>, application: &Application) -> Vec<&'a Service
 
 /// Flaws with a later version without them, and the others.
 fn by_fix<'a>(flaws: &[&'a ApplicationFlaw]) -> [Vec<&'a ApplicationFlaw>; 2] {
-    let is_there = |it: &&&ApplicationFlaw| !matches!(it.flaw.verdict, Verdict::Unknown { .. });
+    let is_there = |it: &&&ApplicationFlaw| {
+        !matches!(it.flaw.verdict, Verdict::Unknown { .. } | Verdict::Stated { .. })
+    };
     let has_fix = |it: &&ApplicationFlaw| matches!(it.flaw.verdict, Verdict::FixableNow { .. });
     let (fixed, open) = flaws.iter().filter(is_there).partition(|it| has_fix(it));
     [fixed, open]

@@ -208,7 +208,7 @@ fn is_there(flaw: &Flaw) -> bool {
     match &flaw.verdict {
         Verdict::FixableNow { .. } | Verdict::FixableElsewhere { .. } => true,
         Verdict::NoFix { state } => state != "unimportant",
-        Verdict::Unknown { .. } => false,
+        Verdict::Unknown { .. } | Verdict::Stated { .. } => false,
     }
 }
 
@@ -224,7 +224,9 @@ fn without_fix(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Mod
     let reason = match &first.verdict {
         Verdict::FixableElsewhere { fixed, from } => format!("{fixed} fixes it: {from}"),
         Verdict::NoFix { state } => format!("no fix: {state}"),
-        Verdict::FixableNow { .. } | Verdict::Unknown { .. } => String::new(),
+        Verdict::FixableNow { .. } | Verdict::Unknown { .. } | Verdict::Stated { .. } => {
+            String::new()
+        }
     };
     let count = names(&flaws).len();
     let what = if count == 1 { "a known flaw".into() } else { format!("{count} known flaws") };
@@ -309,6 +311,7 @@ fn evidence(flaw: &Flaw) -> Evidence {
         Verdict::FixableElsewhere { fixed, from } => format!("fixed in {fixed}; {from}"),
         Verdict::NoFix { state } => format!("no fix: {state}"),
         Verdict::Unknown { because } => format!("unknown: {because}"),
+        Verdict::Stated { because } => format!("not affected: {because}"),
     };
     let severity = flaw.score.map(|it| format!(", CVSS {it}")).unwrap_or_default();
     Evidence::file(

@@ -113,8 +113,9 @@ fn files(read: &[LockFile], known: &Known<'_>, unknown: &mut Vec<AuditGap>) -> V
                 unknown.push(gap(path.clone(), format!("{what}: {because}")));
             }
         }
-        let (flaws, notices): (Vec<LibraryFlaw>, _) =
-            all.into_iter().partition(|it| it.informational.is_empty());
+        let (flaws, notices): (Vec<LibraryFlaw>, _) = all.into_iter().partition(|it| {
+            it.informational.is_empty() && !matches!(it.verdict, Verdict::Stated { .. })
+        });
         let with_flaws: BTreeSet<&Library> = flaws.iter().map(|it| &it.library).collect();
         let upgrade = |it: &Library| {
             let free = free.entry(it.clone()).or_insert_with(|| known.free_version(it));

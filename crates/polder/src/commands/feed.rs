@@ -79,6 +79,7 @@ fn remove(flags: &FeedRemove, feeds: &Feeds, quiet: bool) -> Result<u8, Failure>
     let is_called = |it: &SectionInfo, name: &str| {
         let covers = match &it.kind {
             Kind::Flaws { covers, .. } => covers.as_str(),
+            Kind::Stated { document } => document.as_str(),
             Kind::Catalogue | Kind::Exploited | Kind::Predicted => "",
         };
         [covers, &it.kind.title(), &it.file].iter().any(|known| known.eq_ignore_ascii_case(name))

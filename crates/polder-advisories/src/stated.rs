@@ -1,0 +1,124 @@
+//! What somebody states of a flaw on this host weighs more than what a feed tells of all hosts.
+
+use crate::feeds::{Statement, Status};
+use polder_model::facts::{Flaw, LibraryFlaw, Package, System, Verdict};
+
+/// Takes as not affected what the newest statement about a package and a flaw says is not.
+pub(crate) fn apply(
+    statements: &[Statement],
+    flaws: &mut [Flaw],
+    packages: &[Package],
+    system: Option<&System>,
+) {
+    if statements.is_empty() {
+        return;
+    }
+    for flaw in flaws {
+        let of = |name: &String| {
+            packages.iter().find(|it| {
+                it.name == *name && [&it.version, &it.source_version].contains(&&flaw.installed)
+            })
+        };
+        // A flaw of several packages is gone where it is stated of all of them.
+        let stated: Option<Vec<&Statement>> =
+            flaw.packages.iter().map(|name| said(statements, flaw, of(name)?, system)).collect();
+        let Some(first) = stated.as_ref().and_then(|it| it.first()) else { continue };
+        flaw.verdict = Verdict::Stated { because: words(first) };
+    }
+}
+
+/// The newest statement about a package and all names of a flaw, where it says that the flaw is not
+/// there.
+fn said<'a>(
+    statements: &'a [Statement],
+    flaw: &Flaw,
+    package: &Package,
+    system: Option<&System>,
+) -> Option<&'a Statement> {
+    let names: Vec<&String> = match flaw.cves.is_empty() {
+        true => vec![&flaw.advisory],
+        false => flaw.cves.iter().collect(),
+    };
+    let newest = |name: &&String| {
+        let about = statements.iter().filter(|it| {
+            it.flaws.iter().any(|known| known.eq_ignore_ascii_case(name))
+                && is_about(it, package, system)
+        });
+        let newest = about.max_by_key(|it| it.when)?;
+        matches!(newest.status, Status::NotAffected | Status::Fixed).then_some(newest)
+    };
+    let all: Option<Vec<&Statement>> = names.iter().map(newest).collect();
+    all?.first().copied()
+}
+
+/// The same for a library of what runs.
+pub(crate) fn apply_to_library(statements: &[Statement], flaw: &mut LibraryFlaw) {
+    let kind = match flaw.library.ecosystem.as_str() {
+        "crates.io" => "cargo",
+        "PyPI" => "pypi",
+        "Go" => "golang",
+        "Packagist" => "composer",
+        "RubyGems" => "gem",
+        _ => "npm",
+    };
+    let is_version = |it: &Statement| {
+        let wanted = it.version.as_ref().map(|it| it.trim_start_matches('v'));
+        wanted.is_none_or(|it| it == flaw.library.version)
+    };
+    let about = statements.iter().filter(|it| {
+        let name = match it.namespace.is_empty() {
+            true => it.name.clone(),
+            false => format!("{}/{}", it.namespace, it.name),
+        };
+        let is_named = name.eq_ignore_ascii_case(&flaw.library.name);
+        let names = || flaw.cves.iter().chain([&flaw.advisory]);
+        let is_flaw = it.flaws.iter().any(|one| names().any(|own| own.eq_ignore_ascii_case(one)));
+        it.kind == kind && is_named && is_flaw && is_version(it)
+    });
+    let newest = about.max_by_key(|it| it.when);
+    let newest = newest.filter(|it| matches!(it.status, Status::NotAffected | Status::Fixed));
+    if let Some(it) = newest {
+        flaw.verdict = Verdict::Stated { because: words(it) };
+    }
+}
+
+fn words(it: &Statement) -> String {
+    let why = if it.because.is_empty() { "no reason is given" } else { &it.because };
+    let who = if it.author.is_empty() { "somebody" } else { &it.author };
+    format!("{who} states so: {why}")
+}
+
+fn is_about(it: &Statement, package: &Package, system: Option<&System>) -> bool {
+    let kind = match package.manager.as_str() {
+        "dpkg" => "deb",
+        other => other,
+    };
+    let (id, version, codename) = system.map_or(("", "", ""), |it| {
+        (it.os_id.as_str(), it.os_version.as_str(), it.os_codename.as_str())
+    });
+    let is_release = |release: &String| {
+        release == id || release == codename || *release == format!("{id}-{version}")
+    };
+    let is_version = |wanted: &String| {
+        // An RPM's epoch stands elsewhere in its URL.
+        let plain = |it: &str| it.split_once(':').map_or(it, |it| it.1).to_string();
+        [&package.version, &package.source_version]
+            .into_iter()
+            .any(|own| own == wanted || (kind == "rpm" && plain(own) == plain(wanted)))
+    };
+    it.kind == kind
+        && (it.name == package.name || it.name == package.source)
+        && (it.namespace.is_empty() || vendor(&it.namespace) == id)
+        && it.release.as_ref().is_none_or(is_release)
+        && it.version.as_ref().is_none_or(is_version)
+}
+
+/// The name by which os-release calls a vendor that package URLs call otherwise.
+fn vendor(namespace: &str) -> &str {
+    match namespace {
+        "redhat" => "rhel",
+        "rocky-linux" | "rockylinux" => "rocky",
+        "amazonlinux" => "amzn",
+        other => other,
+    }
+}
