@@ -108,7 +108,7 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s y -l yes -d 'Do not ask'
-complete -c polder -n "__fish_polder_using_subcommand apply" -l now -d 'Do it now, outside of the windows of `patch.windows`'
+complete -c polder -n "__fish_polder_using_subcommand apply" -l now -d 'Do it now, outside of the windows of `patch.windows`, which hold for what restarts services: packages and units'
 complete -c polder -n "__fish_polder_using_subcommand apply" -l json -d 'Print JSON when it is done'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'

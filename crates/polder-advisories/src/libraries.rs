@@ -1,5 +1,6 @@
 //! Libraries of programming languages against what is known of them.
 
+use crate::feeds::Statement;
 use crate::index::{Kind, SectionInfo};
 use crate::matching::{Feeds, FlawSection, Judgement, Known, no_feed, too_few};
 use crate::order::Order;
@@ -30,19 +31,28 @@ fn verdict(order: Order, rule: &Rule<'_>, version: &str) -> Option<Verdict> {
 pub(crate) fn replay(
     facts: &Facts,
     ecosystem: &str,
-    order: Order,
-    name: &str,
-    rule: &Rule<'_>,
+    (order, name, rule): (Order, &str, &Rule<'_>),
+    statements: &[Statement],
+    id: &str,
 ) -> Vec<(String, Judgement)> {
     let applications = facts.applications.rows.iter().filter(|it| it.ecosystem == ecosystem);
     let libraries = applications.flat_map(|it| it.libraries.iter().map(move |one| (one, &it.path)));
     let named = libraries.filter(|(it, _)| order.normal_name(&it.name) == name);
     let judged = named.map(|(it, path)| {
-        let judgement = Judgement {
-            installed: it.version.clone(),
-            rule: rule.to_string(),
-            verdict: verdict(order, rule, &it.version),
-        };
+        let verdict = verdict(order, rule, &it.version).map(|found| {
+            if let Some(because) = stated::of_library(statements, it, &[id]) {
+                return Verdict::Stated { because };
+            }
+            match found {
+                // Its registry was not asked.
+                Verdict::FixableNow { fixed } => {
+                    Verdict::FixableElsewhere { fixed, from: "by a later version of it".into() }
+                }
+                other => other,
+            }
+        });
+        let judgement =
+            Judgement { installed: it.version.clone(), rule: rule.to_string(), verdict };
         (format!("{} of {path}", it.name), judgement)
     });
     judged.collect()
@@ -80,7 +90,11 @@ impl Feeds<'_> {
                     verdict,
                     told_by: self.name(info, section),
                 };
-                stated::apply_to_library(&self.stated, &mut flaw);
+                let names: Vec<&str> =
+                    flaw.cves.iter().chain([&flaw.advisory]).map(String::as_str).collect();
+                if let Some(because) = stated::of_library(&self.stated, library, &names) {
+                    flaw.verdict = Verdict::Stated { because };
+                }
                 flaws.push(flaw);
             }
         }
@@ -130,7 +144,8 @@ impl Feeds<'_> {
 /// Every known flaw of the libraries of what runs.
 pub fn match_applications(facts: &Facts, feeds: &Feeds<'_>) -> Table<ApplicationFlaw> {
     let applications = &facts.applications.rows;
-    let ecosystems: BTreeSet<&str> = applications.iter().map(|it| it.ecosystem.as_str()).collect();
+    let told = applications.iter().filter(|it| !it.libraries.is_empty());
+    let ecosystems: BTreeSet<&str> = told.map(|it| it.ecosystem.as_str()).collect();
     let mut because: Vec<String> = ecosystems
         .iter()
         .filter_map(|it| feeds.coverage_of(it, facts.taken).because().map(str::to_string))
@@ -153,6 +168,8 @@ pub fn match_applications(facts: &Facts, feeds: &Feeds<'_>) -> Table<Application
     }
     because.sort();
     let coverage = match because.is_empty() {
+        // What was not looked at has no flaws that are known.
+        true if applications.is_empty() => facts.applications.coverage.clone(),
         true => Coverage::Complete,
         false => Coverage::partial(because.join("; ")),
     };

@@ -440,16 +440,16 @@ pub(crate) fn coverage(facts: &Facts, feeds: &Feeds<'_>) -> Coverage {
         return no_feed(&release);
     }
     let is_matched = |order: Order| facts.packages.rows.iter().any(|it| manages(order, it));
-    if !feeds.flaws.iter().any(|(_, _, order, _)| is_matched(*order)) {
-        return Coverage::not_looked(format!(
-            "packages of {release} are not matched with feeds yet"
-        ));
+    // Feeds of libraries tell nothing of packages.
+    let own: Vec<_> = feeds.flaws.iter().filter(|(_, _, order, _)| is_matched(*order)).collect();
+    if own.is_empty() {
+        return no_feed(&release);
     }
     if !facts.packages.coverage.empty_means_none() {
         let because = facts.packages.coverage.because().unwrap_or_default();
         return Coverage::partial(format!("not all packages are known: {because}"));
     }
-    for (info, _, _, section) in &feeds.flaws {
+    for (info, _, _, section) in own {
         if let Some(doubt) = too_few(info) {
             return doubt;
         }
@@ -575,13 +575,18 @@ impl Feeds<'_> {
                         published: advisory.published,
                         vector: advisory.vector.to_string(),
                         told_by: told_by.clone(),
-                        judgement: judge_package(
-                            package, candidate, *names, *order, &row.rule, facts,
+                        judgement: stated::weigh(
+                            &self.stated,
+                            id,
+                            package,
+                            judge_package(package, candidate, *names, *order, &row.rule, facts),
+                            facts.system_row(),
                         ),
                     });
                 }
                 if let Kind::Flaws { covers, .. } = &info.kind {
-                    let libraries = libraries::replay(facts, covers, *order, name, &row.rule);
+                    let rule = (*order, name, &row.rule);
+                    let libraries = libraries::replay(facts, covers, rule, &self.stated, id);
                     replay.compared.extend(libraries.into_iter().map(|(package, judgement)| {
                         Compared {
                             package,

@@ -1,7 +1,8 @@
 //! What somebody states of a flaw on this host weighs more than what a feed tells of all hosts.
 
 use crate::feeds::{Statement, Status};
-use polder_model::facts::{Flaw, LibraryFlaw, Package, System, Verdict};
+use crate::matching::Judgement;
+use polder_model::facts::{Flaw, Library, Package, System, Verdict};
 
 /// Takes as not affected what the newest statement about a package and a flaw says is not.
 pub(crate) fn apply(
@@ -39,21 +40,49 @@ fn said<'a>(
         true => vec![&flaw.advisory],
         false => flaw.cves.iter().collect(),
     };
-    let newest = |name: &&String| {
-        let about = statements.iter().filter(|it| {
-            it.flaws.iter().any(|known| known.eq_ignore_ascii_case(name))
-                && is_about(it, package, system)
-        });
-        let newest = about.max_by_key(|it| it.when)?;
-        matches!(newest.status, Status::NotAffected | Status::Fixed).then_some(newest)
-    };
+    let newest = |name: &&String| newest(statements, name, package, system);
     let all: Option<Vec<&Statement>> = names.iter().map(newest).collect();
     all?.first().copied()
 }
 
-/// The same for a library of what runs.
-pub(crate) fn apply_to_library(statements: &[Statement], flaw: &mut LibraryFlaw) {
-    let kind = match flaw.library.ecosystem.as_str() {
+/// The newest statement about a package and a flaw, where it takes the flaw away.
+fn newest<'a>(
+    statements: &'a [Statement],
+    name: &str,
+    package: &Package,
+    system: Option<&System>,
+) -> Option<&'a Statement> {
+    let about = statements.iter().filter(|it| {
+        it.flaws.iter().any(|known| known.eq_ignore_ascii_case(name))
+            && is_about(it, package, system)
+    });
+    about.max_by_key(|it| it.when).filter(|it| takes_away(it))
+}
+
+/// The judgement of a package with a flaw of this name, with what is stated of it.
+pub(crate) fn weigh(
+    statements: &[Statement],
+    name: &str,
+    package: &Package,
+    mut judgement: Judgement,
+    system: Option<&System>,
+) -> Judgement {
+    if judgement.verdict.is_some()
+        && let Some(it) = newest(statements, name, package, system)
+    {
+        judgement.verdict = Some(Verdict::Stated { because: words(it) });
+    }
+    judgement
+}
+
+/// What the newest statement about a library and a flaw of any of these names says, where it takes the
+/// flaw away.
+pub(crate) fn of_library(
+    statements: &[Statement],
+    library: &Library,
+    names: &[&str],
+) -> Option<String> {
+    let kind = match library.ecosystem.as_str() {
         "crates.io" => "cargo",
         "PyPI" => "pypi",
         "Go" => "golang",
@@ -63,22 +92,27 @@ pub(crate) fn apply_to_library(statements: &[Statement], flaw: &mut LibraryFlaw)
     };
     let is_version = |it: &Statement| {
         let wanted = it.version.as_ref().map(|it| it.trim_start_matches('v'));
-        wanted.is_none_or(|it| it == flaw.library.version)
+        wanted.is_none_or(|it| it == library.version)
     };
     let about = statements.iter().filter(|it| {
         let name = match it.namespace.is_empty() {
             true => it.name.clone(),
             false => format!("{}/{}", it.namespace, it.name),
         };
-        let is_named = name.eq_ignore_ascii_case(&flaw.library.name);
-        let names = || flaw.cves.iter().chain([&flaw.advisory]);
-        let is_flaw = it.flaws.iter().any(|one| names().any(|own| own.eq_ignore_ascii_case(one)));
-        it.kind == kind && is_named && is_flaw && is_version(it)
+        let is_flaw =
+            it.flaws.iter().any(|one| names.iter().any(|own| own.eq_ignore_ascii_case(one)));
+        it.kind == kind && name.eq_ignore_ascii_case(&library.name) && is_flaw && is_version(it)
     });
-    let newest = about.max_by_key(|it| it.when);
-    let newest = newest.filter(|it| matches!(it.status, Status::NotAffected | Status::Fixed));
-    if let Some(it) = newest {
-        flaw.verdict = Verdict::Stated { because: words(it) };
+    about.max_by_key(|it| it.when).filter(|it| takes_away(it)).map(words)
+}
+
+/// Whether a statement says that the flaw is not there. That a version has the fix says nothing
+/// where no version is named.
+fn takes_away(it: &Statement) -> bool {
+    match it.status {
+        Status::NotAffected => true,
+        Status::Fixed => it.version.is_some(),
+        Status::Affected | Status::UnderInvestigation => false,
     }
 }
 

@@ -209,8 +209,8 @@ fn read_index(
         Err(error) if error.is_not_found() => (IndexState::Missing, String::new()),
         Err(error) => (IndexState::Unreadable { because: error.because }, String::new()),
     };
-    // apk gives the file the date at which the server changed it.
-    let date = host.stat(path).ok().map(|it| Timestamp(it.modified));
+    // apk gives the file the date at which the server changed it; when it was fetched tells more.
+    let date = host.stat(path).ok().map(|it| Timestamp(it.modified.max(it.changed)));
     let row = IndexSource {
         path: shown(path),
         named_by: repository.named_by.clone(),

@@ -2,31 +2,40 @@
 //!
 //! A process of an interpreter, or of a program that no package brought, belongs to the nearest
 //! folder with a lock file or installed libraries: from its script, its working folder, its virtual
-//! environment, and for PHP the folders of web sites.
+//! environment, and for PHP the folders of web sites. Where nothing tells, a row says so.
+//!
+//! All of this may lie in folders of anybody: no link is followed to a list of libraries, and what is
+//! read is bounded in all.
 
-use crate::interpreted::{Interpreter, normal, script};
+use crate::interpreted::{Interpreter, normal};
 use crate::lock::{LockFiles, LockKind};
 use crate::reading::shown;
 use polder_host::{BuildNotes, Host, Kind};
 use polder_model::facts::{Application, Facts, Process};
 use polder_model::{Coverage, Table};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 /// Folders that are nobody's program, although a process may work in one.
-const NOBODYS: [&str; 20] = [
+const NOBODYS: [&str; 21] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
-    "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var",
+    "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/tmp",
 ];
 
 /// Folders with folders of web sites.
-const SITES: [&str; 4] = ["/var/www", "/srv", "/usr/share/nginx/html", "/home"];
+const SITES: [&str; 3] = ["/var/www", "/srv", "/usr/share/nginx/html"];
 
 /// How deep below them a site is searched for: `/var/www/shop/current`.
 const SITE_DEPTH: usize = 3;
 
 /// Folders of sites looked at.
 const SITES_MAX: usize = 2_000;
+
+/// Bytes of lists that are read in all, notes of installers in one folder, and programs.
+const BYTES_MAX: u64 = 256 << 20;
+const NOTES_MAX: usize = 4_096;
+const PLACES_MAX: usize = 1_000;
 
 /// What is installed goes before what was asked for; of these the first that is there.
 const NPM: [&str; 5] = [
@@ -44,37 +53,46 @@ const COMPILED: [&str; 2] = ["Cargo.lock", "go.mod"];
 /// What runs the code of a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Runtime {
-    Node,
-    Python,
-    Ruby,
-    Php,
+    Interpreted(Interpreter),
     /// Itself: it is compiled.
     Own,
 }
 
+/// Where packages put programs.
+fn is_systems(path: &str) -> bool {
+    let folders = ["/usr/", "/bin/", "/sbin/", "/lib"];
+    folders.iter().any(|it| path.starts_with(it)) && !path.starts_with("/usr/local/")
+}
+
 impl Runtime {
     /// Told by the executable; none for programs of packages.
-    fn of(process: &Process, facts: &Facts) -> Option<Self> {
-        match Interpreter::of(process) {
-            Some(Interpreter::Node) => return Some(Self::Node),
-            Some(Interpreter::Python) => return Some(Self::Python),
-            Some(Interpreter::Ruby) => return Some(Self::Ruby),
-            Some(Interpreter::Php) => return Some(Self::Php),
-            Some(Interpreter::Java | Interpreter::Perl) => return None,
-            None => {}
+    fn of(process: &Process, packaged: &BTreeSet<String>) -> Option<Self> {
+        if let Some(interpreter) = Interpreter::of(process) {
+            let script = process.script.as_ref();
+            let is_packaged = script.is_some_and(|it| packaged.contains(it));
+            return (!is_packaged).then_some(Self::Interpreted(interpreter));
         }
         let path = process.executable.as_deref()?;
-        let is_systems = ["/usr/", "/bin/", "/sbin/", "/lib"].iter().any(|it| path.starts_with(it));
-        let is_own = !is_systems || path.starts_with("/usr/local/");
-        (is_own && !facts.owners.contains_key(path)).then_some(Self::Own)
+        (!is_systems(path) && !packaged.contains(path)).then_some(Self::Own)
+    }
+
+    fn ecosystem(self) -> &'static str {
+        match self {
+            Self::Interpreted(Interpreter::Node) => "npm",
+            Self::Interpreted(Interpreter::Python) => "PyPI",
+            Self::Interpreted(Interpreter::Ruby) => "RubyGems",
+            Self::Interpreted(Interpreter::Php) => "Packagist",
+            Self::Interpreted(Interpreter::Java | Interpreter::Perl) | Self::Own => "",
+        }
     }
 
     fn files(self) -> &'static [&'static str] {
         match self {
-            Self::Node => &NPM,
-            Self::Python => &PYPI,
-            Self::Ruby => &GEMS,
-            Self::Php => &COMPOSER,
+            Self::Interpreted(Interpreter::Node) => &NPM,
+            Self::Interpreted(Interpreter::Python) => &PYPI,
+            Self::Interpreted(Interpreter::Ruby) => &GEMS,
+            Self::Interpreted(Interpreter::Php) => &COMPOSER,
+            Self::Interpreted(Interpreter::Java | Interpreter::Perl) => &[],
             Self::Own => &COMPILED,
         }
     }
@@ -83,8 +101,14 @@ impl Runtime {
 /// Where the libraries of one program are told, and who runs it.
 #[derive(Default)]
 struct Place {
+    /// The path as the program sees it, with its container.
+    shown: String,
+    container: Option<String>,
+    ecosystem: &'static str,
     pids: BTreeSet<u32>,
     because: String,
+    /// Why its libraries cannot be told, or not all of them.
+    unknown: Option<String>,
 }
 
 /// Every program of the owner's that runs.
@@ -92,31 +116,59 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
     if !facts.processes.coverage.empty_means_none() && facts.processes.rows.is_empty() {
         return Table::with(facts.processes.coverage.clone(), Vec::new());
     }
+    let packaged = packaged(host, facts);
+    // The one who looks is no program of the host.
+    let own = host.read_link("/proc/self".as_ref()).ok();
+    let own = own.and_then(|it| it.to_str()?.parse::<u32>().ok());
     let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
-    let mut unseen = 0;
+    let mut gaps: BTreeSet<String> = BTreeSet::new();
     let mut php: BTreeSet<u32> = BTreeSet::new();
-    for process in facts.processes.rows.iter().filter(|it| !it.is_kernel_thread()) {
-        let Some(runtime) = Runtime::of(process, facts) else { continue };
+    let processes = facts.processes.rows.iter().filter(|it| !it.is_kernel_thread());
+    for process in processes.filter(|it| Some(it.pid) != own) {
+        let Some(runtime) = Runtime::of(process, &packaged) else { continue };
         let Ok(works_in) = host.read_link(format!("/proc/{}/cwd", process.pid).as_ref()) else {
-            unseen += 1;
+            gaps.insert("where some programs work cannot be seen".into());
             continue;
         };
+        if places.len() >= PLACES_MAX {
+            gaps.insert(format!("more than {PLACES_MAX} programs"));
+            break;
+        }
         let mut it = Search { host, process, runtime, found: &mut places };
-        it.environment(&works_in);
-        it.folders(&works_in);
-        if runtime == Runtime::Php && !process.own_root {
+        let is_php = runtime == Runtime::Interpreted(Interpreter::Php);
+        // What serves web sites works nowhere in particular: these are looked for below.
+        if !(it.environment(&works_in) | it.folders(&works_in)) && !is_php {
+            it.nothing_told(&works_in);
+        }
+        if is_php && !process.own_root {
             php.insert(process.pid);
         }
     }
-    if !php.is_empty() {
-        sites(host, &php, &mut places);
+    if !php.is_empty() && !sites(host, &php, &mut places) {
+        gaps.insert(format!("more than {SITES_MAX} folders of web sites"));
     }
-    let rows = places.into_iter().filter_map(|(path, it)| application(host, &path, it)).collect();
-    let coverage = match unseen {
-        0 => facts.processes.coverage.clone(),
-        count => Coverage::partial(format!("where {count} programs work cannot be seen")),
+    let left = AtomicU64::new(BYTES_MAX);
+    let rows = places.into_iter().filter_map(|(path, it)| application(host, &path, it, &left));
+    let rows = rows.collect();
+    let coverage = match gaps.into_iter().collect::<Vec<_>>() {
+        none if none.is_empty() => facts.processes.coverage.clone(),
+        gaps => Coverage::partial(gaps.join("; ")),
     };
     Table::with(coverage, rows)
+}
+
+/// Executables and scripts of processes that packages of the distribution brought.
+fn packaged(host: &dyn Host, facts: &Facts) -> BTreeSet<String> {
+    let rows = facts.processes.rows.iter();
+    let executables =
+        rows.clone().filter_map(|it| it.executable.as_ref()).filter(|it| !is_systems(it));
+    let paths: BTreeSet<String> =
+        executables.chain(rows.filter_map(|it| it.script.as_ref())).cloned().collect();
+    if paths.is_empty() {
+        return paths;
+    }
+    // Where the owners are not known, a program counts as the owner's: rather one too many.
+    host.owners(&paths).unwrap_or_default().owned.into_keys().collect()
 }
 
 /// The search for the libraries of one process.
@@ -139,18 +191,28 @@ impl Search<'_> {
         }
     }
 
-    fn note(&mut self, path: PathBuf, because: String) {
-        let place = self.found.entry(path).or_default();
+    fn note(&mut self, inside: &Path, because: String) -> &mut Place {
+        let container = self.process.own_root.then(|| {
+            self.process.unit.clone().unwrap_or_else(|| format!("process {}", self.process.pid))
+        });
+        let place = self.found.entry(self.seen(inside)).or_default();
         place.pids.insert(self.process.pid);
+        place.ecosystem = self.runtime.ecosystem();
+        place.shown = match &container {
+            Some(container) => format!("{container}:{}", shown(inside)),
+            None => shown(inside),
+        };
+        place.container = container;
         if place.because.is_empty() {
             place.because = because;
         }
+        place
     }
 
     /// The virtual environment that the name of its interpreter, or of its script, lies in.
-    fn environment(&mut self, works_in: &Path) {
-        if self.runtime != Runtime::Python {
-            return;
+    fn environment(&mut self, works_in: &Path) -> bool {
+        if self.runtime != Runtime::Interpreted(Interpreter::Python) {
+            return false;
         }
         for word in self.process.command.split(' ').take(2) {
             let path = normal(&works_in.join(word));
@@ -158,42 +220,47 @@ impl Search<'_> {
             else {
                 continue;
             };
-            if self.host.stat(&self.seen(&root.join("pyvenv.cfg"))).is_err() {
+            if self.host.stat_link(&self.seen(&root.join("pyvenv.cfg"))).is_err() {
                 continue;
             }
-            let libraries = self.seen(&root.join("lib"));
-            for entry in self.host.list(&libraries).unwrap_or_default() {
+            let libraries = root.join("lib");
+            let mut has_any = false;
+            for entry in self.host.list(&self.seen(&libraries)).unwrap_or_default() {
                 let packages = libraries.join(&entry.name).join("site-packages");
-                if self.host.stat(&packages).is_ok_and(|it| it.kind == Kind::Folder) {
-                    self.note(packages, format!("`{word}` lies in this environment"));
+                let is_folder = |it| it == Kind::Folder;
+                if self.host.stat_link(&self.seen(&packages)).is_ok_and(|it| is_folder(it.kind)) {
+                    let word = polder_model::printable_str(word);
+                    self.note(&packages, format!("`{word}` lies in this environment"));
+                    has_any = true;
                 }
             }
-            return;
+            return has_any;
         }
+        false
     }
 
     /// The nearest folder above its script, or above where it works, that tells of libraries.
-    fn folders(&mut self, works_in: &Path) {
+    fn folders(&mut self, works_in: &Path) -> bool {
         let mut starts: Vec<(PathBuf, String)> = Vec::new();
         if self.runtime == Runtime::Own
-            && let Some(path) = &self.process.executable
+            && let Some(path) = self.process.executable.clone()
         {
-            let because = format!("`{path}` runs");
-            let seen = self.seen(Path::new(path));
             // What its compiler noted goes before what lies beside it.
-            if self.host.build_notes(&seen).is_ok_and(|it| it != BuildNotes::default()) {
-                self.note(seen, because);
-                return;
+            match self.host.build_notes(&self.seen(Path::new(&path))) {
+                Ok(notes) if notes != BuildNotes::default() => {
+                    self.note(Path::new(&path), format!("`{path}` runs"));
+                    return true;
+                }
+                _ => {}
             }
+            let because = format!("`{path}` runs below it; that may be built with fewer");
             starts.push((path.into(), because));
         }
-        let script = script(self.process, works_in).map(|it| {
-            let because = format!("`{}` runs", shown(&it));
-            (it, because)
-        });
-        starts.extend(script);
-        let folder = shown(works_in);
-        starts.push((works_in.join("."), format!("`{}` works in {folder}", self.process.name)));
+        if let Some(script) = &self.process.script {
+            starts.push((script.into(), format!("`{script}` runs")));
+        }
+        let name = &self.process.name;
+        starts.push((works_in.join("."), format!("`{name}` works in {}", shown(works_in))));
         for (start, because) in starts {
             // The last part is the file itself.
             for folder in start.ancestors().skip(1) {
@@ -201,34 +268,68 @@ impl Search<'_> {
                     break;
                 }
                 if let Some(path) = self.told_in(folder) {
-                    self.note(path, because);
-                    return;
+                    self.note(&path, because);
+                    return true;
                 }
             }
         }
+        false
     }
 
     fn told_in(&self, folder: &Path) -> Option<PathBuf> {
-        let paths = self.runtime.files().iter().map(|it| self.seen(&folder.join(it)));
-        let is_file = |it: &PathBuf| self.host.stat(it).is_ok_and(|it| it.kind == Kind::File);
+        let paths = self.runtime.files().iter().map(|it| folder.join(it));
+        let is_file = |it: &PathBuf| {
+            self.host.stat_link(&self.seen(it)).is_ok_and(|it| it.kind == Kind::File)
+        };
         paths.into_iter().find(is_file)
+    }
+
+    /// A program of which nothing tells the libraries.
+    fn nothing_told(&mut self, works_in: &Path) {
+        let (path, because) = match (self.runtime, &self.process.script) {
+            (Runtime::Own, _) => (
+                self.process.executable.clone().unwrap_or_default(),
+                "its compiler noted nothing in it, and no lock file lies above it",
+            ),
+            (Runtime::Interpreted(Interpreter::Java), _) => {
+                (shown(works_in), "archives of Java are not read")
+            }
+            (Runtime::Interpreted(Interpreter::Perl), _) => (
+                self.process.script.clone().unwrap_or_default(),
+                "Perl has no lock file that is read",
+            ),
+            (_, Some(script)) => {
+                (script.clone(), "no lock file and no virtual environment tells of them")
+            }
+            // Started by hand, or with its program in its arguments: nothing to look for.
+            (_, None) => return,
+        };
+        if path.is_empty() || path == "/" {
+            return;
+        }
+        let name = self.process.name.clone();
+        let place = self.note(Path::new(&path), format!("`{name}` runs it"));
+        place.unknown.get_or_insert_with(|| because.into());
     }
 }
 
-/// Web sites of PHP: its servers work nowhere in particular.
-fn sites(host: &dyn Host, pids: &BTreeSet<u32>, places: &mut BTreeMap<PathBuf, Place>) {
-    let mut folders: Vec<(PathBuf, usize)> =
-        SITES.iter().rev().map(|it| (PathBuf::from(it), 0)).collect();
+/// Web sites of PHP: its servers work nowhere in particular. Says whether all folders were looked at.
+fn sites(host: &dyn Host, pids: &BTreeSet<u32>, places: &mut BTreeMap<PathBuf, Place>) -> bool {
+    // In the order of their depth, so that no site with many folders hides the others.
+    let mut folders: VecDeque<(PathBuf, usize)> =
+        SITES.iter().map(|it| (PathBuf::from(it), 0)).collect();
     let mut looked = 0;
-    while let Some((folder, depth)) = folders.pop() {
+    while let Some((folder, depth)) = folders.pop_front() {
         looked += 1;
         if looked > SITES_MAX {
-            return;
+            return false;
         }
         let paths = COMPOSER.iter().map(|it| folder.join(it));
-        let is_file = |it: &PathBuf| host.stat(it).is_ok_and(|it| it.kind == Kind::File);
+        let is_file = |it: &PathBuf| host.stat_link(it).is_ok_and(|it| it.kind == Kind::File);
         if let Some(path) = paths.into_iter().find(is_file) {
-            let place = places.entry(path).or_default();
+            let place = places.entry(path.clone()).or_default();
+            place.shown = shown(&path);
+            place.ecosystem = "Packagist";
             place.pids.extend(pids);
             place.because = "it lies among the web sites, and PHP runs here".into();
             continue;
@@ -238,6 +339,7 @@ fn sites(host: &dyn Host, pids: &BTreeSet<u32>, places: &mut BTreeMap<PathBuf, P
         let below = below.filter(|it| it.name != "node_modules" && it.name != ".git");
         folders.extend(below.map(|it| (folder.join(&it.name), depth + 1)));
     }
+    true
 }
 
 /// Whether lock files right in a folder would belong to nothing that runs.
@@ -257,36 +359,55 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
     }
     // A program: its compiler noted them.
     let Ok(entries) = host.list(path) else { return vec![path.into()] };
-    let note = |name: &std::ffi::OsString| {
-        let folder = path.join(name);
-        match folder.extension()?.to_str()? {
-            "dist-info" => Some(folder.join("METADATA")),
-            "egg-info" => Some(folder.join("PKG-INFO")),
+    let note = |entry: &polder_host::Entry| {
+        let found = path.join(&entry.name);
+        match (found.extension()?.to_str()?, entry.kind) {
+            ("dist-info", Kind::Folder) => Some(found.join("METADATA")),
+            ("egg-info", Kind::Folder) => Some(found.join("PKG-INFO")),
+            ("egg-info", Kind::File) => Some(found),
             _ => None,
         }
     };
-    entries.iter().filter(|it| it.kind == Kind::Folder).filter_map(|it| note(&it.name)).collect()
+    entries.iter().filter_map(note).collect()
 }
 
 /// What its file or folder says.
-fn application(host: &dyn Host, path: &Path, place: Place) -> Option<Application> {
-    let found = LockFiles::recorded(host, &notes(host, path));
-    let ecosystem = found.files.first().map_or("", |it| it.ecosystem);
-    let mut libraries = BTreeSet::new();
-    let mut unknown = found.unread.into_iter().next().map(|it| it.1);
-    for file in found.files {
-        unknown = unknown.or(file.unread).or(file.locked.incomplete.map(str::to_string));
-        if file.locked.elsewhere + file.locked.unpinned > 0 && unknown.is_none() {
-            let count = file.locked.elsewhere + file.locked.unpinned;
-            unknown = Some(format!("of {count} no feed can tell: no version, or of no registry"));
+fn application(
+    host: &dyn Host,
+    path: &Path,
+    place: Place,
+    left: &AtomicU64,
+) -> Option<Application> {
+    let owner = host.stat_link(path).map_or(0, |it| it.uid);
+    let (mut libraries, mut unknown) = (BTreeSet::new(), place.unknown);
+    let mut ecosystem = place.ecosystem;
+    if unknown.is_none() {
+        let mut notes = notes(host, path);
+        if notes.len() > NOTES_MAX {
+            notes.truncate(NOTES_MAX);
+            unknown = Some(format!("more than {NOTES_MAX} notes of installers"));
         }
-        libraries.extend(file.locked.libraries);
-    }
-    if ecosystem.is_empty() || (libraries.is_empty() && unknown.is_none()) {
-        return None;
+        let found = LockFiles::recorded(host, &notes, left);
+        unknown = unknown.or(found.unread.into_iter().next().map(|it| it.1));
+        for file in found.files {
+            ecosystem = file.ecosystem;
+            unknown = unknown.or(file.unread).or(file.locked.incomplete.map(str::to_string));
+            let count = file.locked.elsewhere + file.locked.unpinned;
+            if count > 0 {
+                unknown.get_or_insert_with(|| {
+                    format!("of {count} no feed can tell: no version, or of no registry")
+                });
+            }
+            libraries.extend(file.locked.libraries);
+        }
+        if libraries.is_empty() && unknown.is_none() {
+            return None;
+        }
     }
     Some(Application {
-        path: shown(path),
+        path: place.shown,
+        container: place.container,
+        owner_uid: owner,
         ecosystem: ecosystem.into(),
         pids: place.pids.into_iter().collect(),
         because: polder_model::printable_str(&place.because),

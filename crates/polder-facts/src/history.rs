@@ -22,16 +22,25 @@ pub fn look(host: &dyn Host) -> Table<Upgrade> {
     ];
     let zone = zone(host);
     let mut rows = Vec::new();
-    let mut coverage =
-        Coverage::partial("logs older than the last two are compressed and not read");
+    let mut coverage = None;
+    let mut seen = 0;
     for path in LOGS {
         match text_up_to(host, path, LOG_BYTES_MAX) {
-            Ok(text) if path.contains("dnf") => rows.append(&mut parse_dnf_log(&text)),
-            Ok(text) => rows.append(&mut parse_dpkg_log(&text, &zone)),
+            Ok(text) => {
+                seen += 1;
+                rows.append(&mut match path.contains("dnf") {
+                    true => parse_dnf_log(&text),
+                    false => parse_dpkg_log(&text, &zone),
+                });
+            }
             Err(error) if error.is_not_found() => {}
-            Err(error) => coverage = not_looked(&error, "past upgrades"),
+            Err(error) => coverage = Some(not_looked(&error, "past upgrades")),
         }
     }
+    let coverage = coverage.unwrap_or_else(|| match seen {
+        0 => Coverage::not_looked("no log of dpkg or dnf is there"),
+        _ => Coverage::partial("logs older than the last two are compressed and not read"),
+    });
     rows.sort_by(|a, b| (a.when, &a.name).cmp(&(b.when, &b.name)));
     let surplus = rows.len().saturating_sub(UPGRADES_MAX);
     rows.drain(..surplus);

@@ -65,11 +65,46 @@ impl Interpreter {
     }
 }
 
-/// The file a process was started with: the first word after the interpreter that is no flag.
+/// The file a process was started with: the first word after the flags of its interpreter. None where
+/// the program stands in the arguments themselves, or has no file.
 pub(crate) fn script(process: &Process, works_in: &Path) -> Option<PathBuf> {
+    // Flags that take the word after them, and flags after which no script comes.
+    let (taking, ending): (&[&str], &[&str]) = match Interpreter::of(process)? {
+        Interpreter::Python => (&["-W", "-X", "-Q"], &["-c", "-m"]),
+        Interpreter::Node => (
+            &[
+                "-r",
+                "--require",
+                "--import",
+                "--loader",
+                "--experimental-loader",
+                "-C",
+                "--env-file",
+            ],
+            &["-e", "--eval", "-p", "--print"],
+        ),
+        Interpreter::Perl => (&[], &["-e", "-E"]),
+        Interpreter::Ruby => (&["-r", "-I", "-C"], &["-e"]),
+        Interpreter::Php => (&["-c", "-d", "-t", "-S", "-z"], &["-r", "-B", "-R"]),
+        Interpreter::Java => return None,
+    };
+    // Servers with an interpreter inside are started with their configuration.
+    let name = process.executable.as_deref()?.rsplit('/').next()?;
+    if name.starts_with("uwsgi") || name.starts_with("php-fpm") || name.starts_with("puma") {
+        return None;
+    }
     let mut words = process.command.split(' ').skip(1);
-    let word = words.find(|it| !it.starts_with('-'))?;
-    word.contains(['/', '.']).then(|| normal(&works_in.join(word)))
+    loop {
+        let word = words.next()?;
+        if ending.contains(&word) {
+            return None;
+        }
+        if taking.contains(&word) {
+            words.next();
+        } else if !word.starts_with('-') {
+            return Some(normal(&works_in.join(word)));
+        }
+    }
 }
 
 /// Without `.` and `..`.
@@ -151,15 +186,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_is_the_first_word_that_is_no_flag() {
-        let of = |command: &str| {
-            let process = Process { command: command.into(), ..Process::default() };
+    fn the_script_is_the_first_word_after_the_flags() {
+        let of = |executable: &str, command: &str| {
+            let executable = Some(executable.to_string());
+            let process = Process { executable, command: command.into(), ..Process::default() };
             script(&process, Path::new("/srv/shop")).map(|it| it.display().to_string())
         };
-        assert_eq!(of("python3 -u ../x/serve.py -v").as_deref(), Some("/srv/x/serve.py"));
-        assert_eq!(of("/usr/bin/perl /usr/sbin/x").as_deref(), Some("/usr/sbin/x"));
-        assert_eq!(of("python3"), None);
-        assert_eq!(of("node repl"), None);
+        let python = "/usr/bin/python3.11";
+        assert_eq!(of(python, "python3 -u ../x/serve.py -v").as_deref(), Some("/srv/x/serve.py"));
+        assert_eq!(of(python, "python3 -W ignore run").as_deref(), Some("/srv/shop/run"));
+        assert_eq!(of(python, "python3 -m http.server"), None);
+        assert_eq!(of(python, "python3 -c import/x.y"), None);
+        assert_eq!(of("/usr/bin/perl", "perl /usr/sbin/x").as_deref(), Some("/usr/sbin/x"));
+        let node = "/usr/bin/node";
+        assert_eq!(of(node, "node -r ./trace.js app.js").as_deref(), Some("/srv/shop/app.js"));
+        assert_eq!(of(node, "node -e fetch('https://x/?key=1')"), None);
+        assert_eq!(of("/usr/sbin/php-fpm8.2", "php-fpm: master process (/etc/x.conf)"), None);
+        assert_eq!(of(python, "python3"), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod sudo;
 mod system;
 mod tables;
 pub mod units;
+mod unsupported;
 pub mod users;
 mod watchers;
 mod writers;

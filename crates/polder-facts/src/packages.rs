@@ -19,8 +19,16 @@ pub struct Indices {
 /// Every installed package: dpkg's where it is there, else those of apk, else those of RPM.
 pub(crate) fn look(host: &dyn Host) -> Table<Package> {
     let managers = [apt::packages::look, apk::look, rpm::packages::look];
-    let found = managers.iter().find_map(|look| look(host));
-    found.unwrap_or_else(|| {
+    // A database that lists nothing may be that of a tool, beside the one of the distribution.
+    let mut empty = None;
+    for look in managers {
+        match look(host) {
+            Some(table) if table.rows.is_empty() => empty = empty.or(Some(table)),
+            Some(table) => return table,
+            None => {}
+        }
+    }
+    empty.unwrap_or_else(|| {
         let because = "no package database of dpkg, apk or RPM was found";
         Table::with(Coverage::not_looked(because), Vec::new())
     })

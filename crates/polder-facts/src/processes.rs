@@ -126,11 +126,12 @@ impl World<'_> {
         }
         let Ok(works_in) = self.host.read_link(format!("{folder}/cwd").as_ref()) else { return };
         let Some(path) = script(process, &works_in) else { return };
-        let seen = match process.own_root || process.own_namespaces.contains(&Namespace::Mount) {
-            true => PathBuf::from(format!("{folder}/root{}", path.display())),
-            false => path.clone(),
+        // A link of a container would lead out of it.
+        let stat = match process.own_root || process.own_namespaces.contains(&Namespace::Mount) {
+            true => self.host.stat_link(format!("{folder}/root{}", path.display()).as_ref()),
+            false => self.host.stat(&path),
         };
-        let Ok(stat) = self.host.stat(&seen) else { return };
+        let Ok(stat) = stat else { return };
         if stat.kind != Kind::File {
             return;
         }

@@ -3,6 +3,7 @@
 use crate::reading::{files_in, text, text_if_there};
 use polder_host::{Host, Kind};
 use polder_model::facts::System;
+use polder_model::version::deb;
 use polder_model::{Coverage, Table, Timestamp, printable_str};
 use std::path::Path;
 
@@ -90,7 +91,9 @@ fn kernels(host: &dyn Host) -> Vec<String> {
         .filter_map(|path| path.file_name()?.to_str()?.strip_prefix("vmlinuz-"))
         .map(printable_str)
         .collect();
-    releases.sort();
+    // Images to rescue with are no release.
+    releases.retain(|it| !it.starts_with("0-rescue"));
+    releases.sort_by(|a, b| deb::compare(a, b));
     releases
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     addresses, applications, backups, credentials, cron, firewall, history, influences,
     interpreted, listeners, mounts, packages, powers, privileged, processes, servers, sshd, sudo,
-    system, units, users, watchers,
+    system, units, unsupported, users, watchers,
 };
 use polder_host::{Host, Stat, SweepReason};
 use polder_model::facts::{Facts, OwnersCoverage};
@@ -132,11 +132,22 @@ pub static TABLES: &[TableEntry] = &[
     TableEntry {
         name: "upgrades",
         title: "past upgrades",
-        reads: "/var/log/dpkg.log*, /var/log/dnf.rpm.log*, /var/log/apk.log",
+        reads: "/var/log/dpkg.log and dnf.rpm.log, and the ones before them (`.1`)",
         stage: 1,
         needs: &[],
         look: |host, _, _| found(history::look(host), |facts| &mut facts.upgrades),
         show: |facts| shown(&facts.upgrades),
+    },
+    TableEntry {
+        name: "unsupported",
+        title: "source packages without security support, or with support for some uses only",
+        reads: "/usr/share/debian-security-support",
+        stage: 2,
+        needs: &["system", "packages"],
+        look: |host, facts, _| {
+            found(unsupported::look(host, facts), |facts| &mut facts.unsupported)
+        },
+        show: |facts| shown(&facts.unsupported),
     },
     TableEntry {
         name: "processes",
@@ -257,7 +268,12 @@ pub static TABLES: &[TableEntry] = &[
         stage: 2,
         needs: &["users"],
         look: |host, facts, _| {
-            found(sshd::look_keys(host, &facts.users.rows), |facts| &mut facts.authorized_keys)
+            let mut table = sshd::look_keys(host, &facts.users.rows);
+            // Whose homes are not known, their keys are not either.
+            if !facts.users.coverage.empty_means_none() && table.coverage == Coverage::Complete {
+                table.coverage = facts.users.coverage.clone();
+            }
+            found(table, |facts| &mut facts.authorized_keys)
         },
         show: |facts| shown(&facts.authorized_keys),
     },

@@ -27,32 +27,27 @@ pub struct BuildNotes {
     pub rust: Option<String>,
 }
 
-/// A section: its name, and where it lies.
-struct Section {
-    name: Vec<u8>,
-    offset: u64,
-    bytes: u64,
-}
+/// The sections with notes, by their names.
+const GO: &[u8] = b".go.buildinfo\0";
+const RUST: &[u8] = b".dep-v0\0";
+
+/// Where a section lies: its offset and length.
+type Place = (u64, u64);
 
 /// Reads the notes of a program in ELF; of any other file there are none.
 pub(crate) fn read(file: &File, what: &str) -> Result<BuildNotes, HostError> {
     let failed = |error: std::io::Error| HostError::new(ErrorKind::Other, what, error.to_string());
-    let Some(sections) = sections(file).map_err(failed)? else { return Ok(BuildNotes::default()) };
     let mut notes = BuildNotes::default();
-    for section in sections {
-        let is_go = section.name == b".go.buildinfo";
-        if !is_go && section.name != b".dep-v0" {
-            continue;
-        }
-        if section.bytes > NOTE_BYTES_MAX {
+    let [go_at, rust_at] = sections(file, [GO, RUST]).map_err(failed)?;
+    let note = |place: Option<Place>| -> Result<Option<Vec<u8>>, HostError> {
+        let Some((offset, bytes)) = place else { return Ok(None) };
+        if bytes > NOTE_BYTES_MAX {
             return Err(HostError::new(ErrorKind::TooLarge, what, "a note without an end"));
         }
-        let bytes = part(file, section.offset, section.bytes).map_err(failed)?;
-        match is_go {
-            true => notes.go = go(&bytes),
-            false => notes.rust = rust(&bytes),
-        }
-    }
+        part(file, offset, bytes).map(Some).map_err(failed)
+    };
+    notes.go = note(go_at)?.and_then(|it| go(&it));
+    notes.rust = note(rust_at)?.and_then(|it| rust(&it));
     Ok(notes)
 }
 
@@ -69,8 +64,10 @@ fn number(bytes: &[u8], at: usize, length: usize, is_little: bool) -> Option<u64
     Some(if is_little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
 }
 
-/// The sections by the headers (elf(5)); none where it is no program in ELF, or names none.
-fn sections(file: &File) -> std::io::Result<Option<Vec<Section>>> {
+/// Where the first section of each of these names lies, by the headers (elf(5)); nothing is kept of
+/// the others, whatever their headers say.
+fn sections(file: &File, wanted: [&[u8]; 2]) -> std::io::Result<[Option<Place>; 2]> {
+    let mut places = [None; 2];
     let mut head = [0; 64];
     let mut filled = 0;
     while let Some(space) = head.get_mut(filled..).filter(|it| !it.is_empty()) {
@@ -81,7 +78,7 @@ fn sections(file: &File) -> std::io::Result<Option<Vec<Section>>> {
     }
     let (is_64, is_little) = (head[4] == 2, head[5] == 1);
     if !head.starts_with(b"\x7fELF") || filled < 52 {
-        return Ok(None);
+        return Ok(places);
     }
     let pick = |wide: usize, narrow: usize| if is_64 { wide } else { narrow };
     let word = pick(8, 4);
@@ -90,8 +87,8 @@ fn sections(file: &File) -> std::io::Result<Option<Vec<Section>>> {
     let size = of(pick(0x3a, 0x2e), 2);
     let count = of(pick(0x3c, 0x30), 2);
     let names_at = of(pick(0x3e, 0x32), 2);
-    if table == 0 || count == 0 || count > SECTIONS_MAX || size < pick(64, 40) as u64 {
-        return Ok(None);
+    if table == 0 || count == 0 || count > SECTIONS_MAX || size != pick(64, 40) as u64 {
+        return Ok(places);
     }
     let headers = part(file, table, size * count)?;
     let header = |at: u64| -> Option<(u64, u64, u64)> {
@@ -99,15 +96,19 @@ fn sections(file: &File) -> std::io::Result<Option<Vec<Section>>> {
         let of = |at: usize, length| number(&headers, start + at, length, is_little);
         Some((of(0, 4)?, of(pick(0x18, 0x10), word)?, of(pick(0x20, 0x14), word)?))
     };
-    let Some((_, names_offset, names_bytes)) = header(names_at) else { return Ok(None) };
+    let Some((_, names_offset, names_bytes)) = header(names_at) else { return Ok(places) };
     let names = part(file, names_offset, names_bytes.min(1 << 20))?;
-    let section = |at: u64| {
-        let (name, offset, bytes) = header(at)?;
-        let name = names.get(usize::try_from(name).ok()?..)?;
-        let name = name.split(|byte| *byte == 0).next()?.to_vec();
-        Some(Section { name, offset, bytes })
-    };
-    Ok(Some((0..count).filter_map(section).collect()))
+    for (name, offset, bytes) in (0..count).filter_map(header) {
+        let Some(name) = usize::try_from(name).ok().and_then(|it| names.get(it..)) else {
+            continue;
+        };
+        for (wanted, place) in wanted.iter().zip(&mut places) {
+            if place.is_none() && name.starts_with(wanted) {
+                *place = Some((offset, bytes));
+            }
+        }
+    }
+    Ok(places)
 }
 
 /// The release and the modules. Before Go 1.18 the note only points at them: they are not read.
@@ -212,6 +213,19 @@ mod tests {
         assert_eq!(found.rust.as_deref(), Some("{\"packages\":[]}"));
         assert_eq!(read_bytes(b"#!/bin/sh\n").unwrap(), BuildNotes::default());
         assert_eq!(read_bytes(&elf(".text", b"x")).unwrap(), BuildNotes::default());
+    }
+
+    #[test]
+    fn many_headers_of_one_note_are_read_as_one() {
+        let mut whole = elf(".dep-v0", &[0; 4096]);
+        let table =
+            usize::try_from(u64::from_le_bytes(whole[0x28..0x30].try_into().unwrap())).unwrap();
+        let header = whole[table + 64..table + 128].to_vec();
+        for _ in 0..4000 {
+            whole.extend_from_slice(&header);
+        }
+        whole[0x3c..0x3e].copy_from_slice(&4002_u16.to_le_bytes());
+        assert_eq!(read_bytes(&whole).unwrap(), BuildNotes::default());
     }
 
     #[test]

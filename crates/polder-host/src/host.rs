@@ -147,6 +147,15 @@ pub trait Host: Sync {
         self.read(path, bytes_max)
     }
 
+    /// A list of libraries: a lock file, or what an installer left. It may lie in a folder of anybody,
+    /// so no link in its path is followed; passwords in its addresses are replaced by their class.
+    ///
+    /// # Errors
+    /// When the file is missing, unreadable or too large, or a link leads to it.
+    fn read_list(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        self.read(path, bytes_max)
+    }
+
     /// The entries of a folder, sorted by name.
     ///
     /// # Errors

@@ -86,13 +86,44 @@ impl LiveHost {
         })
     }
 
+    /// Opens a file to which no link leads; one of a container from its own root on.
+    fn open_unlinked(&self, path: &Path) -> Result<OwnedFd, HostError> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let resolve = ResolveFlags::NO_SYMLINKS;
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        if let Some(root) = &self.root_fd {
+            let resolve = resolve | ResolveFlags::IN_ROOT;
+            return rustix::fs::openat2(root, path, flags, Mode::empty(), resolve).map_err(failed);
+        }
+        let text = path.to_str().unwrap_or_default();
+        let inside = text.strip_prefix("/proc/").and_then(|it| it.split_once("/root/"));
+        if let Some((pid, inside)) = inside.filter(|it| it.0.bytes().all(|it| it.is_ascii_digit()))
+        {
+            let flags_of_root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = format!("/proc/{pid}/root");
+            let root = rustix::fs::open(root, flags_of_root, Mode::empty()).map_err(failed)?;
+            let resolve = resolve | ResolveFlags::IN_ROOT;
+            return rustix::fs::openat2(root, inside, flags, Mode::empty(), resolve)
+                .map_err(failed);
+        }
+        rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), resolve).map_err(failed)
+    }
+
     fn read_raw(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
         let file = File::from(self.open(path, OFlags::RDONLY)?);
+        Self::read_file(file, path, bytes_max)
+    }
+
+    fn read_file(file: File, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
         let failed = |error: std::io::Error| HostError::from_io(path, &error);
         let metadata = file.metadata().map_err(failed)?;
         // A pipe or device could keep its reader waiting for ever.
         if !metadata.is_file() {
             return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
+        }
+        if metadata.len() > bytes_max {
+            let because = format!("larger than {bytes_max} bytes");
+            return Err(HostError::new(ErrorKind::TooLarge, shown(path), because));
         }
         let mut bytes =
             Vec::with_capacity(usize::try_from(metadata.len().min(bytes_max)).unwrap_or(0));
@@ -160,6 +191,11 @@ impl Host for LiveHost {
             rustix::fs::readlink(path, Vec::new())
         };
         Ok(PathBuf::from(std::ffi::OsString::from_vec(target.map_err(failed)?.into_bytes())))
+    }
+
+    fn read_list(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        let file = File::from(self.open_unlinked(path)?);
+        Self::read_file(file, path, bytes_max).map(redact::library_list)
     }
 
     fn run(&self, program: Program) -> Result<Output, HostError> {

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Longest a program may run.
 const RUN_SECONDS_MAX: u64 = 5;
 
+/// Longest RPM may list every file of a host, from a cold disk.
+const LIST_SECONDS_MAX: u64 = 30;
+
 /// Most bytes taken from its output; the lists of files of three thousand packages stay below.
 const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 
@@ -80,6 +83,14 @@ impl Program {
         }
     }
 
+    /// Longest it may run.
+    fn seconds_max(self) -> u64 {
+        match self {
+            Self::RpmPackages | Self::RpmFiles => LIST_SECONDS_MAX,
+            _ => RUN_SECONDS_MAX,
+        }
+    }
+
     /// Folders in which the database lies that it reads, if it can read that of another root, too.
     pub(crate) fn reads(self) -> &'static [&'static str] {
         match self {
@@ -145,7 +156,7 @@ fn run_with(program: Program, more: &[&OsStr]) -> Result<Output, HostError> {
             .current_dir("/")
             .spawn();
         match spawned {
-            Ok(child) => return finish(child, shown),
+            Ok(child) => return finish(child, shown, program.seconds_max()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => last = HostError::from_io(place.as_ref(), &error),
         }
@@ -153,7 +164,11 @@ fn run_with(program: Program, more: &[&OsStr]) -> Result<Output, HostError> {
     Err(last)
 }
 
-fn finish(mut child: std::process::Child, shown: &str) -> Result<Output, HostError> {
+fn finish(
+    mut child: std::process::Child,
+    shown: &str,
+    seconds_max: u64,
+) -> Result<Output, HostError> {
     let reader = |pipe: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -165,7 +180,7 @@ fn finish(mut child: std::process::Child, shown: &str) -> Result<Output, HostErr
     };
     let stdout = reader(child.stdout.take().map(|it| Box::new(it) as Box<dyn Read + Send>));
     let stderr = reader(child.stderr.take().map(|it| Box::new(it) as Box<dyn Read + Send>));
-    let deadline = Instant::now() + Duration::from_secs(RUN_SECONDS_MAX);
+    let deadline = Instant::now() + Duration::from_secs(seconds_max);
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
@@ -173,7 +188,7 @@ fn finish(mut child: std::process::Child, shown: &str) -> Result<Output, HostErr
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                let because = format!("no answer within {RUN_SECONDS_MAX} seconds");
+                let because = format!("no answer within {seconds_max} seconds");
                 return Err(HostError::new(ErrorKind::TooSlow, shown, because));
             }
             Err(error) => return Err(HostError::from_io(shown.as_ref(), &error)),

@@ -380,6 +380,10 @@ impl Host for Recorder<'_> {
     fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
         note_answer!(self, Question::Read(path.into()), Bytes, self.host.read(path, bytes_max))
     }
+    fn read_list(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
+        let answer = self.host.read_list(path, bytes_max);
+        note_answer!(self, Question::Read(path.into()), Bytes, answer)
+    }
     fn list(&self, path: &Path) -> Result<Vec<Entry>, HostError> {
         note_answer!(self, Question::List(path.into()), Entries, self.host.list(path))
     }

@@ -142,6 +142,15 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Vec<u8> {
     }
 }
 
+/// A list of libraries without the passwords in its addresses. Names of libraries may speak of secrets;
+/// nothing else in such a list does.
+pub(crate) fn library_list(bytes: Vec<u8>) -> Vec<u8> {
+    match memchr::memmem::find(&bytes, b"://") {
+        Some(_) => each_line(&bytes, |line, _| hide_url_passwords(line)),
+        None => bytes,
+    }
+}
+
 pub(crate) fn each_line(bytes: &[u8], mut change: impl FnMut(&str, usize) -> String) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {

@@ -14,12 +14,18 @@ pub enum PackageManager {
 }
 
 impl PackageManager {
-    /// The one that knows the packages of a host; apt where none is known.
+    /// The one that knows the packages of a host; where none could be read, the one of the
+    /// distribution.
     pub fn of(facts: &Facts) -> Self {
         match facts.packages.rows.first().map(|it| it.manager.as_str()) {
             Some("rpm") => Self::Dnf,
             Some("apk") => Self::Apk,
-            _ => Self::Apt,
+            Some(_) => Self::Apt,
+            None => match facts.system_row().map_or("", |it| it.os_id.as_str()) {
+                "rhel" | "centos" | "almalinux" | "rocky" | "ol" | "fedora" | "amzn" => Self::Dnf,
+                "alpine" => Self::Apk,
+                _ => Self::Apt,
+            },
         }
     }
 
@@ -93,12 +99,12 @@ impl PackageManager {
 
     /// Lets packages move again.
     pub fn unhold(self, names: &[&str]) -> String {
-        let verb = self.pick(
-            "apt-mark unhold",
-            "dnf versionlock delete   # or take it out of `excludepkgs`:",
-            "vi /etc/apk/world   # no version behind:",
-        );
-        format!("{verb} {}", names.join(" "))
+        let names = names.join(" ");
+        self.pick(
+            format!("apt-mark unhold {names}"),
+            format!("dnf versionlock delete {names}   # or take them out of `excludepkgs`"),
+            format!("apk add {names}   # without a version, so that it may move again"),
+        )
     }
 
     /// Names the package a file belongs to.

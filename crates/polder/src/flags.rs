@@ -404,7 +404,8 @@ pub(crate) struct Apply {
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
 
-    /// Do it now, outside of the windows of `patch.windows`
+    /// Do it now, outside of the windows of `patch.windows`, which hold for what restarts services:
+    /// packages and units
     #[arg(long)]
     pub(crate) now: bool,
 

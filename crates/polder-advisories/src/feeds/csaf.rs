@@ -115,6 +115,8 @@ struct Vector {
 struct Place {
     covers: String,
     purl: Purl,
+    /// Whether it belongs to a stream of a module, of which there are several side by side.
+    is_modular: bool,
 }
 
 /// Documents of one or more files, gathered by release.
@@ -147,7 +149,7 @@ impl Documents {
                 // What is built is installed, not its source.
                 if let Some(version) = place.purl.full_version().filter(|_| !place.purl.is_source())
                 {
-                    rows.push((place, RawRule::Before(version), Names::Binary));
+                    rows.push((place, place.before(version), Names::Binary));
                 }
             }
             for id in &status.known_affected {
@@ -250,18 +252,45 @@ fn places(tree: &Tree) -> HashMap<&str, Place> {
         }
     }
     products.extend(tree.full_product_names.iter().map(|it| (it.product_id.as_str(), it)));
-    let place = |it: &'_ Relationship| {
+    let relations: HashMap<&str, &Relationship> = tree
+        .relationships
+        .iter()
+        .map(|it| (it.full_product_name.product_id.as_str(), it))
+        .collect();
+    let place = |it: &Relationship| {
         let component = products.get(it.product_reference.as_str());
         let own = &it.full_product_name.product_identification_helper.purl;
         let purl = own
             .as_ref()
             .or_else(|| component.and_then(|it| it.product_identification_helper.purl.as_ref()))?;
+        let is_modular = purl.contains("rpmmod=");
         let purl = Purl::parse(purl).filter(|it| it.kind == "rpm")?;
-        let platform = products.get(it.relates_to_product_reference.as_str())?;
-        Some(Place { covers: release(platform), purl })
+        // Packages of a module belong to it, and it to the release.
+        let mut at = it.relates_to_product_reference.as_str();
+        let mut depth = 0;
+        while let Some(outer) = relations.get(at).filter(|_| depth < DEPTH_MAX) {
+            at = outer.relates_to_product_reference.as_str();
+            depth += 1;
+        }
+        let covers = release(products.get(at)?);
+        Some(Place { covers, purl, is_modular: is_modular || depth > 0 })
     };
     let named = tree.relationships.iter();
     named.filter_map(|it| Some((it.full_product_name.product_id.as_str(), place(it)?))).collect()
+}
+
+impl Place {
+    /// All versions before the fix; of a module those of the same main version, as other streams have
+    /// fixes of their own.
+    fn before(&self, fixed: String) -> RawRule {
+        let main = fixed.split(['.', '-']).next().unwrap_or_default().to_string();
+        match self.is_modular {
+            true => {
+                RawRule::Listed { spans: vec![(main, Some(fixed), None)], versions: Vec::new() }
+            }
+            false => RawRule::Before(fixed),
+        }
+    }
 }
 
 /// The release as os-release calls it: Red Hat's by its CPE, whose repositories have names of their
@@ -288,15 +317,19 @@ mod tests {
         {"product": {"product_id": "libs", "name": "libs", "product_identification_helper": {"purl": "pkg:rpm/redhat/openssl-libs@3.0.7-27.el9?arch=x86_64&epoch=1"}}},
         {"product": {"product_id": "src", "name": "src", "product_identification_helper": {"purl": "pkg:rpm/redhat/openssl@3.0.7-27.el9?arch=src&epoch=1"}}},
         {"product": {"product_id": "edk2", "name": "edk2", "product_identification_helper": {"purl": "pkg:rpm/redhat/edk2?arch=src"}}},
+        {"product": {"product_id": "nodejs:18", "name": "nodejs:18"}},
+        {"product": {"product_id": "node", "name": "node", "product_identification_helper": {"purl": "pkg:rpm/redhat/nodejs@18.20.4-1.module%2Bel9?arch=x86_64&epoch=1"}}},
         {"product": {"product_id": "leap", "name": "openSUSE Leap 15.5"}},
         {"product": {"product_id": "bash", "name": "bash", "product_identification_helper": {"purl": "pkg:rpm/opensuse/bash@4.4-1"}}}]}],
        "relationships": [
         {"category": "default_component_of", "full_product_name": {"product_id": "B:libs", "name": "x"}, "product_reference": "libs", "relates_to_product_reference": "BaseOS"},
         {"category": "default_component_of", "full_product_name": {"product_id": "B:src", "name": "x"}, "product_reference": "src", "relates_to_product_reference": "BaseOS"},
         {"category": "default_component_of", "full_product_name": {"product_id": "B:edk2", "name": "x"}, "product_reference": "edk2", "relates_to_product_reference": "BaseOS"},
+        {"category": "default_component_of", "full_product_name": {"product_id": "B:nodejs:18", "name": "x"}, "product_reference": "nodejs:18", "relates_to_product_reference": "BaseOS"},
+        {"category": "default_component_of", "full_product_name": {"product_id": "B:nodejs:18:node", "name": "x"}, "product_reference": "node", "relates_to_product_reference": "B:nodejs:18"},
         {"category": "default_component_of", "full_product_name": {"product_id": "L:bash", "name": "x"}, "product_reference": "bash", "relates_to_product_reference": "leap"}]},
       "vulnerabilities": [{"cve": "CVE-2026-1", "title": "a flaw", "scores": [{"cvss_v3": {"vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}, "products": []}],
-        "product_status": {"fixed": ["B:libs", "B:src"], "known_affected": ["B:edk2"], "known_not_affected": ["L:bash"]},
+        "product_status": {"fixed": ["B:libs", "B:src", "B:nodejs:18:node"], "known_affected": ["B:edk2"], "known_not_affected": ["L:bash"]},
         "remediations": [{"category": "no_fix_planned", "details": "Will not fix", "product_ids": ["B:edk2"]}]}]}"#;
 
     #[test]
@@ -320,6 +353,15 @@ mod tests {
                 "openSUSE Leap 15.5 Binary: bash NotAffected",
             ]
         );
-        assert!(feeds.values().all(|it| it.rows.len() == 1 && it.advisories[0].vector.len() > 10));
+        assert!(
+            feeds.values().all(|it| it.advisories.len() == 1 && it.advisories[0].vector.len() > 10)
+        );
+        // Another stream of a module is not judged by the fix of this one.
+        let node =
+            feeds.values().flat_map(|it| &it.rows).find(|it| it.package == "nodejs").unwrap();
+        let has_flaw = |version: &str| node.rule().has_flaw(Order::Rpm, version);
+        assert_eq!(has_flaw("1:18.17.1-1.module+el9"), Some(true));
+        assert_eq!(has_flaw("1:18.20.4-1.module+el9"), Some(false));
+        assert_eq!(has_flaw("1:16.20.2-1.module+el9"), Some(false));
     }
 }

@@ -59,6 +59,13 @@ pub fn parse_release(text: &str) -> Release {
     }
 }
 
+/// The start of a day in UTC, written YYYY-MM-DD.
+pub(crate) fn parse_day(text: &str) -> Option<Timestamp> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Timestamp(zoned.timestamp().as_second()))
+}
+
 /// A date as RFC 2822 writes it; archives write `UTC` for the zone.
 pub fn parse_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();

@@ -6,15 +6,24 @@ use polder_model::facts::Library;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Largest lock file that is read.
 const BYTES_MAX: u64 = 64 << 20;
+
+/// Largest note of an installer, and largest lock file, of a program that runs: anybody may have put
+/// them there.
+const NOTE_BYTES_MAX: u64 = 1 << 20;
+const LOCK_BYTES_MAX: u64 = 16 << 20;
 
 /// Folders below folders that are walked.
 const DEPTH_MAX: usize = 64;
 
 /// Folders of sources and builds in which lock files are those of somebody else.
 const PASSED: [&str; 4] = [".git", ".hg", "node_modules", ".cargo"];
+
+/// Folders of the kernel: nobody's files.
+const KERNELS: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
 
 /// A lock file, or a folder of installed packages, as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +56,20 @@ impl LockFiles {
         Self::read_by(host, paths, programs, &|path| host.read_unrecorded(path, BYTES_MAX))
     }
 
-    /// The same, by questions that a recording keeps.
-    pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf]) -> Self {
-        Self::read_by(host, paths, false, &|path| host.read(path, BYTES_MAX))
+    /// The same of what runs, by questions that a recording keeps; `left` are the bytes that may be
+    /// read in all.
+    pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf], left: &AtomicU64) -> Self {
+        Self::read_by(host, paths, false, &|path| {
+            let is_note = kind(path) == Some(LockKind::Metadata);
+            let most = if is_note { NOTE_BYTES_MAX } else { LOCK_BYTES_MAX };
+            let most = most.min(left.load(Ordering::Relaxed));
+            let bytes = host.read_list(path, most)?;
+            // More than there was only where others read at the same moment.
+            let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
+                Some(it.saturating_sub(bytes.len() as u64))
+            });
+            Ok(bytes)
+        })
     }
 
     fn read_by(host: &dyn Host, paths: &[PathBuf], programs: bool, read: &Reader<'_>) -> Self {
@@ -63,7 +83,7 @@ impl LockFiles {
                     Some(kind) => found.files.push((path.clone(), kind)),
                     None => named.push(path.clone()),
                 },
-                Err(error) => it.unread.push((path.clone(), error.to_string())),
+                Err(error) => it.unread.push((path.clone(), error.because)),
             }
         }
         let owned = packaged(host, &found.files);
@@ -118,7 +138,7 @@ impl LockFiles {
                              built from"
                         .to_string(),
                 },
-                Err(error) => error.to_string(),
+                Err(error) => error.because,
             };
             self.unread.push((path, because));
         }
@@ -138,7 +158,7 @@ impl LockFiles {
         let entries = match host.list(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                self.unread.push((folder.into(), error.to_string()));
+                self.unread.push((folder.into(), error.because));
                 return;
             }
         };
@@ -146,7 +166,7 @@ impl LockFiles {
             let path = folder.join(&entry.name);
             let is_passed = PASSED.iter().any(|it| entry.name == *it);
             match entry.kind {
-                Kind::Folder if is_passed => {}
+                Kind::Folder if is_passed || KERNELS.iter().any(|it| path == Path::new(it)) => {}
                 Kind::Folder if depth == DEPTH_MAX => {
                     self.unread.push((path, format!("more than {DEPTH_MAX} folders deep")));
                 }

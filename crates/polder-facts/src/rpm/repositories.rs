@@ -1,4 +1,5 @@
-//! What the cached repositories offer: exactly dnf's answer, from dnf's own data.
+//! What the cached repositories offer, chosen as dnf chooses, from dnf's own data. Packages that take
+//! the place of others by another name (obsoletes) and metadata kept as zchunk are not read.
 
 use super::modules::Modules;
 use super::{is_on, setting, settings, shown_version, source_of};
@@ -11,13 +12,19 @@ use polder_model::version::rpm;
 use polder_model::{Table, Timestamp, printable_str};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where dnf keeps what it fetched: dnf4, then dnf5.
 const CACHES: [&str; 2] = ["/var/cache/dnf", "/var/cache/libdnf5"];
 
 /// Settings of dnf and of yum before it.
 const SETTINGS: [&str; 2] = ["/etc/dnf/dnf.conf", "/etc/yum.conf"];
+
+/// Folders with repositories: the usual one, then those of dnf5.
+const FOLDERS: [&str; 3] = ["/etc/yum.repos.d", "/etc/distro.repos.d", "/usr/share/dnf5/repos.d"];
+
+/// Where `dnf5 config-manager setopt` writes.
+const OVERRIDES: &str = "/etc/dnf/repos.override.d";
 
 /// The priority of a repository that names none; a lower one goes first (dnf.conf(5)).
 const PRIORITY: u32 = 99;
@@ -72,24 +79,19 @@ pub(crate) fn offers(host: &dyn Host, facts: &Facts) -> Result<Indices, HostErro
     let advisories = advisories(&indices, &modules);
     let nothing = Vec::new();
     let (mut candidates, mut origins) = (Vec::new(), Vec::new());
-    for (at, package) in packages.iter().enumerate() {
+    for package in packages {
         let known = offers.get(package.name.as_str()).unwrap_or(&nothing);
         let mut from: Vec<String> = known.iter().map(|it| it.index.repository.id.clone()).collect();
         from.sort();
         from.dedup();
         origins.push(from);
         // Of kernels several are installed; only the newest waits for an update.
-        let is_same = |it: &&Package| {
+        let is_older = |it: &&Package| {
             it.name == package.name
                 && it.architecture == package.architecture
                 && rpm::compare(&it.version, &package.version).is_gt()
         };
-        if packages
-            .iter()
-            .skip(at + 1)
-            .take_while(|it| it.name == package.name)
-            .any(|it| is_same(&it))
-        {
+        if packages.iter().any(|it| is_older(&it)) {
             continue;
         }
         if let Some((offer, held)) = choose(package, known) {
@@ -110,19 +112,35 @@ fn words(list: &str) -> impl Iterator<Item = String> {
 
 /// Repositories that are switched on (dnf.conf(5)).
 fn repositories(host: &dyn Host, config: &str) -> Result<Vec<Repository>, HostError> {
-    let folder = setting(config, "main", "reposdir").unwrap_or("/etc/yum.repos.d");
+    let folders: Vec<String> = match setting(config, "main", "reposdir") {
+        Some(list) => words(list).collect(),
+        None => FOLDERS.map(str::to_string).to_vec(),
+    };
     let everywhere: Vec<String> = ["excludepkgs", "exclude"]
         .iter()
         .filter_map(|name| setting(config, "main", name))
         .flat_map(words)
         .collect();
+    // What dnf5 was told on the command line goes before the files.
+    let mut overrides = String::new();
+    for path in files_in(host, OVERRIDES, |it| it.ends_with(".repo"))? {
+        overrides.push_str(&text_if_there(host, &path)?.unwrap_or_default());
+        overrides.push('\n');
+    }
     let mut found: Vec<Repository> = Vec::new();
-    for path in files_in(host, folder, |it| it.ends_with(".repo"))? {
+    let mut files = Vec::new();
+    for folder in folders {
+        files.extend(files_in(host, folder, |it| it.ends_with(".repo"))?);
+    }
+    for path in files {
         let text = text_if_there(host, &path)?.unwrap_or_default();
         let mut sections: Vec<&str> = settings(&text).map(|it| it.0).collect();
         sections.dedup();
         for id in sections.into_iter().filter(|it| *it != "main" && !it.is_empty()) {
-            let of = |name| setting(&text, id, name);
+            let of = |name| setting(&overrides, id, name).or_else(|| setting(&text, id, name));
+            if found.iter().any(|it| it.id == id) {
+                continue;
+            }
             if of("enabled").is_some_and(|it| !is_on(it)) {
                 continue;
             }
@@ -165,9 +183,12 @@ fn newest(
             let folder = PathBuf::from(cache).join(name).join("repodata");
             let path = folder.join("repomd.xml");
             let Ok(found) = host.stanzas(&path, &BTreeSet::new()) else { continue };
-            // The file's own date is when dnf last asked whether there is a newer one.
-            let asked = host.stat(&path).map_or(0, |it| it.modified);
             let (files, made) = listed(&found.text);
+            // The dates of the files are when dnf last asked whether there are newer ones: it touches
+            // the index when there are none (libdnf).
+            let asked = |path: &Path| host.stat(path).map_or(0, |it| it.modified);
+            let primary = files.get("primary").map_or(0, |it| asked(&folder.join(&it.name)));
+            let asked = asked(&path).max(primary);
             let date = asked.max(made);
             if best.as_ref().is_none_or(|(_, _, known)| date > *known) {
                 best = Some((folder, files, date));
@@ -228,7 +249,7 @@ fn read_index(
         let states = [
             read("updateinfo", &mut advisories),
             read("modules", &mut modules),
-            Some(read("primary", &mut packages).unwrap_or(IndexState::Missing)),
+            Some(read("primary", &mut packages).unwrap_or_else(|| without_primary(&files))),
         ];
         let mut states = states.into_iter().flatten();
         let last = states.next_back().unwrap_or(IndexState::Missing);
@@ -249,6 +270,17 @@ fn read_index(
         security: !advisories.is_empty(),
     };
     Index { repository, row, packages, advisories, modules }
+}
+
+/// What it means that no plain index of packages is listed.
+fn without_primary(files: &BTreeMap<String, Listed>) -> IndexState {
+    match files.contains_key("primary_zck") {
+        true => IndexState::Unreadable {
+            because: "it is kept as zchunk, which is not read: set `zchunk=False` in dnf.conf"
+                .into(),
+        },
+        false => IndexState::Missing,
+    }
 }
 
 fn offered<'a>(indices: &'a [Index], modules: &Modules) -> BTreeMap<&'a str, Vec<Offer<'a>>> {

@@ -20,8 +20,13 @@ pub struct Library {
 /// A program of the owner's that runs, with the libraries it is built with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Application {
-    /// The lock file, or the folder of installed libraries, that tells of them.
+    /// The lock file, the folder of installed libraries, or the program itself that tells of them; in a
+    /// container with its name before.
     pub path: String,
+    /// The container it runs in.
+    pub container: Option<String>,
+    /// Who owns what tells of them.
+    pub owner_uid: u32,
     /// The registry they come from, as the OSV schema names it.
     pub ecosystem: String,
     /// Processes that run it.

@@ -15,8 +15,8 @@ pub use access::{
 pub use library::{Application, ApplicationFlaw, Library, LibraryFlaw};
 pub use network::{Address, FirewallRule, Listener, PortVerdict, Protocol};
 pub use packages::{
-    Alternative, Candidate, Fix, Flaw, IndexSource, IndexState, Package, TrackRecord, Upgrade,
-    Verdict,
+    Alternative, Candidate, Fix, Flaw, IndexSource, IndexState, Package, TrackRecord, Unsupported,
+    Upgrade, Verdict,
 };
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
@@ -50,6 +50,9 @@ pub struct Facts {
     /// How often each installed source package needed a fix, as the imported feeds tell it.
     #[serde(default)]
     pub vendors: Table<TrackRecord>,
+    /// Source packages that the distribution supports no more, or not for all uses.
+    #[serde(default)]
+    pub unsupported: Table<Unsupported>,
     /// Processes.
     pub processes: Table<Process>,
     /// Programs of the owner's that run, with their libraries.

@@ -192,6 +192,21 @@ pub struct Flaw {
     pub told_by: String,
 }
 
+/// A source package that its distribution supports no more, or only for some uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unsupported {
+    /// Source package.
+    pub source: String,
+    /// Its packages that are installed.
+    pub packages: Vec<String>,
+    /// When support ended or will end; none where it is limited.
+    pub ended: Option<Timestamp>,
+    /// Why, and what is still supported.
+    pub note: String,
+    /// The list that tells it.
+    pub told_by: String,
+}
+
 /// How often a source package needed a fix, and how long this host ran without.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrackRecord {

@@ -4,6 +4,7 @@ use super::known::{self, Kin};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Application, ApplicationFlaw, Verdict};
+use polder_model::version::deb;
 use polder_model::{
     Coverage, EdgeId, Evidence, Finding, Model, NodeId, Op, Range, Treatment, VariableId, quoted,
 };
@@ -14,7 +15,9 @@ const SHOWN: usize = 6;
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let facts = scene.facts;
-    for application in &facts.applications.rows {
+    let (told, silent): (Vec<&Application>, Vec<_>) =
+        facts.applications.rows.iter().partition(|it| !it.libraries.is_empty());
+    for application in &told {
         let path = application.path.as_str();
         if let Some(because) = &application.unknown {
             let how = "pin every library to a version of a registry";
@@ -24,7 +27,8 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
             facts.application_flaws.rows.iter().filter(|it| it.application == path).collect();
         found(scene, application, &flaws, model);
     }
-    if facts.applications.rows.is_empty() {
+    not_told(&silent, model);
+    if told.is_empty() {
         return;
     }
     let because = match &facts.application_flaws.coverage {
@@ -39,6 +43,23 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         because.clone(),
         "`polder feed update` fetches what is known of them",
     );
+}
+
+/// Programs of which nothing tells the libraries: one line for all of them.
+fn not_told(silent: &[&Application], model: &mut Model) {
+    let Some(first) = silent.first() else { return };
+    let what = match silent.len() {
+        1 => format!("which libraries {} is built with", first.path),
+        count => format!("which libraries {count} programs are built with"),
+    };
+    let each: Vec<String> = silent
+        .iter()
+        .take(4)
+        .map(|it| format!("{}: {}", it.path, it.unknown.as_deref().unwrap_or_default()))
+        .collect();
+    let more = if silent.len() > 4 { "; and more in `polder look applications`" } else { "" };
+    let how = "keep the lock file beside the program, or build it so that it notes them";
+    model.unknown("patch", what, format!("{}{more}", each.join("; ")), how);
 }
 
 /// The services of which some process runs an application.
@@ -78,7 +99,8 @@ fn found(
     for (part, has_fix) in parts.iter().zip([true, false]) {
         opens.extend(open(scene, path, part, has_fix, &users, model));
     }
-    let libraries = by_library(flaws);
+    let counted: Vec<&ApplicationFlaw> = parts.iter().flatten().copied().collect();
+    let libraries = by_library(&counted);
     let names: Vec<String> = libraries.keys().map(|it| (*it).to_string()).collect();
     let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
         Some(service) if service.is_exposed() => {
@@ -105,6 +127,10 @@ fn found(
         let says = format!("{library} has {}: {fix}", known::listed(&names, 4));
         finding = finding.because(Evidence::file(says, first.flaw.told_by.clone(), None));
     }
+    if libraries.len() > SHOWN {
+        let says = format!("and {} more libraries", libraries.len() - SHOWN);
+        finding = finding.because(Evidence::command(says, "polder look application-flaws"));
+    }
     model.findings.push(finding);
 }
 
@@ -113,7 +139,7 @@ fn name(it: &ApplicationFlaw) -> String {
     it.flaw.cves.first().unwrap_or(&it.flaw.advisory).clone()
 }
 
-/// `name version`, with its flaws, the most urgent library first.
+/// `name version`, with its flaws, by name.
 fn by_library<'a>(flaws: &[&'a ApplicationFlaw]) -> BTreeMap<String, Vec<&'a ApplicationFlaw>> {
     let mut libraries: BTreeMap<String, Vec<&ApplicationFlaw>> = BTreeMap::new();
     for it in flaws {
@@ -195,62 +221,110 @@ fn update(
     let path = application.path.as_str();
     let mut wanted: BTreeMap<&str, &str> = BTreeMap::new();
     for it in flaws {
-        let fixed = match &it.flaw.verdict {
-            Verdict::FixableNow { fixed } => fixed.as_str(),
-            _ => continue,
-        };
-        wanted.insert(&it.flaw.library.name, it.free.as_deref().unwrap_or(fixed));
+        let Verdict::FixableNow { fixed } = &it.flaw.verdict else { continue };
+        let version = it.free.as_deref().unwrap_or(fixed);
+        let slot = wanted.entry(&it.flaw.library.name).or_insert(version);
+        // The highest of what the installed versions need.
+        if deb::compare(version, slot).is_gt() {
+            *slot = version;
+        }
     }
     let title = match wanted.len() {
         1 => format!("Update a library of {path}"),
         count => format!("Update {count} libraries of {path}"),
     };
+    let treatment = Treatment::new(format!("update:{path}"), title, [0.3, 1.0, 6.0]);
+    let asked: Vec<String> =
+        wanted.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let asked = asked.join(", ");
+    let mut treatment = match &application.container {
+        Some(container) => treatment.decide(format!(
+            "Build the image of {container} anew with {asked} or later: what runs in it is not changed in place"
+        )),
+        None => {
+            let treatment = treatment.decide(format!(
+                "Do it where {} is built, and deploy it from there; wanted are {asked} or later",
+                folder(path)
+            ));
+            match command(application, &wanted) {
+                Some(command) => treatment.run(as_owner(scene, application, &command)),
+                None => treatment.edit(path, asked),
+            }
+        }
+    };
+    treatment = treatment.decide("Run its tests: a library may have changed more than its flaw");
+    let services: Vec<String> =
+        users_of(scene, application).iter().map(|it| format!("`{}`", it.name)).collect();
+    if !services.is_empty() {
+        treatment = treatment.decide(format!("Start {} again", services.join(", ")));
+    }
+    let mut treatment = treatment
+        .undo_by("put the former lock file back, install from it, and start the service again")
+        .verify(format!("`polder explain patch/library:{path}` names none of them"))
+        .may_break("some", "a later version may behave differently");
+    treatment.ops = closing(path, true, model);
+    treatment
+}
+
+/// What the tools of the language take; none where a file is to be edited by hand.
+fn command(application: &Application, wanted: &BTreeMap<&str, &str>) -> Option<String> {
+    let path = application.path.as_str();
     let names: Vec<String> = wanted.keys().map(|it| quoted(it)).collect();
     let names = names.join(" ");
     let pinned = |between: &str| -> String {
         let word = |(name, version): (&&str, &&str)| quoted(&format!("{name}{between}{version}"));
         wanted.iter().map(word).collect::<Vec<_>>().join(" ")
     };
-    let folder = &quoted(folder(path));
-    let asked = pinned(" ");
-    let run = match application.ecosystem.as_str() {
-        "npm" => format!("cd {folder} && npm install {}", pinned("@")),
-        "PyPI" if path.ends_with("site-packages") => {
-            let environment = path.split("/lib/").next().unwrap_or(path);
-            let python = quoted(&format!("{environment}/bin/python"));
-            format!("{python} -m pip install {}", pinned(">="))
-        }
-        "PyPI" if path.ends_with("uv.lock") => {
-            let each: Vec<String> =
-                wanted.keys().map(|it| format!("--upgrade-package {}", quoted(it))).collect();
-            format!("cd {folder} && uv lock {} && uv sync", each.join(" "))
-        }
-        "PyPI" if path.ends_with("poetry.lock") => format!("cd {folder} && poetry update {names}"),
-        "PyPI" if path.ends_with("pdm.lock") => format!("cd {folder} && pdm update {names}"),
-        "PyPI" if path.ends_with("Pipfile.lock") => format!("cd {folder} && pipenv update {names}"),
-        "PyPI" => format!("cd {folder} && python3 -m pip install {}", pinned("==")),
-        "Packagist" => format!("cd {folder} && composer update --with-all-dependencies {names}"),
-        "RubyGems" => format!("cd {folder} && bundle update {names}"),
-        "Go" => format!("cd {folder} && go get {} && go build ./...", pinned("@v")),
-        _ => format!("cd {folder} && cargo update {names} && cargo build --release --locked"),
+    let each = |flag: &str, between: &str| -> String {
+        let words = wanted.iter().map(|(name, version)| match between {
+            "" => format!("{flag} {}", quoted(name)),
+            between => format!("{flag} {}{between}{}", quoted(name), quoted(version)),
+        });
+        words.collect::<Vec<_>>().join(" ")
     };
-    let services: Vec<String> =
-        users_of(scene, application).iter().map(|it| format!("`{}`", it.name)).collect();
-    let mut treatment = Treatment::new(format!("update:{path}"), title, [0.3, 1.0, 6.0])
-        .decide(format!(
-            "Do it where {folder} is built, and deploy it from there; wanted are {asked}"
-        ))
-        .run(run)
-        .decide("Run its tests: a library may have changed more than its flaw");
-    if !services.is_empty() {
-        treatment = treatment.decide(format!("Start {} again", services.join(", ")));
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let command = match (application.ecosystem.as_str(), file) {
+        ("npm", "pnpm-lock.yaml") => format!("pnpm update {names}"),
+        ("npm", "yarn.lock") => format!("yarn upgrade {names}"),
+        ("npm", _) => format!("npm update {names}"),
+        ("PyPI", "site-packages") => {
+            let (environment, _) = path.rsplit_once("/lib/")?;
+            let python = quoted(&format!("{environment}/bin/python"));
+            return Some(format!("{python} -m pip install {}", pinned(">=")));
+        }
+        ("PyPI", "uv.lock") => format!("uv lock {} && uv sync", each("--upgrade-package", "")),
+        ("PyPI", "poetry.lock") => format!("poetry update {names}"),
+        ("PyPI", "pdm.lock") => format!("pdm update {names}"),
+        ("PyPI", "Pipfile.lock") => format!("pipenv update {names}"),
+        ("Packagist", _) => format!("composer update --with-all-dependencies {names}"),
+        ("RubyGems", _) => format!("bundle update {names}"),
+        ("Go", "go.mod") => format!("go get {} && go build ./...", pinned("@v")),
+        ("crates.io", "Cargo.lock") => {
+            let steps: Vec<String> = wanted
+                .iter()
+                .map(|(name, version)| {
+                    format!("cargo update {} --precise {}", quoted(name), quoted(version))
+                })
+                .collect();
+            format!("{} && cargo build --release --locked", steps.join(" && "))
+        }
+        // A program, or a list by hand.
+        _ => return None,
+    };
+    Some(format!("cd {} && {command}", quoted(folder(path))))
+}
+
+/// The tools run code of whoever owns the folder: as nobody else.
+fn as_owner(scene: &Scene<'_>, application: &Application, command: &str) -> String {
+    let users = &scene.facts.users.rows;
+    let owner = users.iter().find(|it| it.uid == application.owner_uid);
+    match (application.owner_uid, owner) {
+        (0, _) => command.into(),
+        (_, Some(user)) => {
+            format!("runuser -u {} -- sh -c {}", quoted(&user.name), quoted(command))
+        }
+        (uid, None) => format!("setpriv --reuid={uid} --clear-groups sh -c {}", quoted(command)),
     }
-    let mut treatment = treatment
-        .undo_by("put the former lock file back, install from it, and start the service again")
-        .verify(format!("`polder audit {folder}` names none of them"))
-        .may_break("some", "a later version may behave differently");
-    treatment.ops = closing(path, true, model);
-    treatment
 }
 
 fn closing(path: &str, has_fix: bool, model: &Model) -> Vec<Op> {

@@ -1,7 +1,7 @@
 //! Judges updates, running code, support.
 
 use super::vendors;
-use super::{applications, known, slow};
+use super::{applications, known, slow, unsupported};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Candidate, Facts, IndexState, Process, System};
@@ -59,6 +59,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     }
     reboot(scene, model);
     support(scene, model);
+    unsupported::assess(scene, model);
     no_source(scene, model);
     automatic(scene, model);
 }

@@ -5,6 +5,7 @@ mod assess;
 mod known;
 mod slow;
 mod treat;
+mod unsupported;
 mod vendors;
 
 use crate::practice::{Practice, Scene};
@@ -72,7 +73,14 @@ static ABOUT: About = About {
             id: "support-ended",
             title: "nobody patches this any more",
             why: "No fix will come for whatever is found from now on.",
-            how_we_know: "The vendor's published life cycle.",
+            how_we_know: "The vendor's published life cycle, and Debian's list of packages whose support ended before that of the release.",
+            references: &["CWE-1104", "CIS Control 2.2"],
+        },
+        FindingKind {
+            id: "support-limited",
+            title: "a package that strangers reach is supported for trusted use only",
+            why: "Its distribution fixes it for what friends send it; what strangers send is nobody's care.",
+            how_we_know: "Debian's list of packages with limited support, beside what runs and can be reached.",
             references: &["CWE-1104", "CIS Control 2.2"],
         },
         FindingKind {

@@ -43,7 +43,7 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
 }
 
 /// Days for which the fix of each source package could have been had: by the vendor's changelog or
-/// advisories at hand, else by the oldest advisory of the feeds.
+/// advisories at hand, and by the oldest announcement of the feeds.
 fn waiting<'a>(scene: &Scene<'a>) -> BTreeMap<&'a str, i64> {
     let facts = scene.facts;
     let mut waiting: BTreeMap<&str, i64> = BTreeMap::new();
@@ -54,8 +54,18 @@ fn waiting<'a>(scene: &Scene<'a>) -> BTreeMap<&'a str, i64> {
             *slot = days.max(*slot);
         }
     }
+    // Without the vendor's dates: at least since the index that offers it.
+    for it in facts.candidates.rows.iter().filter(|it| it.security && it.fix.is_none()) {
+        if let Some(offered) = it.offered_no_later_than {
+            let slot = waiting.entry(&it.source).or_default();
+            *slot = offered.days_until(facts.taken).max(*slot);
+        }
+    }
     for it in &facts.flaws.rows {
-        let published = it.published.filter(|_| matches!(it.verdict, Verdict::FixableNow { .. }));
+        // The day of an announcement is that of its fix; a CVE is often known long before.
+        let is_announced = !it.advisory.starts_with("CVE-");
+        let has_fix = matches!(it.verdict, Verdict::FixableNow { .. });
+        let published = it.published.filter(|_| has_fix && is_announced);
         if let Some(published) = published {
             let days = published.days_until(facts.taken);
             let slot = waiting.entry(&it.source).or_default();

@@ -1,7 +1,7 @@
 //! Proposes upgrades, restarts, reboots.
 
 use super::assess::flaw;
-use super::{applications, vendors};
+use super::{applications, unsupported, vendors};
 use crate::practice::Scene;
 use polder_model::facts::Verdict;
 use polder_model::{Change, Finding, Model, Op, PackageManager, Range, Treatment, VariableId};
@@ -18,7 +18,8 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
         "patch/library" => applications::treat(finding, scene, model),
         "patch/running-old" => vec![restart(finding, scene)],
         "patch/reboot" => vec![reboot()],
-        "patch/support-ended" => vec![migrate(finding, scene)],
+        "patch/support-ended" if is_release(finding, scene) => vec![migrate(finding, scene)],
+        "patch/support-ended" | "patch/support-limited" => vec![unsupported::treat(finding, model)],
         "patch/no-source" => vec![sources()],
         "patch/slow" => slow(scene, model),
         "patch/not-automatic" => vec![automatic(scene, model)],
@@ -134,8 +135,10 @@ fn wrap(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Treatment {
 fn slow(scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
     let has_updates = !scene.facts.candidates.rows.is_empty();
     let is_automatic = scene.facts.system_row().is_some_and(|it| it.automatic_updates.is_some());
+    let can_be = PackageManager::of(scene.facts) != PackageManager::Apk;
     let now = has_updates.then(|| all(scene, model));
-    now.into_iter().chain((!is_automatic).then(|| automatic(scene, model))).collect()
+    let later = (can_be && !is_automatic).then(|| automatic(scene, model));
+    now.into_iter().chain(later).collect()
 }
 
 fn megabytes(bytes: u64) -> String {
@@ -187,6 +190,11 @@ fn reboot() -> Treatment {
         .verify("`uname -r` names the newest kernel in /boot")
         .may_break("some", "the host is away for some minutes; a driver may behave differently")
         .effect(Op::Close { variable: VariableId("flaw-local:running kernel".into()) })
+}
+
+/// Whether the whole release lost its support, not one package.
+fn is_release(finding: &Finding, scene: &Scene<'_>) -> bool {
+    scene.facts.system_row().is_some_and(|it| it.os_id == finding.subject)
 }
 
 fn migrate(finding: &Finding, scene: &Scene<'_>) -> Treatment {

@@ -7,9 +7,9 @@ use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment};
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
     let packages = PackageManager::of(scene.facts);
     // Debian's package has its own way to make the first baseline.
-    let (aide, first) = match packages {
-        PackageManager::Apt => ("aide aide-common", "aideinit"),
-        PackageManager::Dnf | PackageManager::Apk => ("aide", "aide --init"),
+    let (aide, first, config) = match packages {
+        PackageManager::Apt => ("aide aide-common", "aideinit", "/etc/aide/aide.conf"),
+        PackageManager::Dnf | PackageManager::Apk => ("aide", "aide --init", "/etc/aide.conf"),
     };
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
     match finding.kind.as_str() {
@@ -18,7 +18,7 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
                 .run(format!("{} && {first}", packages.install(aide)))
                 .decide("Copy /var/lib/aide/aide.db.new to another machine: a baseline that lies beside what it guards can be replaced with it")
                 .undo(packages.remove(aide))
-                .verify("`touch /usr/local/bin/x && aide --check --config /etc/aide/aide.conf` names the file")
+                .verify(format!("`touch /usr/local/bin/x && aide --check --config {config}` names the file"))
                 .may_break("none", "")
                 .effect(notices(integrity_sensor(), integrity())),
         ],

@@ -56,12 +56,18 @@ pub(super) fn run(flags: &Apply, globals: &Globals) -> Result<u8, Failure> {
     for (line, operation) in &prepared {
         output::print(&shown(line, operation))?;
     }
-    if flags.dry_run || !is_wanted(flags, &prepared)? {
-        return Ok(0);
-    }
     let restarts = prepared.iter().any(|(line, _)| line.treatment.changes.iter().any(restarts));
     if restarts && !flags.now {
-        refuse_outside(&configuration.windows, &jiff::Zoned::now())?;
+        match refuse_outside(&configuration.windows, &jiff::Zoned::now()) {
+            Err(refused) if flags.dry_run => {
+                let text = refused.text(false).replacen("error:", "\nnow it would be refused:", 1);
+                output::print(&text)?;
+            }
+            allowed => allowed?,
+        }
+    }
+    if flags.dry_run || !is_wanted(flags, &prepared)? {
+        return Ok(0);
     }
     let mut operations = Operations::open(globals)?;
     for (at, (line, seen)) in prepared.iter().enumerate() {

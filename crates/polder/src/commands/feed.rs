@@ -10,6 +10,7 @@ use polder_report::{age, day};
 use polder_store::{Feeds, FeedsError, Imported, Verified};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 
 const DAMAGED: &str =
     "Import the feeds again into a new file once this one is moved away: nothing else is in it";
@@ -159,5 +160,11 @@ fn verify(flags: &FeedStatus, feeds: &Feeds) -> Result<u8, Failure> {
 }
 
 fn damaged(error: FeedsError) -> Failure {
-    Failure::look(error).hint(DAMAGED)
+    let hint = match &error {
+        FeedsError::File { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            "Run it as root, or name another folder with `--state`"
+        }
+        _ => DAMAGED,
+    };
+    Failure::look(error).hint(hint)
 }
