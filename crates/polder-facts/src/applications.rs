@@ -72,7 +72,8 @@ impl Runtime {
             let is_packaged = script.is_some_and(|it| packaged.contains(it));
             return (!is_packaged).then_some(Self::Interpreted(interpreter));
         }
-        let path = process.executable.as_deref()?;
+        // What was never a file lies beside nothing.
+        let path = process.executable.as_deref().filter(|it| !it.starts_with("/memfd:"))?;
         (!is_systems(path) && !packaged.contains(path)).then_some(Self::Own)
     }
 
