@@ -56,7 +56,7 @@ fn newest<'a>(
         it.flaws.iter().any(|known| known.eq_ignore_ascii_case(name))
             && is_about(it, package, system)
     });
-    about.max_by_key(|it| it.when).filter(|it| takes_away(it))
+    about.max_by_key(|it| (it.when, !takes_away(it))).filter(|it| takes_away(it))
 }
 
 /// The judgement of a package with a flaw of this name, with what is stated of it.
@@ -82,14 +82,7 @@ pub(crate) fn of_library(
     library: &Library,
     names: &[&str],
 ) -> Option<String> {
-    let kind = match library.ecosystem.as_str() {
-        "crates.io" => "cargo",
-        "PyPI" => "pypi",
-        "Go" => "golang",
-        "Packagist" => "composer",
-        "RubyGems" => "gem",
-        _ => "npm",
-    };
+    let kind = library.purl_type();
     let is_version = |it: &Statement| {
         let wanted = it.version.as_ref().map(|it| it.trim_start_matches('v'));
         wanted.is_none_or(|it| it == library.version)
@@ -103,7 +96,7 @@ pub(crate) fn of_library(
             it.flaws.iter().any(|one| names.iter().any(|own| own.eq_ignore_ascii_case(one)));
         it.kind == kind && name.eq_ignore_ascii_case(&library.name) && is_flaw && is_version(it)
     });
-    about.max_by_key(|it| it.when).filter(|it| takes_away(it)).map(words)
+    about.max_by_key(|it| (it.when, !takes_away(it))).filter(|it| takes_away(it)).map(words)
 }
 
 /// Whether a statement says that the flaw is not there. That a version has the fix says nothing
@@ -145,6 +138,7 @@ fn is_about(it: &Statement, package: &Package, system: Option<&System>) -> bool 
         && (it.namespace.is_empty() || vendor(&it.namespace) == id)
         && it.release.as_ref().is_none_or(is_release)
         && it.version.as_ref().is_none_or(is_version)
+        && it.architecture.as_ref().is_none_or(|it| *it == package.architecture)
 }
 
 /// The name by which os-release calls a vendor that package URLs call otherwise.

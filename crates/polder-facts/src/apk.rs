@@ -1,7 +1,7 @@
 //! What apk knows: installed packages, and what the cached indices offer.
 
 use crate::packages::{Indices, coverage};
-use crate::reading::{files_in, note, shown, text_if_there, text_up_to};
+use crate::reading::{field, files_in, note, shown, text_if_there, text_up_to};
 use polder_host::{Host, HostError};
 use polder_model::facts::{Candidate, IndexSource, IndexState, Package};
 use polder_model::version::apk;
@@ -228,11 +228,7 @@ fn read_index(
 
 fn add(text: &str, index: usize, offers: &mut BTreeMap<String, Vec<Offer>>) {
     for stanza in text.split("\n\n").filter(|it| !it.trim().is_empty()) {
-        let field = |name: &str| {
-            let mut lines = stanza.lines();
-            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            printable_str(value.unwrap_or_default())
-        };
+        let field = |name: &str| printable_str(field(stanza, name));
         let (name, version, source) = (field("Package"), field("Version"), field("Source"));
         let source = if source.is_empty() { name.clone() } else { source };
         let bytes = field("Size").parse().unwrap_or(0);

@@ -11,7 +11,7 @@ use crate::interpreted::{Interpreter, normal};
 use crate::lock::{LockFiles, LockKind};
 use crate::reading::shown;
 use polder_host::{BuildNotes, Host, Kind};
-use polder_model::facts::{Application, Facts, Process};
+use polder_model::facts::{Application, Facts, Namespace, Process};
 use polder_model::{Coverage, Table};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,9 @@ const BYTES_MAX: u64 = 256 << 20;
 const NOTES_MAX: usize = 4_096;
 const PLACES_MAX: usize = 1_000;
 
+/// Versions of Python in one environment.
+const VERSIONS_MAX: usize = 64;
+
 /// What is installed goes before what was asked for; of these the first that is there.
 const NPM: [&str; 5] = [
     "node_modules/.package-lock.json",
@@ -60,21 +63,23 @@ enum Runtime {
 
 /// Where packages put programs.
 fn is_systems(path: &str) -> bool {
-    let folders = ["/usr/", "/bin/", "/sbin/", "/lib"];
+    let folders = ["/usr/", "/bin/", "/sbin/", "/lib", "/snap/"];
     folders.iter().any(|it| path.starts_with(it)) && !path.starts_with("/usr/local/")
 }
 
 impl Runtime {
     /// Told by the executable; none for programs of packages.
     fn of(process: &Process, packaged: &BTreeSet<String>) -> Option<Self> {
+        // Of what is in a container, the packages of the host say nothing.
+        let is_packaged = |it: &String| !process.own_root && packaged.contains(it);
         if let Some(interpreter) = Interpreter::of(process) {
-            let script = process.script.as_ref();
-            let is_packaged = script.is_some_and(|it| packaged.contains(it));
+            let is_packaged = process.script.as_ref().is_some_and(is_packaged);
             return (!is_packaged).then_some(Self::Interpreted(interpreter));
         }
         // What was never a file lies beside nothing.
-        let path = process.executable.as_deref().filter(|it| !it.starts_with("/memfd:"))?;
-        (!is_systems(path) && !packaged.contains(path)).then_some(Self::Own)
+        let path = process.executable.as_ref().filter(|it| !it.starts_with("/memfd:"))?;
+        let is_own = process.own_root || (!is_systems(path) && !is_packaged(path));
+        is_own.then_some(Self::Own)
     }
 
     fn ecosystem(self) -> &'static str {
@@ -99,9 +104,22 @@ impl Runtime {
     }
 }
 
+/// What was found so far.
+#[derive(Default)]
+struct Known {
+    /// By container and path inside: workers of one program are one.
+    places: BTreeMap<(Option<String>, PathBuf), Place>,
+    /// Whether the compiler of an executable noted anything.
+    noted: BTreeMap<(Option<String>, String), bool>,
+    /// Installed libraries of virtual environments.
+    environments: BTreeMap<(Option<String>, PathBuf), Vec<PathBuf>>,
+}
+
 /// Where the libraries of one program are told, and who runs it.
 #[derive(Default)]
 struct Place {
+    /// Where it can be read: below the root of one of its processes.
+    path: PathBuf,
     /// The path as the program sees it, with its container.
     shown: String,
     container: Option<String>,
@@ -121,7 +139,7 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
     // The one who looks is no program of the host.
     let own = host.read_link("/proc/self".as_ref()).ok();
     let own = own.and_then(|it| it.to_str()?.parse::<u32>().ok());
-    let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
+    let mut known = Known::default();
     let mut gaps: BTreeSet<String> = BTreeSet::new();
     let mut php: BTreeSet<u32> = BTreeSet::new();
     let processes = facts.processes.rows.iter().filter(|it| !it.is_kernel_thread());
@@ -131,25 +149,33 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
             gaps.insert("where some programs work cannot be seen".into());
             continue;
         };
-        if places.len() >= PLACES_MAX {
+        if known.places.len() >= PLACES_MAX {
             gaps.insert(format!("more than {PLACES_MAX} programs"));
             break;
         }
-        let mut it = Search { host, process, runtime, found: &mut places };
+        let mut it = Search { host, process, runtime, known: &mut known };
         let is_php = runtime == Runtime::Interpreted(Interpreter::Php);
+        let is_told = it.environment(&works_in) | it.folders(&works_in);
         // What serves web sites works nowhere in particular: these are looked for below.
-        if !(it.environment(&works_in) | it.folders(&works_in)) && !is_php {
-            it.nothing_told(&works_in);
-        }
-        if is_php && !process.own_root {
-            php.insert(process.pid);
+        match is_php && !process.own_root {
+            true => {
+                php.insert(process.pid);
+            }
+            false if !is_told => it.nothing_told(&works_in),
+            false => {}
         }
     }
-    if !php.is_empty() && !sites(host, &php, &mut places) {
-        gaps.insert(format!("more than {SITES_MAX} folders of web sites"));
+    if !php.is_empty() {
+        let before = known.places.len();
+        if !sites(host, &php, &mut known.places) {
+            gaps.insert(format!("more than {SITES_MAX} folders of web sites"));
+        } else if known.places.len() == before {
+            gaps.insert("PHP runs, and no site with a list of libraries was found".into());
+        }
     }
     let left = AtomicU64::new(BYTES_MAX);
-    let rows = places.into_iter().filter_map(|(path, it)| application(host, &path, it, &left));
+    let places = known.places.into_values();
+    let rows = places.filter_map(|it| application(host, it, &left));
     let rows = rows.collect();
     let coverage = match gaps.into_iter().collect::<Vec<_>>() {
         none if none.is_empty() => facts.processes.coverage.clone(),
@@ -177,35 +203,44 @@ struct Search<'a> {
     host: &'a dyn Host,
     process: &'a Process,
     runtime: Runtime,
-    found: &'a mut BTreeMap<PathBuf, Place>,
+    known: &'a mut Known,
 }
 
 impl Search<'_> {
-    /// A path as this process sees it: one of a container lies below its own root.
+    /// A path as this process sees it, which may be elsewhere than it seems: below another root, or in
+    /// a mount namespace of its own.
     fn seen(&self, path: &Path) -> PathBuf {
-        match self.process.own_root {
+        let process = self.process;
+        match process.own_root || process.own_namespaces.contains(&Namespace::Mount) {
             false => path.into(),
             true => {
                 let inside = path.strip_prefix("/").unwrap_or(path);
-                Path::new(&format!("/proc/{}/root", self.process.pid)).join(inside)
+                Path::new(&format!("/proc/{}/root", process.pid)).join(inside)
             }
         }
     }
 
+    /// The container it runs in, if it does.
+    fn container(&self) -> Option<String> {
+        self.process.own_root.then(|| {
+            let unit = self.process.unit.clone();
+            unit.unwrap_or_else(|| format!("process {}", self.process.pid))
+        })
+    }
+
     fn note(&mut self, inside: &Path, because: String) -> &mut Place {
-        let container = self.process.own_root.then(|| {
-            self.process.unit.clone().unwrap_or_else(|| format!("process {}", self.process.pid))
-        });
-        let place = self.found.entry(self.seen(inside)).or_default();
-        place.pids.insert(self.process.pid);
-        place.ecosystem = self.runtime.ecosystem();
-        place.shown = match &container {
-            Some(container) => format!("{container}:{}", shown(inside)),
-            None => shown(inside),
-        };
-        place.container = container;
+        let (container, path) = (self.container(), self.seen(inside));
+        let (pid, ecosystem) = (self.process.pid, self.runtime.ecosystem());
+        let place = self.known.places.entry((container.clone(), inside.into())).or_default();
+        place.pids.insert(pid);
         if place.because.is_empty() {
-            place.because = because;
+            let inside = shown(inside);
+            place.shown = match &container {
+                Some(container) => format!("{container}:{inside}"),
+                None => inside,
+            };
+            (place.path, place.container) = (path, container);
+            (place.ecosystem, place.because) = (ecosystem, because);
         }
         place
     }
@@ -221,23 +256,54 @@ impl Search<'_> {
             else {
                 continue;
             };
-            if self.host.stat_link(&self.seen(&root.join("pyvenv.cfg"))).is_err() {
+            let key = (self.container(), root.to_path_buf());
+            let found = match self.known.environments.get(&key) {
+                Some(found) => found.clone(),
+                None => {
+                    let found = self.installed(root);
+                    self.known.environments.insert(key, found.clone());
+                    found
+                }
+            };
+            if found.is_empty() {
                 continue;
             }
-            let libraries = root.join("lib");
-            let mut has_any = false;
-            for entry in self.host.list(&self.seen(&libraries)).unwrap_or_default() {
-                let packages = libraries.join(&entry.name).join("site-packages");
-                let is_folder = |it| it == Kind::Folder;
-                if self.host.stat_link(&self.seen(&packages)).is_ok_and(|it| is_folder(it.kind)) {
-                    let word = polder_model::printable_str(word);
-                    self.note(&packages, format!("`{word}` lies in this environment"));
-                    has_any = true;
-                }
+            let word = polder_model::printable_str(word);
+            for packages in found {
+                self.note(&packages, format!("`{word}` lies in this environment"));
             }
-            return has_any;
+            return true;
         }
         false
+    }
+
+    /// Folders of installed libraries in a virtual environment.
+    fn installed(&self, root: &Path) -> Vec<PathBuf> {
+        if self.host.stat_link(&self.seen(&root.join("pyvenv.cfg"))).is_err() {
+            return Vec::new();
+        }
+        let libraries = root.join("lib");
+        let entries = self.host.list(&self.seen(&libraries)).unwrap_or_default();
+        let packages = entries.iter().take(VERSIONS_MAX);
+        let packages = packages.map(|it| libraries.join(&it.name).join("site-packages"));
+        let is_folder = |it: &PathBuf| {
+            self.host.stat_link(&self.seen(it)).is_ok_and(|it| it.kind == Kind::Folder)
+        };
+        packages.filter(is_folder).collect()
+    }
+
+    /// Whether the compiler of its executable noted anything. The kernel's own link leads to what
+    /// runs, whatever has its name now.
+    fn is_noted(&mut self, executable: &str) -> bool {
+        let key = (self.container(), executable.to_string());
+        if let Some(known) = self.known.noted.get(&key) {
+            return *known;
+        }
+        let link = format!("/proc/{}/exe", self.process.pid);
+        let notes = self.host.build_notes(link.as_ref());
+        let is_noted = notes.is_ok_and(|it| it != BuildNotes::default());
+        self.known.noted.insert(key, is_noted);
+        is_noted
     }
 
     /// The nearest folder above its script, or above where it works, that tells of libraries.
@@ -247,12 +313,10 @@ impl Search<'_> {
             && let Some(path) = self.process.executable.clone()
         {
             // What its compiler noted goes before what lies beside it.
-            match self.host.build_notes(&self.seen(Path::new(&path))) {
-                Ok(notes) if notes != BuildNotes::default() => {
-                    self.note(Path::new(&path), format!("`{path}` runs"));
-                    return true;
-                }
-                _ => {}
+            if self.is_noted(&path) {
+                let link = format!("/proc/{}/exe", self.process.pid);
+                self.note(Path::new(&path), format!("`{path}` runs")).path = link.into();
+                return true;
             }
             let because = format!("`{path}` runs below it; that may be built with fewer");
             starts.push((path.into(), because));
@@ -287,27 +351,22 @@ impl Search<'_> {
 
     /// A program of which nothing tells the libraries.
     fn nothing_told(&mut self, works_in: &Path) {
-        let (path, because) = match (self.runtime, &self.process.script) {
-            (Runtime::Own, _) => (
-                self.process.executable.clone().unwrap_or_default(),
-                "its compiler noted nothing in it, and no lock file lies above it",
-            ),
-            (Runtime::Interpreted(Interpreter::Java), _) => {
-                (shown(works_in), "archives of Java are not read")
-            }
-            (Runtime::Interpreted(Interpreter::Perl), _) => (
-                self.process.script.clone().unwrap_or_default(),
-                "Perl has no lock file that is read",
-            ),
-            (_, Some(script)) => {
-                (script.clone(), "no lock file and no virtual environment tells of them")
-            }
-            // Started by hand, or with its program in its arguments: nothing to look for.
-            (_, None) => return,
+        let executable = self.process.executable.clone().unwrap_or_default();
+        let because = match self.runtime {
+            // Programs of an image come with it; what was built for it has no place of its own.
+            Runtime::Own if self.process.own_root && is_systems(&executable) => return,
+            Runtime::Own => "its compiler noted nothing in it, and no lock file lies above it",
+            Runtime::Interpreted(Interpreter::Java) => "archives of Java are not read",
+            Runtime::Interpreted(Interpreter::Perl) => "Perl has no lock file that is read",
+            Runtime::Interpreted(_) => "no lock file and no virtual environment tells of them",
         };
-        if path.is_empty() || path == "/" {
-            return;
-        }
+        // Started by hand in nobody's folder, it is no program of the host's.
+        let unit = self.process.unit.as_ref().filter(|it| it.ends_with(".service"));
+        let script = self.process.script.clone();
+        let own = (self.runtime == Runtime::Own).then_some(executable);
+        let folder = (!is_nobodys(works_in)).then(|| shown(works_in));
+        let path = own.or(script).or(folder).or_else(|| unit.cloned());
+        let Some(path) = path.filter(|it| !it.is_empty()) else { return };
         let name = self.process.name.clone();
         let place = self.note(Path::new(&path), format!("`{name}` runs it"));
         place.unknown.get_or_insert_with(|| because.into());
@@ -315,7 +374,11 @@ impl Search<'_> {
 }
 
 /// Web sites of PHP: its servers work nowhere in particular. Says whether all folders were looked at.
-fn sites(host: &dyn Host, pids: &BTreeSet<u32>, places: &mut BTreeMap<PathBuf, Place>) -> bool {
+fn sites(
+    host: &dyn Host,
+    pids: &BTreeSet<u32>,
+    places: &mut BTreeMap<(Option<String>, PathBuf), Place>,
+) -> bool {
     // In the order of their depth, so that no site with many folders hides the others.
     let mut folders: VecDeque<(PathBuf, usize)> =
         SITES.iter().map(|it| (PathBuf::from(it), 0)).collect();
@@ -328,17 +391,29 @@ fn sites(host: &dyn Host, pids: &BTreeSet<u32>, places: &mut BTreeMap<PathBuf, P
         let paths = COMPOSER.iter().map(|it| folder.join(it));
         let is_file = |it: &PathBuf| host.stat_link(it).is_ok_and(|it| it.kind == Kind::File);
         if let Some(path) = paths.into_iter().find(is_file) {
-            let place = places.entry(path.clone()).or_default();
+            let place = places.entry((None, path.clone())).or_default();
             place.shown = shown(&path);
+            place.path = path;
             place.ecosystem = "Packagist";
             place.pids.extend(pids);
             place.because = "it lies among the web sites, and PHP runs here".into();
             continue;
         }
         let Ok(entries) = host.list(&folder) else { continue };
+        // Of several releases side by side the link leads to the one that is served.
+        if entries.iter().any(|it| it.name == "current" && it.kind == Kind::Link) {
+            let target = host.read_link(&folder.join("current"));
+            let target = target.map(|it| normal(&folder.join(it)));
+            let inside = target.ok().filter(|it| it.starts_with(&folder) && *it != folder);
+            folders.extend(inside.map(|it| (it, depth + 1)));
+            continue;
+        }
         let below = entries.iter().filter(|it| it.kind == Kind::Folder && depth < SITE_DEPTH);
         let below = below.filter(|it| it.name != "node_modules" && it.name != ".git");
-        folders.extend(below.map(|it| (folder.join(&it.name), depth + 1)));
+        folders.extend(below.take(SITES_MAX).map(|it| (folder.join(&it.name), depth + 1)));
+        if folders.len() > 2 * SITES_MAX {
+            return false;
+        }
     }
     true
 }
@@ -359,7 +434,7 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
         return vec![path.into()];
     }
     // A program: its compiler noted them.
-    let Ok(entries) = host.list(path) else { return vec![path.into()] };
+    let Ok(entries) = host.list(path) else { return Vec::new() };
     let note = |entry: &polder_host::Entry| {
         let found = path.join(&entry.name);
         match (found.extension()?.to_str()?, entry.kind) {
@@ -373,13 +448,11 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
 }
 
 /// What its file or folder says.
-fn application(
-    host: &dyn Host,
-    path: &Path,
-    place: Place,
-    left: &AtomicU64,
-) -> Option<Application> {
-    let owner = host.stat_link(path).map_or(0, |it| it.uid);
+fn application(host: &dyn Host, place: Place, left: &AtomicU64) -> Option<Application> {
+    let path = place.path.as_path();
+    // Whoever may change the folder decides what its tools run.
+    let owners = path.ancestors().take(3).map(|it| host.stat_link(it).map_or(0, |it| it.uid));
+    let owner = owners.into_iter().find(|it| *it != 0).unwrap_or(0);
     let (mut libraries, mut unknown) = (BTreeSet::new(), place.unknown);
     let mut ecosystem = place.ecosystem;
     if unknown.is_none() {
@@ -388,7 +461,10 @@ fn application(
             notes.truncate(NOTES_MAX);
             unknown = Some(format!("more than {NOTES_MAX} notes of installers"));
         }
-        let found = LockFiles::recorded(host, &notes, left);
+        let mut found = LockFiles::recorded(host, &notes, left);
+        if notes.is_empty() {
+            found.files.extend(LockFiles::noted(host, path));
+        }
         unknown = unknown.or(found.unread.into_iter().next().map(|it| it.1));
         for file in found.files {
             ecosystem = file.ecosystem;

@@ -60,6 +60,12 @@ pub(crate) fn files_in(
         .collect())
 }
 
+/// The value of a field `name: value` of a stanza; empty where it is not there.
+pub(crate) fn field<'a>(stanza: &'a str, name: &str) -> &'a str {
+    let mut lines = stanza.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
+}
+
 /// A path as text that is safe to show.
 pub(crate) fn shown(path: &Path) -> String {
     polder_model::printable(path.as_os_str().as_encoded_bytes())

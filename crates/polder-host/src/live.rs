@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -86,9 +86,9 @@ impl LiveHost {
         })
     }
 
-    /// Opens a file to which no link leads; one of a container from its own root on.
-    fn open_unlinked(&self, path: &Path) -> Result<OwnedFd, HostError> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    /// Names a file to which no link leads; one of a container from its own root on.
+    fn name_unlinked(&self, path: &Path) -> Result<OwnedFd, HostError> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_SYMLINKS;
         let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
         if let Some(root) = &self.root_fd {
@@ -99,8 +99,8 @@ impl LiveHost {
         let inside = text.strip_prefix("/proc/").and_then(|it| it.split_once("/root/"));
         if let Some((pid, inside)) = inside.filter(|it| it.0.bytes().all(|it| it.is_ascii_digit()))
         {
-            let flags_of_root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = format!("/proc/{pid}/root");
+            let flags_of_root = flags | OFlags::DIRECTORY;
             let root = rustix::fs::open(root, flags_of_root, Mode::empty()).map_err(failed)?;
             let resolve = resolve | ResolveFlags::IN_ROOT;
             return rustix::fs::openat2(root, inside, flags, Mode::empty(), resolve)
@@ -109,18 +109,27 @@ impl LiveHost {
         rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), resolve).map_err(failed)
     }
 
+    /// Opens what was named for reading, once it is known to be a plain file: to open a device may
+    /// already do something, and a pipe could keep its reader waiting for ever.
+    fn open_plain(named: &OwnedFd, path: &Path) -> Result<File, HostError> {
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        let stat = rustix::fs::fstat(named).map_err(failed)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
+        }
+        let again = format!("/proc/self/fd/{}", named.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        rustix::fs::open(again, flags, Mode::empty()).map(File::from).map_err(failed)
+    }
+
     fn read_raw(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
-        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        let file = Self::open_plain(&self.open(path, OFlags::PATH)?, path)?;
         Self::read_file(file, path, bytes_max)
     }
 
     fn read_file(file: File, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
         let failed = |error: std::io::Error| HostError::from_io(path, &error);
         let metadata = file.metadata().map_err(failed)?;
-        // A pipe or device could keep its reader waiting for ever.
-        if !metadata.is_file() {
-            return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
-        }
         if metadata.len() > bytes_max {
             let because = format!("larger than {bytes_max} bytes");
             return Err(HostError::new(ErrorKind::TooLarge, shown(path), because));
@@ -194,7 +203,7 @@ impl Host for LiveHost {
     }
 
     fn read_list(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
-        let file = File::from(self.open_unlinked(path)?);
+        let file = Self::open_plain(&self.name_unlinked(path)?, path)?;
         Self::read_file(file, path, bytes_max).map(redact::library_list)
     }
 
@@ -224,15 +233,12 @@ impl Host for LiveHost {
     }
 
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
-        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        let file = Self::open_plain(&self.open(path, OFlags::PATH)?, path)?;
         index::read(path, &shown(path), file, names)
     }
 
     fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {
-        let file = File::from(self.open(path, OFlags::RDONLY)?);
-        if !file.metadata().is_ok_and(|it| it.is_file()) {
-            return Err(HostError::new(ErrorKind::Other, shown(path), "not a regular file"));
-        }
+        let file = Self::open_plain(&self.open(path, OFlags::PATH)?, path)?;
         build_notes::read(&file, &shown(path))
     }
 

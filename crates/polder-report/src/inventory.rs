@@ -17,14 +17,7 @@ pub struct FoundLibrary {
 
 /// The package URL of a library (package-url specification).
 fn library_purl(it: &Library) -> String {
-    let kind = match it.ecosystem.as_str() {
-        "crates.io" => "cargo",
-        "PyPI" => "pypi",
-        "Go" => "golang",
-        "Packagist" => "composer",
-        "RubyGems" => "gem",
-        _ => "npm",
-    };
+    let kind = it.purl_type();
     let name = match kind {
         // PEP 503.
         "pypi" => it.name.to_lowercase().replace(['_', '.'], "-"),

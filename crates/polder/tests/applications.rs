@@ -15,18 +15,8 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use support::{rows, run, skipped, stderr, text};
-
-/// Ends what it started.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use std::process::{Command, Stdio};
+use support::{Running, rows, run, skipped, stderr, text};
 
 /// A server on a port the kernel chose; it says so once it listens.
 const SERVER: &str = "import socket, sys\ns = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\nprint(s.getsockname()[1], flush=True)\nsys.stdin.read()\n";

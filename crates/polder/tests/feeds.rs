@@ -92,8 +92,13 @@ fn a_statement_takes_a_flaw_away_and_says_whose_it_is() {
     let host = recorded("shop-kept");
     let looked = run(&["look", "flaws", "--json", "--quiet", "--from", &host, &state.flag()]);
     assert!(stdout(&looked).contains("ada states so: vulnerable_code_not_present"));
-    // Whoever thinks better of it says so later.
-    import(&statement("", "affected", "2026-11-03T00:00:00Z"));
+    // Of another architecture nothing is said.
+    import(&statement("?arch=riscv64", "not_affected", "2026-11-02T10:00:00Z"));
+    assert_eq!(ids(&assess(&state)), ids(&before));
+    import(&statement("", "not_affected", "2026-11-03T09:00:00Z"));
+    assert_ne!(ids(&assess(&state)), ids(&before));
+    // Whoever thinks better of it says so later, be it on the same day.
+    import(&statement("", "affected", "2026-11-03T15:00:00Z"));
     assert_eq!(ids(&assess(&state)), ids(&before));
 }
 

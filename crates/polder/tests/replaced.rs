@@ -15,8 +15,8 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use support::{rows, run, skipped, stderr, text};
+use std::process::{Command, Stdio};
+use support::{Running, rows, run, skipped, stderr, text};
 
 /// Loads a library, after a chroot if it is told to, and maps all that is code but no file: memory
 /// without a name, shared memory of System V, `/dev/zero`, code made at run time.
@@ -42,16 +42,6 @@ libc.shmctl(shared, 0, None)
 print("held", flush=True)
 sys.stdin.read()
 "#;
-
-/// Ends what it started.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn hold(mut command: Command, library: &Path, root: &str) -> Running {
     let mut child = command

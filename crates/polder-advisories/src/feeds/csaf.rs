@@ -115,7 +115,8 @@ struct Vector {
 struct Place {
     covers: String,
     purl: Purl,
-    /// Whether it belongs to a stream of a module, of which there are several side by side.
+    /// Whether it belongs to a stream of a module: of several side by side, and which one is
+    /// installed, versions do not tell.
     is_modular: bool,
 }
 
@@ -149,7 +150,7 @@ impl Documents {
                 // What is built is installed, not its source.
                 if let Some(version) = place.purl.full_version().filter(|_| !place.purl.is_source())
                 {
-                    rows.push((place, place.before(version), Names::Binary));
+                    rows.push((place, RawRule::Before(version), Names::Binary));
                 }
             }
             for id in &status.known_affected {
@@ -178,6 +179,12 @@ impl Documents {
             _ => tracking.id.clone(),
         };
         for (place, rule, names) in rows {
+            let rule = match (place.is_modular, rule) {
+                // Not affected is one stream; of the others it says nothing.
+                (true, RawRule::NotAffected) => continue,
+                (true, _) => RawRule::Listed { spans: Vec::new(), versions: Vec::new() },
+                (false, rule) => rule,
+            };
             let key = format!("{}\0{names:?}", place.covers);
             let feed = self.feeds.entry(key).or_insert_with(|| FlawFeed {
                 covers: place.covers.clone(),
@@ -279,20 +286,6 @@ fn places(tree: &Tree) -> HashMap<&str, Place> {
     named.filter_map(|it| Some((it.full_product_name.product_id.as_str(), place(it)?))).collect()
 }
 
-impl Place {
-    /// All versions before the fix; of a module those of the same main version, as other streams have
-    /// fixes of their own.
-    fn before(&self, fixed: String) -> RawRule {
-        let main = fixed.split(['.', '-']).next().unwrap_or_default().to_string();
-        match self.is_modular {
-            true => {
-                RawRule::Listed { spans: vec![(main, Some(fixed), None)], versions: Vec::new() }
-            }
-            false => RawRule::Before(fixed),
-        }
-    }
-}
-
 /// The release as os-release calls it: Red Hat's by its CPE, whose repositories have names of their
 /// own; others by their name.
 fn release(platform: &Product) -> String {
@@ -356,12 +349,9 @@ mod tests {
         assert!(
             feeds.values().all(|it| it.advisories.len() == 1 && it.advisories[0].vector.len() > 10)
         );
-        // Another stream of a module is not judged by the fix of this one.
+        // Which stream of a module is installed, is not known: neither affected nor free of it.
         let node =
             feeds.values().flat_map(|it| &it.rows).find(|it| it.package == "nodejs").unwrap();
-        let has_flaw = |version: &str| node.rule().has_flaw(Order::Rpm, version);
-        assert_eq!(has_flaw("1:18.17.1-1.module+el9"), Some(true));
-        assert_eq!(has_flaw("1:18.20.4-1.module+el9"), Some(false));
-        assert_eq!(has_flaw("1:16.20.2-1.module+el9"), Some(false));
+        assert_eq!(node.rule().has_flaw(Order::Rpm, "1:18.17.1-1.module+el9"), None);
     }
 }

@@ -32,6 +32,8 @@ pub struct Statement {
     pub version: Option<String>,
     /// The only release that is meant: `debian-12`, `bookworm`.
     pub release: Option<String>,
+    /// The only architecture that is meant.
+    pub architecture: Option<String>,
     /// What is said.
     pub status: Status,
     /// Why.
@@ -98,10 +100,11 @@ pub(super) fn read(text: &str) -> Result<(String, Vec<Statement>), FeedError> {
                 name: package.name,
                 version: package.version,
                 release: package.release,
+                architecture: package.architecture,
                 status,
                 because: because.clone(),
                 author: document.author.clone(),
-                when: day(when).unwrap_or(0),
+                when: moment(when),
             });
         }
     }
@@ -110,6 +113,12 @@ pub(super) fn read(text: &str) -> Result<(String, Vec<Statement>), FeedError> {
         return Err(FeedError::Unknown { because });
     }
     Ok((document.id, statements))
+}
+
+/// Seconds since 1970 of a moment with its zone, or of a day.
+fn moment(text: &str) -> i64 {
+    let moment = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_second);
+    moment.ok().or_else(|| day(text)).unwrap_or(0)
 }
 
 /// A flaw is called by a name, or by a name and others.

@@ -6,7 +6,7 @@ use super::pins::{INSTALLED_PRIORITY, Pins};
 use super::release::{Release, parse_release};
 use super::sources::{Source, read as read_sources};
 use crate::packages::{Indices, coverage};
-use crate::reading::{note, text, text_up_to};
+use crate::reading::{field, note, text, text_up_to};
 use polder_host::{Host, HostError};
 use polder_model::facts::{Candidate, IndexSource, IndexState, Package};
 use polder_model::version::deb;
@@ -198,12 +198,7 @@ fn offered<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> 
     let mut offers: Offers<'a> = BTreeMap::new();
     for index in indices {
         for block in index.text.split("\n\n").filter(|it| !it.trim().is_empty()) {
-            let field = |name: &str| {
-                block
-                    .lines()
-                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-                    .unwrap_or_default()
-            };
+            let field = |name: &str| field(block, name);
             let (name, version) = (field("Package"), field("Version"));
             if name.is_empty() || version.is_empty() {
                 note(problems, &index.row.path, "a stanza without name or version");

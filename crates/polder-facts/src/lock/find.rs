@@ -53,26 +53,7 @@ impl LockFiles {
     /// Reads every lock file among `paths` and below those that are folders. Links are not followed.
     /// Programs named are asked for what their compilers noted; with `programs` those in folders, too.
     pub fn read(host: &dyn Host, paths: &[PathBuf], programs: bool) -> Self {
-        Self::read_by(host, paths, programs, &|path| host.read_unrecorded(path, BYTES_MAX))
-    }
-
-    /// The same of what runs, by questions that a recording keeps; `left` are the bytes that may be
-    /// read in all.
-    pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf], left: &AtomicU64) -> Self {
-        Self::read_by(host, paths, false, &|path| {
-            let is_note = kind(path) == Some(LockKind::Metadata);
-            let most = if is_note { NOTE_BYTES_MAX } else { LOCK_BYTES_MAX };
-            let most = most.min(left.load(Ordering::Relaxed));
-            let bytes = host.read_list(path, most)?;
-            // More than there was only where others read at the same moment.
-            let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
-                Some(it.saturating_sub(bytes.len() as u64))
-            });
-            Ok(bytes)
-        })
-    }
-
-    fn read_by(host: &dyn Host, paths: &[PathBuf], programs: bool, read: &Reader<'_>) -> Self {
+        let read = |path: &Path| host.read_unrecorded(path, BYTES_MAX);
         let mut found = Found { programs: programs.then(Vec::new), ..Found::default() };
         let mut named = Vec::new();
         let mut it = Self::default();
@@ -86,37 +67,44 @@ impl LockFiles {
                 Err(error) => it.unread.push((path.clone(), error.because)),
             }
         }
-        let owned = packaged(host, &found.files);
-        let read: Vec<LockFile> = found
-            .files
-            .par_iter()
-            .map(|(path, kind)| match owned.contains(path) {
-                true => read_one(read, path, *kind).packaged(),
-                false => read_one(read, path, *kind),
-            })
-            .collect();
         let of_programs = it.programs(host, named, found.programs.unwrap_or_default());
-        // What is installed side by side is one list.
-        let mut all: BTreeMap<PathBuf, LockFile> = BTreeMap::new();
-        for file in read {
-            match all.get_mut(&file.path) {
-                None => {
-                    all.insert(file.path.clone(), file);
-                }
-                Some(known) => {
-                    known.locked.libraries.extend(file.locked.libraries);
-                    known.locked.elsewhere += file.locked.elsewhere;
-                    known.packaged.extend(file.packaged);
-                    known.unread = match (known.unread.take(), file.unread) {
-                        (Some(_), Some(_)) => Some("several of its notes cannot be read".into()),
-                        (one, other) => one.or(other),
-                    };
-                }
-            }
-        }
-        it.files = all.into_values().chain(of_programs).collect();
+        it.files = joined(host, &found.files, &read);
+        it.files.extend(of_programs);
         it.files.sort_by(|a, b| a.path.cmp(&b.path));
         it
+    }
+
+    /// The same of what runs, by questions that a recording keeps; `left` are the bytes that may be
+    /// read in all.
+    pub(crate) fn recorded(host: &dyn Host, paths: &[PathBuf], left: &AtomicU64) -> Self {
+        let mut it = Self::default();
+        let mut found = Found::default();
+        for path in paths {
+            // Whoever owns the folder must not send the search elsewhere: no link, no folder.
+            let is_file = host.stat_link(path).is_ok_and(|it| it.kind == Kind::File);
+            match kind(path).filter(|_| is_file) {
+                Some(kind) => found.files.push((path.clone(), kind)),
+                None => it.unread.push((path.clone(), "it is no plain file".into())),
+            }
+        }
+        let read = |path: &Path| {
+            let is_note = kind(path) == Some(LockKind::Metadata);
+            let most = if is_note { NOTE_BYTES_MAX } else { LOCK_BYTES_MAX };
+            let most = most.min(left.load(Ordering::Relaxed));
+            let bytes = host.read_list(path, most)?;
+            // More than there was only where others read at the same moment.
+            let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
+                Some(it.saturating_sub(bytes.len() as u64))
+            });
+            Ok(bytes)
+        };
+        it.files.extend(joined(host, &found.files, &read));
+        it
+    }
+
+    /// What the compiler of one program noted.
+    pub(crate) fn noted(host: &dyn Host, path: &Path) -> Option<LockFile> {
+        program(path, &host.build_notes(path).ok()?)
     }
 
     /// What compilers noted in programs: one that somebody named must have notes, others may.
@@ -207,6 +195,37 @@ fn program(path: &Path, notes: &BuildNotes) -> Option<LockFile> {
 
 fn kind(path: &Path) -> Option<LockKind> {
     LockKind::of(&path.to_string_lossy())
+}
+
+/// Reads lock files, what is installed side by side as one.
+fn joined(host: &dyn Host, found: &[(PathBuf, LockKind)], read: &Reader<'_>) -> Vec<LockFile> {
+    let owned = packaged(host, found);
+    let files: Vec<LockFile> = found
+        .par_iter()
+        .map(|(path, kind)| match owned.contains(path) {
+            true => read_one(read, path, *kind).packaged(),
+            false => read_one(read, path, *kind),
+        })
+        .collect();
+    // What is installed side by side is one list.
+    let mut all: BTreeMap<PathBuf, LockFile> = BTreeMap::new();
+    for file in files {
+        match all.get_mut(&file.path) {
+            None => {
+                all.insert(file.path.clone(), file);
+            }
+            Some(known) => {
+                known.locked.libraries.extend(file.locked.libraries);
+                known.locked.elsewhere += file.locked.elsewhere;
+                known.packaged.extend(file.packaged);
+                known.unread = match (known.unread.take(), file.unread) {
+                    (Some(_), Some(_)) => Some("several of its notes cannot be read".into()),
+                    (one, other) => one.or(other),
+                };
+            }
+        }
+    }
+    all.into_values().collect()
 }
 
 /// How the content of a file is come by.

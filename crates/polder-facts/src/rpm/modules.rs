@@ -1,7 +1,7 @@
 //! Module streams: of the same program in several versions, one may be chosen (modulemd v2).
 
 use super::{setting, settings};
-use crate::reading::{files_in, text};
+use crate::reading::{field, files_in, text};
 use polder_host::{Host, HostError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,10 +38,7 @@ impl Modules {
     /// Adds what one repository says of modules, as stanzas.
     pub(super) fn add(&mut self, text: &str) {
         for stanza in text.split("\n\n") {
-            let field = |name: &str| {
-                let mut lines = stanza.lines();
-                lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
-            };
+            let field = |name: &str| field(stanza, name);
             let (module, stream) = (field("Module"), field("Stream"));
             if !field("Default").is_empty() {
                 self.defaults.insert(module.into(), field("Default").into());

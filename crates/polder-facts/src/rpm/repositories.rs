@@ -5,7 +5,7 @@ use super::modules::Modules;
 use super::{is_on, setting, settings, shown_version, source_of};
 use crate::apt::pins::glob;
 use crate::packages::{Indices, coverage};
-use crate::reading::{files_in, shown, text_if_there};
+use crate::reading::{field, files_in, shown, text_if_there};
 use polder_host::{Host, HostError, Kind};
 use polder_model::facts::{Candidate, Facts, Fix, IndexSource, IndexState, Package};
 use polder_model::version::rpm;
@@ -213,11 +213,6 @@ fn listed(text: &str) -> (BTreeMap<String, Listed>, i64) {
     (files, made)
 }
 
-fn field<'a>(stanza: &'a str, name: &str) -> &'a str {
-    let mut lines = stanza.lines();
-    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
-}
-
 fn read_index(
     host: &dyn Host,
     repository: Repository,
@@ -387,7 +382,9 @@ fn candidate(package: &Package, offer: &Offer<'_>, held: bool, told: &[Told<'_>]
     cves.retain(|it| !it.is_empty());
     cves.sort();
     cves.dedup();
-    let since = missed.iter().filter_map(|it| it.issued).min();
+    // What mends no flaw may wait.
+    let security = missed.iter().filter(|it| it.is_security).filter_map(|it| it.issued).min();
+    let since = security.or_else(|| missed.iter().filter_map(|it| it.issued).min());
     let source = source_of(offer.source);
     Candidate {
         name: package.name.clone(),

@@ -17,6 +17,20 @@ pub struct Library {
     pub version: String,
 }
 
+impl Library {
+    /// What package URLs call its registry (package-url specification).
+    pub fn purl_type(&self) -> &'static str {
+        match self.ecosystem.as_str() {
+            "crates.io" => "cargo",
+            "PyPI" => "pypi",
+            "Go" => "golang",
+            "Packagist" => "composer",
+            "RubyGems" => "gem",
+            _ => "npm",
+        }
+    }
+}
+
 /// A program of the owner's that runs, with the libraries it is built with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Application {

@@ -1,12 +1,13 @@
 //! Known flaws in libraries of the owner's own programs, where these run.
 
+use super::assess::through_ports;
 use super::known::{self, Kin};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_model::facts::{Application, ApplicationFlaw, Verdict};
 use polder_model::version::deb;
 use polder_model::{
-    Coverage, EdgeId, Evidence, Finding, Model, NodeId, Op, Range, Treatment, VariableId, quoted,
+    Coverage, EdgeId, Evidence, Finding, Model, Op, Range, Treatment, VariableId, quoted,
 };
 use std::collections::BTreeMap;
 
@@ -174,16 +175,7 @@ fn open(
         first.flaw.told_by.clone(),
         None,
     );
-    let mut edges = Vec::new();
-    for service in users {
-        let process = NodeId(format!("proc:{}", service.name));
-        for port in service.ports() {
-            let listener = NodeId(format!("listener:{port}"));
-            let (needs, evidence) = (vec![variable.clone()], evidence.clone());
-            edges.push(model.graph.edge(&listener, &process, &how, label.clone(), needs, evidence));
-        }
-    }
-    edges
+    through_ports(model, users, &variable, (&how, &label), &evidence)
 }
 
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {

@@ -249,6 +249,27 @@ pub(super) fn users_of<'a>(scene: &Scene<'a>, packages: &[&str]) -> Vec<&'a Serv
     services.filter(runs).collect()
 }
 
+/// Steps by which whoever reaches a port of a service comes to control it through a flaw; how, and in
+/// words.
+pub(super) fn through_ports(
+    model: &mut Model,
+    services: &[&Service],
+    variable: &VariableId,
+    (how, label): (&str, &str),
+    evidence: &Evidence,
+) -> Vec<EdgeId> {
+    let mut edges = Vec::new();
+    for service in services {
+        let process = NodeId(format!("proc:{}", service.name));
+        for port in service.ports() {
+            let listener = NodeId(format!("listener:{port}"));
+            let (needs, evidence) = (vec![variable.clone()], evidence.clone());
+            edges.push(model.graph.edge(&listener, &process, how, label, needs, evidence));
+        }
+    }
+    edges
+}
+
 /// Whether local users meet this code on their way to root. Of the kernel's own source only its
 /// images do: headers and tools are no kernel.
 pub(super) fn reaches_root(source: &str, names: &[&str]) -> bool {
@@ -293,22 +314,9 @@ fn open_flaw(
                 "2025-09-22",
             )),
         );
-        for service in users {
-            let process = NodeId(format!("proc:{}", service.name));
-            for port in service.ports() {
-                let listener = NodeId(format!("listener:{port}"));
-                let how = format!("known flaw in {source}");
-                let label = format!("uses a known flaw in `{source}`, which has a fix");
-                edges.push(model.graph.edge(
-                    &listener,
-                    &process,
-                    &how,
-                    label,
-                    vec![variable.clone()],
-                    evidence.clone(),
-                ));
-            }
-        }
+        let how = format!("known flaw in {source}");
+        let label = format!("uses a known flaw in `{source}`, which has a fix");
+        edges.extend(through_ports(model, users, &variable, (&how, &label), &evidence));
     }
     if is_local {
         let variable = model.graph.variable(
@@ -402,23 +410,14 @@ fn old_code(old: OldCode, scene: &Scene<'_>, model: &mut Model) {
                 "the code was replaced for a reason; which flaw it had is not known here",
             ),
         );
-        let process = NodeId(format!("proc:{}", service.name));
-        for port in service.ports() {
-            let listener = NodeId(format!("listener:{port}"));
-            let evidence = Evidence::file(
-                format!("`{}` {}", old.name, old.what()),
-                format!("/proc/{}/maps", old.pids.first().copied().unwrap_or(0)),
-                None,
-            );
-            edges.push(model.graph.edge(
-                &listener,
-                &process,
-                "replaced code",
-                "uses a flaw in code that was replaced on disk but still runs",
-                vec![variable.clone()],
-                evidence,
-            ));
-        }
+        let evidence = Evidence::file(
+            format!("`{}` {}", old.name, old.what()),
+            format!("/proc/{}/maps", old.pids.first().copied().unwrap_or(0)),
+            None,
+        );
+        let words =
+            ("replaced code", "uses a flaw in code that was replaced on disk but still runs");
+        edges.extend(through_ports(model, &[service], &variable, words, &evidence));
     }
     let count = old.pids.len();
     let who = if count == 1 { "1 process".to_string() } else { format!("{count} processes") };
@@ -538,26 +537,18 @@ fn support(scene: &Scene<'_>, model: &mut Model) {
         return;
     }
     let says = format!("{} has had no security updates since {end}", system.os_name);
+    let services = scene.estate.services.values();
+    let exposed: Vec<&Service> = services.filter(|it| it.is_exposed()).collect();
     let mut edges = Vec::new();
-    for service in scene.estate.services.values().filter(|it| it.is_exposed()) {
+    if !exposed.is_empty() {
         let variable = model.graph.variable(
             "unsupported",
             "a flaw found since support ended is used against this host",
             Estimate::judgement(0.01, 0.06, 0.35, "flaws are found every month and none is fixed"),
         );
-        let process = NodeId(format!("proc:{}", service.name));
-        for port in service.ports() {
-            let listener = NodeId(format!("listener:{port}"));
-            let evidence = Evidence::file(says.clone(), "/etc/os-release", None);
-            edges.push(model.graph.edge(
-                &listener,
-                &process,
-                "support ended",
-                "uses a flaw that nobody will fix",
-                vec![variable.clone()],
-                evidence,
-            ));
-        }
+        let evidence = Evidence::file(says.clone(), "/etc/os-release", None);
+        let words = ("support ended", "uses a flaw that nobody will fix");
+        edges = through_ports(model, &exposed, &variable, words, &evidence);
     }
     let evidence =
         Evidence::file(format!("VERSION_ID {}", system.os_version), "/etc/os-release", None);

@@ -1,13 +1,12 @@
 //! Known flaws by name: which are exploited, which have no fix, how likely each is to be used here.
 
-use super::assess::{reaches_root, to_root, users_of};
+use super::assess::{reaches_root, through_ports, to_root, users_of};
 use crate::estate::Service;
 use crate::practice::Scene;
 use polder_advisories::{RuleBook, deadline, severity};
 use polder_model::facts::{Flaw, LibraryFlaw, Verdict};
 use polder_model::{
-    Basis, Coverage, Edge, EdgeId, Estimate, Evidence, Finding, Model, NodeId, Range, Timestamp,
-    VariableId,
+    Basis, Coverage, Edge, EdgeId, Estimate, Evidence, Finding, Model, Range, Timestamp, VariableId,
 };
 use std::collections::BTreeMap;
 
@@ -276,18 +275,9 @@ fn open(
         format!("a known flaw in `{source}` without a fix is used against this host"),
         estimate,
     );
-    let mut edges = Vec::new();
-    for service in users {
-        let process = NodeId(format!("proc:{}", service.name));
-        for port in service.ports() {
-            let listener = NodeId(format!("listener:{port}"));
-            let how = format!("known flaw in {source} without a fix");
-            let label = format!("uses a known flaw in `{source}`, which has no fix here");
-            let needs = vec![variable.clone()];
-            edges.push(model.graph.edge(&listener, &process, &how, label, needs, evidence(first)));
-        }
-    }
-    edges
+    let how = format!("known flaw in {source} without a fix");
+    let label = format!("uses a known flaw in `{source}`, which has no fix here");
+    through_ports(model, users, &variable, (&how, &label), &evidence(first))
 }
 
 /// What is not known about versions from elsewhere.

@@ -1,11 +1,9 @@
 //! Packages whose distribution fixes them no more, or only for some uses.
 
-use super::assess::users_of;
+use super::assess::{through_ports, users_of};
 use crate::practice::Scene;
 use polder_model::facts::Unsupported;
-use polder_model::{
-    EdgeId, Estimate, Evidence, Finding, Model, NodeId, Op, Range, Treatment, VariableId,
-};
+use polder_model::{EdgeId, Estimate, Evidence, Finding, Model, Op, Range, Treatment, VariableId};
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     for row in &scene.facts.unsupported.rows {
@@ -55,23 +53,9 @@ fn ended_support(scene: &Scene<'_>, row: &Unsupported, model: &mut Model) {
                 "flaws of one program that nobody fixes any more",
             ),
         );
-        for service in users {
-            let process = NodeId(format!("proc:{}", service.name));
-            for port in service.ports() {
-                let listener = NodeId(format!("listener:{port}"));
-                let label = format!("uses a flaw in `{}` that nobody will fix", row.source);
-                let how = format!("support of {} ended", row.source);
-                let needs = vec![variable.clone()];
-                opens.push(model.graph.edge(
-                    &listener,
-                    &process,
-                    &how,
-                    label,
-                    needs,
-                    evidence(row),
-                ));
-            }
-        }
+        let how = format!("support of {} ended", row.source);
+        let label = format!("uses a flaw in `{}` that nobody will fix", row.source);
+        opens = through_ports(model, &users, &variable, (&how, &label), &evidence(row));
     }
     let finding = Finding::new("patch/support-ended", &row.source, says);
     model.findings.push(finding.because(evidence(row)).opening(opens));

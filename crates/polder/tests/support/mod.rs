@@ -10,7 +10,7 @@
 
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
@@ -103,4 +103,14 @@ pub(crate) fn postgres_folder() -> Option<String> {
         .collect();
     folders.sort();
     folders.pop()
+}
+
+/// Ends what a test started.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
