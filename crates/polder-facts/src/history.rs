@@ -1,50 +1,92 @@
 //! Past upgrades, as the package manager logged them.
 
-use crate::reading::{not_looked, text_up_to};
+use crate::reading::{not_looked, partial, text_up_to};
 use jiff::tz::TimeZone;
-use polder_host::Host;
+use polder_host::{ErrorKind, Host, HostError};
 use polder_model::facts::Upgrade;
 use polder_model::{Coverage, Table, Timestamp, printable_str};
+use std::io::Read;
 
-/// Largest log read; older ones are compressed and left alone.
+/// Largest log read, uncompressed.
 const LOG_BYTES_MAX: u64 = 64 << 20;
+
+/// Older logs that are read: two years of months.
+const OLDER_MAX: u32 = 24;
+
+/// Logs in the form of dpkg and in that of dnf.
+const LOGS: [&str; 2] = ["/var/log/dpkg.log", "/var/log/dnf.rpm.log"];
 
 /// Most upgrades kept, the newest ones.
 const UPGRADES_MAX: usize = 20_000;
 
-/// Upgrades in the current log and the one before it.
+/// Upgrades in the current logs and the older ones beside them.
 pub fn look(host: &dyn Host) -> Table<Upgrade> {
-    const LOGS: [&str; 4] = [
-        "/var/log/dpkg.log.1",
-        "/var/log/dpkg.log",
-        "/var/log/dnf.rpm.log.1",
-        "/var/log/dnf.rpm.log",
-    ];
     let zone = zone(host);
-    let mut rows = Vec::new();
-    let mut coverage = None;
-    let mut seen = 0;
-    for path in LOGS {
-        match text_up_to(host, path, LOG_BYTES_MAX) {
-            Ok(text) => {
-                seen += 1;
-                rows.append(&mut match path.contains("dnf") {
-                    true => parse_dnf_log(&text),
-                    false => parse_dpkg_log(&text, &zone),
-                });
-            }
-            Err(error) if error.is_not_found() => {}
-            Err(error) => coverage = Some(not_looked(&error, "past upgrades")),
+    let (mut rows, mut seen, mut unread) = (Vec::new(), 0, None);
+    for log in LOGS {
+        for text in logs(host, log, &mut unread) {
+            seen += 1;
+            rows.append(&mut match log == LOGS[0] {
+                true => parse_dpkg_log(&text, &zone),
+                false => parse_dnf_log(&text),
+            });
         }
     }
-    let coverage = coverage.unwrap_or_else(|| match seen {
-        0 => Coverage::not_looked("no log of dpkg or dnf is there"),
-        _ => Coverage::partial("logs older than the last two are compressed and not read"),
-    });
     rows.sort_by(|a, b| (a.when, &a.name).cmp(&(b.when, &b.name)));
     let surplus = rows.len().saturating_sub(UPGRADES_MAX);
     rows.drain(..surplus);
+    let first = rows.first().and_then(|it| jiff::Timestamp::from_second(it.when.0).ok());
+    let coverage = match (seen, unread, first) {
+        (0, Some(error), _) => not_looked(&error, "past upgrades"),
+        (0, None, _) => Coverage::not_looked("no log of dpkg or dnf is there"),
+        (_, Some(error), _) => partial(&error, "past upgrades"),
+        (_, None, Some(first)) => {
+            Coverage::partial(format!("the logs reach back to {}", first.strftime("%Y-%m-%d")))
+        }
+        (_, None, None) => Coverage::partial("the logs that are left name no upgrade"),
+    };
     Table::with(coverage, rows)
+}
+
+/// A log and the older ones beside it, plain or compressed by logrotate, as far as there are any.
+fn logs(host: &dyn Host, log: &str, unread: &mut Option<HostError>) -> Vec<String> {
+    let mut found = Vec::new();
+    for number in 0..=OLDER_MAX {
+        let plain = match number {
+            0 => log.to_string(),
+            number => format!("{log}.{number}"),
+        };
+        let text = match text_up_to(host, &plain, LOG_BYTES_MAX) {
+            Err(error) if is_absent(&error) && number > 0 => {
+                compressed(host, &format!("{plain}.gz"))
+            }
+            read => read,
+        };
+        match text {
+            Ok(text) => found.push(text),
+            // The current log may have been moved aside a moment ago.
+            Err(error) if is_absent(&error) && number == 0 => {}
+            Err(error) if is_absent(&error) => break,
+            Err(error) => {
+                unread.get_or_insert(error);
+            }
+        }
+    }
+    found
+}
+
+/// Whether there is no such log, or a recording was made without it.
+fn is_absent(error: &HostError) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::NotRecorded)
+}
+
+fn compressed(host: &dyn Host, path: &str) -> Result<String, HostError> {
+    let bytes = host.read(path.as_ref(), LOG_BYTES_MAX)?;
+    let mut text = Vec::new();
+    let reader = flate2::read::MultiGzDecoder::new(&bytes[..]);
+    let read = reader.take(LOG_BYTES_MAX).read_to_end(&mut text);
+    read.map_err(|error| HostError::new(ErrorKind::Other, path, error.to_string()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Reads the lines `DATE SUBDEBUG Upgrade: NEW` and `Upgraded: OLD` of dnf; packages are

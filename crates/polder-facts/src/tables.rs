@@ -132,7 +132,7 @@ pub static TABLES: &[TableEntry] = &[
     TableEntry {
         name: "upgrades",
         title: "past upgrades",
-        reads: "/var/log/dpkg.log and dnf.rpm.log, and the ones before them (`.1`)",
+        reads: "/var/log/dpkg.log, /var/log/dnf.rpm.log, and the older ones beside them",
         stage: 1,
         needs: &[],
         look: |host, _, _| found(history::look(host), |facts| &mut facts.upgrades),
