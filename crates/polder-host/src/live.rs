@@ -12,6 +12,7 @@ use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Most entries taken from one folder.
@@ -23,12 +24,14 @@ pub struct LiveHost {
     root: PathBuf,
     /// Set when a folder is looked at instead of the running system.
     root_fd: Option<OwnedFd>,
+    /// The files of all RPM packages: seconds to list, and asked for more than once.
+    rpm_files: OnceLock<Result<Output, HostError>>,
 }
 
 impl LiveHost {
     /// The machine this program runs on.
     pub fn here() -> Self {
-        Self { root: PathBuf::from("/"), root_fd: None }
+        Self { root: PathBuf::from("/"), root_fd: None, rpm_files: OnceLock::new() }
     }
 
     /// A root file system in a folder: an image, a chroot, a mounted disk. Links stay inside it.
@@ -40,7 +43,7 @@ impl LiveHost {
         let fd = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|error| HostError::from_io(root, &error.into()))?;
         let root = std::fs::canonicalize(root).map_err(|error| HostError::from_io(root, &error))?;
-        Ok(Self { root, root_fd: Some(fd) })
+        Ok(Self { root, root_fd: Some(fd), rpm_files: OnceLock::new() })
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
@@ -120,6 +123,18 @@ impl LiveHost {
         let again = format!("/proc/self/fd/{}", named.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         rustix::fs::open(again, flags, Mode::empty()).map(File::from).map_err(failed)
+    }
+
+    fn run_now(&self, program: Program) -> Result<Output, HostError> {
+        if self.root_fd.is_some() {
+            let is_there = |it: &&&str| self.list(it.as_ref()).is_ok_and(|it| !it.is_empty());
+            if let Some(database) = program.reads().iter().find(is_there) {
+                return program::run_below(program, &self.root, database);
+            }
+            let because = "a folder is looked at, not a running host";
+            return Err(HostError::new(ErrorKind::NotFound, program.shown(), because));
+        }
+        program::run(program)
     }
 
     fn read_raw(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, HostError> {
@@ -208,15 +223,10 @@ impl Host for LiveHost {
     }
 
     fn run(&self, program: Program) -> Result<Output, HostError> {
-        if self.root_fd.is_some() {
-            let is_there = |it: &&&str| self.list(it.as_ref()).is_ok_and(|it| !it.is_empty());
-            if let Some(database) = program.reads().iter().find(is_there) {
-                return program::run_below(program, &self.root, database);
-            }
-            let because = "a folder is looked at, not a running host";
-            return Err(HostError::new(ErrorKind::NotFound, program.shown(), because));
+        match program {
+            Program::RpmFiles => self.rpm_files.get_or_init(|| self.run_now(program)).clone(),
+            _ => self.run_now(program),
         }
-        program::run(program)
     }
 
     fn ask(&self, ask: &Ask) -> Result<Vec<u8>, HostError> {
