@@ -23,7 +23,7 @@ pub use guard::{Refusal, canaries, may_replace};
 pub use index::{
     Advisory, Index, IndexError, Kind, Names, Row, Section, SectionInfo, compile, hexadecimal,
 };
-pub use libraries::{covers_libraries, match_applications};
+pub use libraries::{covers_host, covers_libraries, match_applications};
 pub use matching::{
     Compared, Feeds, FlawSection, Judgement, Replay, covers, judge_package, match_host, release_of,
 };

@@ -2,7 +2,7 @@
 
 use crate::feeds::Statement;
 use crate::index::{Kind, SectionInfo};
-use crate::matching::{Feeds, FlawSection, Judgement, Known, no_feed, too_few};
+use crate::matching::{Feeds, FlawSection, Judgement, Known, covers, no_feed, release_of, too_few};
 use crate::order::Order;
 use crate::rule::Rule;
 use crate::stated;
@@ -56,6 +56,15 @@ pub(crate) fn replay(
         (format!("{} of {path}", it.name), judgement)
     });
     judged.collect()
+}
+
+/// Which sections tell something of a host: of its release, and of the libraries of what runs there.
+pub fn covers_host(facts: &Facts) -> impl Fn(&SectionInfo) -> bool {
+    let release = release_of(facts);
+    let rows = &facts.applications.rows;
+    let ecosystems: BTreeSet<&str> = rows.iter().map(|it| it.ecosystem.as_str()).collect();
+    let ecosystems: Vec<&str> = ecosystems.into_iter().collect();
+    move |it| covers(it, release.as_deref()) || covers_libraries(it, &ecosystems)
 }
 
 /// Whether a section tells something of libraries of these registries.

@@ -8,9 +8,9 @@
 //! read is bounded in all.
 
 use crate::interpreted::{Interpreter, normal};
-use crate::lock::{LockFiles, LockKind};
+use crate::lock::{LockFile, LockFiles, LockKind};
 use crate::reading::shown;
-use polder_host::{BuildNotes, Host, Kind};
+use polder_host::{Host, Kind};
 use polder_model::facts::{Application, Facts, Namespace, Process};
 use polder_model::{Coverage, Table};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -126,6 +126,8 @@ struct Place {
     ecosystem: &'static str,
     pids: BTreeSet<u32>,
     because: String,
+    /// What its compiler noted.
+    program: Option<LockFile>,
     /// Why its libraries cannot be told, or not all of them.
     unknown: Option<String>,
 }
@@ -139,14 +141,20 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
     // The one who looks is no program of the host.
     let own = host.read_link("/proc/self".as_ref()).ok();
     let own = own.and_then(|it| it.to_str()?.parse::<u32>().ok());
+    // Recordings of before do not tell which process that is; it has Polder's name.
+    let is_looker = |it: &Process| match own {
+        Some(own) => it.pid == own,
+        None => it.executable.as_ref().is_some_and(|it| it.ends_with("/polder")),
+    };
     let mut known = Known::default();
     let mut gaps: BTreeSet<String> = BTreeSet::new();
+    let mut unseen: BTreeSet<&str> = BTreeSet::new();
     let mut php: BTreeSet<u32> = BTreeSet::new();
     let processes = facts.processes.rows.iter().filter(|it| !it.is_kernel_thread());
-    for process in processes.filter(|it| Some(it.pid) != own) {
+    for process in processes.filter(|it| !is_looker(it)) {
         let Some(runtime) = Runtime::of(process, &packaged) else { continue };
         let Ok(works_in) = host.read_link(format!("/proc/{}/cwd", process.pid).as_ref()) else {
-            gaps.insert("where some programs work cannot be seen".into());
+            unseen.insert(&process.name);
             continue;
         };
         if known.places.len() >= PLACES_MAX {
@@ -165,6 +173,13 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
             false => {}
         }
     }
+    if let Some(first) = unseen.first() {
+        let more = match unseen.len() {
+            1 => String::new(),
+            count => format!(" and {} others", count - 1),
+        };
+        gaps.insert(format!("the working folder of `{first}`{more} cannot be seen"));
+    }
     if !php.is_empty() {
         let before = known.places.len();
         if !sites(host, &php, &mut known.places) {
@@ -175,8 +190,7 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
     }
     let left = AtomicU64::new(BYTES_MAX);
     let places = known.places.into_values();
-    let rows = places.filter_map(|it| application(host, it, &left));
-    let rows = rows.collect();
+    let rows = places.filter_map(|it| application(host, it, &left)).collect();
     let coverage = match gaps.into_iter().collect::<Vec<_>>() {
         none if none.is_empty() => facts.processes.coverage.clone(),
         gaps => Coverage::partial(gaps.join("; ")),
@@ -292,17 +306,23 @@ impl Search<'_> {
         packages.filter(is_folder).collect()
     }
 
-    /// Whether the compiler of its executable noted anything. The kernel's own link leads to what
-    /// runs, whatever has its name now.
+    /// Takes what the compiler of its executable noted, if anything; read once for all its processes.
+    /// The kernel's own link leads to what runs, whatever has its name now.
     fn is_noted(&mut self, executable: &str) -> bool {
         let key = (self.container(), executable.to_string());
-        if let Some(known) = self.known.noted.get(&key) {
-            return *known;
+        let (is_noted, program) = match self.known.noted.get(&key) {
+            Some(known) => (*known, None),
+            None => {
+                let link = format!("/proc/{}/exe", self.process.pid);
+                let program = LockFiles::noted(self.host, link.as_ref());
+                self.known.noted.insert(key, program.is_some());
+                (program.is_some(), program)
+            }
+        };
+        if is_noted {
+            let place = self.note(Path::new(executable), format!("`{executable}` runs"));
+            place.program = place.program.take().or(program);
         }
-        let link = format!("/proc/{}/exe", self.process.pid);
-        let notes = self.host.build_notes(link.as_ref());
-        let is_noted = notes.is_ok_and(|it| it != BuildNotes::default());
-        self.known.noted.insert(key, is_noted);
         is_noted
     }
 
@@ -314,8 +334,6 @@ impl Search<'_> {
         {
             // What its compiler noted goes before what lies beside it.
             if self.is_noted(&path) {
-                let link = format!("/proc/{}/exe", self.process.pid);
-                self.note(Path::new(&path), format!("`{path}` runs")).path = link.into();
                 return true;
             }
             let because = format!("`{path}` runs below it; that may be built with fewer");
@@ -433,7 +451,6 @@ fn notes(host: &dyn Host, path: &Path) -> Vec<PathBuf> {
     if LockKind::of(&path.to_string_lossy()).is_some() {
         return vec![path.into()];
     }
-    // A program: its compiler noted them.
     let Ok(entries) = host.list(path) else { return Vec::new() };
     let note = |entry: &polder_host::Entry| {
         let found = path.join(&entry.name);
@@ -456,15 +473,16 @@ fn application(host: &dyn Host, place: Place, left: &AtomicU64) -> Option<Applic
     let (mut libraries, mut unknown) = (BTreeSet::new(), place.unknown);
     let mut ecosystem = place.ecosystem;
     if unknown.is_none() {
-        let mut notes = notes(host, path);
+        let mut notes = match place.program {
+            Some(_) => Vec::new(),
+            None => notes(host, path),
+        };
         if notes.len() > NOTES_MAX {
             notes.truncate(NOTES_MAX);
             unknown = Some(format!("more than {NOTES_MAX} notes of installers"));
         }
         let mut found = LockFiles::recorded(host, &notes, left);
-        if notes.is_empty() {
-            found.files.extend(LockFiles::noted(host, path));
-        }
+        found.files.extend(place.program);
         unknown = unknown.or(found.unread.into_iter().next().map(|it| it.1));
         for file in found.files {
             ecosystem = file.ecosystem;

@@ -84,11 +84,9 @@ fn add_flaws(case: &Case, facts: &mut Facts) {
             sections.push(compiled.unwrap());
         }
     }
-    let release = polder_advisories::release_of(facts);
-    sections.retain(|(info, _)| {
-        polder_advisories::covers(info, release.as_deref())
-            || polder_advisories::covers_libraries(info, &["PyPI"])
-    });
+    let covers = polder_advisories::covers_host(facts);
+    sections.retain(|(info, _)| covers(info));
+    drop(covers);
     let feeds = polder_advisories::Feeds::of(&sections).unwrap();
     facts.flaws = polder_advisories::match_host(facts, &feeds);
     facts.application_flaws = polder_advisories::match_applications(facts, &feeds);

@@ -62,13 +62,6 @@ fn add_flaws(facts: &mut Facts, globals: &Globals, target: &Target) {
     facts.vendors = known.vendors;
 }
 
-/// Registries from which the libraries of what runs come.
-pub(crate) fn ecosystems(facts: &Facts) -> Vec<&str> {
-    let applications = facts.applications.rows.iter();
-    let all: BTreeSet<&str> = applications.map(|it| it.ecosystem.as_str()).collect();
-    all.into_iter().collect()
-}
-
 /// What feeds tell of one host.
 struct KnownFlaws {
     packages: Table<Flaw>,
@@ -89,12 +82,7 @@ impl KnownFlaws {
 
 /// What the imported feeds tell of this host; an index that cannot be read is not "none".
 fn known_flaws(facts: &Facts, feeds: &Feeds) -> Result<KnownFlaws, Coverage> {
-    let release = polder_advisories::release_of(facts);
-    let ecosystems = ecosystems(facts);
-    let sections = feeds.sections(|it| {
-        polder_advisories::covers(it, release.as_deref())
-            || polder_advisories::covers_libraries(it, &ecosystems)
-    });
+    let sections = feeds.sections(polder_advisories::covers_host(facts));
     let unreadable = |error: &dyn std::error::Error| {
         let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
         Coverage::partial(format!("{error}{cause}"))

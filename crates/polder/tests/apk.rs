@@ -14,7 +14,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{rows, text};
+use support::{rows, table_with, text};
 
 const INSTALLED: &str = "C:Q1=\nP:busybox\nV:1.36.1-r2\nA:x86_64\no:busybox\nF:bin\nR:busybox\n\nP:ssl_client\nV:1.36.1-r2\nA:x86_64\no:busybox\n\nP:held\nV:1.0-r0\nA:x86_64\n\nP:tagged\nV:1.0-r0\nA:x86_64\n\nP:local\nV:9-r0\nA:x86_64\n\n";
 
@@ -35,9 +35,7 @@ fn index(work: &Path, to: &Path, text: &str) {
 }
 
 fn look(root: &Path, table: &str) -> serde_json::Value {
-    let root = root.display().to_string();
-    let output = support::run(&["look", table, "--json", "--quiet", "--root", &root]);
-    serde_json::from_slice(&output.stdout).unwrap()
+    table_with(table, &["--root", &root.display().to_string()])
 }
 
 #[test]

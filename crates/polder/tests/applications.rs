@@ -16,7 +16,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{Running, rows, run, skipped, stderr, text};
+use support::{Running, rows, run, skipped, stderr, table_with, text};
 
 /// A server on a port the kernel chose; it says so once it listens.
 const SERVER: &str = "import socket, sys\ns = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\nprint(s.getsockname()[1], flush=True)\nsys.stdin.read()\n";
@@ -46,8 +46,7 @@ fn record(name: &str, fixed: &str) -> Value {
 }
 
 fn look(table: &str, state: &str) -> Value {
-    let output = run(&["look", table, "--json", "--quiet", state]);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+    table_with(table, &[state])
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{rows, skipped, text};
+use support::{rows, skipped, table_with, text};
 
 /// Packages of the root.
 const PACKAGES: usize = 40;
@@ -139,10 +139,7 @@ fn dnf(home: &Path, root: &Path, arguments: &[&str]) -> BTreeSet<String> {
 }
 
 fn polder(root: &Path, table: &str) -> serde_json::Value {
-    let answer = run(Command::new(env!("CARGO_BIN_EXE_polder"))
-        .args(["look", table, "--json", "--root"])
-        .arg(root));
-    serde_json::from_str(&answer).unwrap()
+    table_with(table, &["--root", &root.display().to_string()])
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Running, rows, run, skipped, stderr, text};
+use support::{Running, rows, skipped, table, text};
 
 /// Loads a library, after a chroot if it is told to, and maps all that is code but no file: memory
 /// without a name, shared memory of System V, `/dev/zero`, code made at run time.
@@ -72,11 +72,6 @@ fn replaced(looked: &Value, pid: u32) -> Vec<String> {
     files.iter().map(|it| format!("{} {}", text(it, "how"), text(it, "path"))).collect()
 }
 
-fn look() -> Value {
-    let output = run(&["look", "processes", "--json", "--quiet"]);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
-}
-
 #[test]
 fn a_library_upgraded_under_a_process_is_seen_and_nothing_else_is() {
     let python = "/usr/bin/python3";
@@ -104,7 +99,7 @@ fn a_library_upgraded_under_a_process_is_seen_and_nothing_else_is() {
     let apart = hold(apart, &paths[0], "");
     let others: Vec<Running> =
         (0..120).map(|_| Running(Command::new("sleep").arg("60").spawn().unwrap())).collect();
-    let looked = look();
+    let looked = table("processes");
     for it in [&plain, &below, &apart] {
         assert!(replaced(&looked, it.0.id()).is_empty(), "{:?}", replaced(&looked, it.0.id()));
     }
@@ -114,7 +109,7 @@ fn a_library_upgraded_under_a_process_is_seen_and_nothing_else_is() {
         fs::copy(&from, &fresh).unwrap();
         fs::rename(&fresh, path).unwrap();
     }
-    let looked = look();
+    let looked = table("processes");
     for (it, name) in [(&plain, "plain"), (&below, "in a chroot"), (&apart, "in a namespace")] {
         let found = replaced(&looked, it.0.id());
         assert_eq!(found.len(), 1, "{name}: {found:?}");

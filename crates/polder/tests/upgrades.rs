@@ -14,12 +14,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{rows, text};
+use support::{rows, table_with, text};
 
 fn look(root: &Path) -> serde_json::Value {
-    let root = root.display().to_string();
-    let output = support::run(&["look", "upgrades", "--json", "--quiet", "--root", &root]);
-    serde_json::from_slice(&output.stdout).unwrap()
+    table_with("upgrades", &["--root", &root.display().to_string()])
 }
 
 #[test]

@@ -77,6 +77,13 @@ pub(crate) fn offers(host: &dyn Host, facts: &Facts) -> Result<Indices, HostErro
     modules.finish();
     let offers = offered(&indices, &modules);
     let advisories = advisories(&indices, &modules);
+    let mut newest_installed: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for it in packages {
+        let newest = newest_installed.entry((&it.name, &it.architecture)).or_insert(&it.version);
+        if rpm::compare(&it.version, newest).is_gt() {
+            *newest = &it.version;
+        }
+    }
     let nothing = Vec::new();
     let (mut candidates, mut origins) = (Vec::new(), Vec::new());
     for package in packages {
@@ -86,12 +93,8 @@ pub(crate) fn offers(host: &dyn Host, facts: &Facts) -> Result<Indices, HostErro
         from.dedup();
         origins.push(from);
         // Of kernels several are installed; only the newest waits for an update.
-        let is_older = |it: &&Package| {
-            it.name == package.name
-                && it.architecture == package.architecture
-                && rpm::compare(&it.version, &package.version).is_gt()
-        };
-        if packages.iter().any(|it| is_older(&it)) {
+        let newest = newest_installed.get(&(&*package.name, &*package.architecture));
+        if newest.is_some_and(|it| rpm::compare(it, &package.version).is_gt()) {
             continue;
         }
         if let Some((offer, held)) = choose(package, known) {
@@ -144,13 +147,14 @@ fn repositories(host: &dyn Host, config: &str) -> Result<Vec<Repository>, HostEr
             if of("enabled").is_some_and(|it| !is_on(it)) {
                 continue;
             }
-            let list = |names: [&'static str; 2]| names.into_iter().filter_map(of).flat_map(words);
+            let list =
+                |names: &'static [&str]| names.iter().filter_map(|it| of(it)).flat_map(words);
             found.push(Repository {
                 id: id.to_string(),
                 named_by: format!("{}:[{id}]", shown(&path)),
                 priority: of("priority").and_then(|it| it.parse().ok()).unwrap_or(PRIORITY),
-                excluded: list(["excludepkgs", "exclude"]).chain(everywhere.clone()).collect(),
-                included: list(["includepkgs", "includepkgs"]).collect(),
+                excluded: list(&["excludepkgs", "exclude"]).chain(everywhere.clone()).collect(),
+                included: list(&["includepkgs"]).collect(),
                 ignores_modules: of("module_hotfixes").is_some_and(is_on),
             });
         }

@@ -1,6 +1,6 @@
 //! Known flaws in libraries of the owner's own programs, where these run.
 
-use super::assess::through_ports;
+use super::assess::{reach, through_ports};
 use super::known::{self, Kin};
 use crate::estate::Service;
 use crate::practice::Scene;
@@ -29,6 +29,17 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
         found(scene, application, &flaws, model);
     }
     not_told(&silent, model);
+    let gap = facts.applications.coverage.because();
+    // What hides processes is said where processes are looked at.
+    if let Some(because) = gap.filter(|it| facts.processes.coverage.because() != Some(*it)) {
+        let what = "the libraries of all programs that run";
+        model.unknown(
+            "patch",
+            what,
+            because,
+            "`polder look applications` shows those that are known",
+        );
+    }
     if told.is_empty() {
         return;
     }
@@ -103,13 +114,7 @@ fn found(
     let counted: Vec<&ApplicationFlaw> = parts.iter().flatten().copied().collect();
     let libraries = by_library(&counted);
     let names: Vec<String> = libraries.keys().map(|it| (*it).to_string()).collect();
-    let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
-        Some(service) if service.is_exposed() => {
-            format!("`{}` runs it and can be reached from outside", service.name)
-        }
-        Some(service) => format!("`{}` runs it", service.name),
-        None => "what runs it listens nowhere".into(),
-    };
+    let reach = reach(&users, "what runs it listens nowhere");
     let what = match names.len() {
         1 => "a library".to_string(),
         count => format!("{count} libraries"),
@@ -240,7 +245,9 @@ fn update(
             ));
             match command(application, &wanted) {
                 Some(command) => treatment.run(as_owner(scene, application, &command)),
-                None => treatment.edit(path, asked),
+                // A program is built anew, a list by hand is edited.
+                None if path.ends_with(".txt") => treatment.edit(path, asked),
+                None => treatment,
             }
         }
     };
@@ -267,13 +274,6 @@ fn command(application: &Application, wanted: &BTreeMap<&str, &str>) -> Option<S
         let word = |(name, version): (&&str, &&str)| quoted(&format!("{name}{between}{version}"));
         wanted.iter().map(word).collect::<Vec<_>>().join(" ")
     };
-    let each = |flag: &str, between: &str| -> String {
-        let words = wanted.iter().map(|(name, version)| match between {
-            "" => format!("{flag} {}", quoted(name)),
-            between => format!("{flag} {}{between}{}", quoted(name), quoted(version)),
-        });
-        words.collect::<Vec<_>>().join(" ")
-    };
     let file = path.rsplit('/').next().unwrap_or(path);
     let command = match (application.ecosystem.as_str(), file) {
         ("npm", "pnpm-lock.yaml") => format!("pnpm update {names}"),
@@ -284,7 +284,11 @@ fn command(application: &Application, wanted: &BTreeMap<&str, &str>) -> Option<S
             let python = quoted(&format!("{environment}/bin/python"));
             return Some(format!("{python} -m pip install {}", pinned(">=")));
         }
-        ("PyPI", "uv.lock") => format!("uv lock {} && uv sync", each("--upgrade-package", "")),
+        ("PyPI", "uv.lock") => {
+            let each: Vec<String> =
+                wanted.keys().map(|it| format!("--upgrade-package {}", quoted(it))).collect();
+            format!("uv lock {} && uv sync", each.join(" "))
+        }
         ("PyPI", "poetry.lock") => format!("poetry update {names}"),
         ("PyPI", "pdm.lock") => format!("pdm update {names}"),
         ("PyPI", "Pipfile.lock") => format!("pipenv update {names}"),

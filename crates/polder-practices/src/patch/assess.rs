@@ -178,14 +178,9 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     let named = known::estimate(&flaws, facts.taken);
     let opens =
         open_flaw(source, first, &users, is_local, named, (PackageManager::of(facts), model));
-    let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
-        Some(service) if service.is_exposed() => {
-            format!("`{}` runs it and can be reached from outside", service.name)
-        }
-        Some(service) => format!("`{}` runs it", service.name),
-        None if is_local => "local users can reach it".into(),
-        None => "no listening service runs it".into(),
-    };
+    let otherwise =
+        if is_local { "local users can reach it" } else { "no listening service runs it" };
+    let reach = reach(&users, otherwise);
     let since = match (&first.fix, first.offered_no_later_than) {
         (Some(fix), _) => format!("for {}", days(fix.since.days_until(facts.taken))),
         (None, Some(date)) => format!("for at least {}", days(date.days_until(facts.taken).max(0))),
@@ -247,6 +242,17 @@ pub(super) fn users_of<'a>(scene: &Scene<'a>, packages: &[&str]) -> Vec<&'a Serv
         })
     };
     services.filter(runs).collect()
+}
+
+/// Who runs some code, in words: one that strangers reach before the others, `otherwise` for nobody.
+pub(super) fn reach(users: &[&Service], otherwise: &str) -> String {
+    match users.iter().find(|it| it.is_exposed()).or(users.first()) {
+        Some(service) if service.is_exposed() => {
+            format!("`{}` runs it and can be reached from outside", service.name)
+        }
+        Some(service) => format!("`{}` runs it", service.name),
+        None => otherwise.into(),
+    }
 }
 
 /// Steps by which whoever reaches a port of a service comes to control it through a flaw; how, and in

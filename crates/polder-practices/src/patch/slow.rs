@@ -46,31 +46,22 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
 /// advisories at hand, and by the oldest announcement of the feeds.
 fn waiting<'a>(scene: &Scene<'a>) -> BTreeMap<&'a str, i64> {
     let facts = scene.facts;
-    let mut waiting: BTreeMap<&str, i64> = BTreeMap::new();
-    for it in &facts.candidates.rows {
-        if let Some(fix) = it.fix.as_ref().filter(|fix| it.security || !fix.cves.is_empty()) {
-            let days = fix.since.days_until(facts.taken);
-            let slot = waiting.entry(&it.source).or_default();
-            *slot = days.max(*slot);
-        }
-    }
-    // Without the vendor's dates: at least since the index that offers it.
-    for it in facts.candidates.rows.iter().filter(|it| it.security && it.fix.is_none()) {
-        if let Some(offered) = it.offered_no_later_than {
-            let slot = waiting.entry(&it.source).or_default();
-            *slot = offered.days_until(facts.taken).max(*slot);
-        }
-    }
-    for it in &facts.flaws.rows {
+    let candidates = facts.candidates.rows.iter().filter_map(|it| match &it.fix {
+        Some(fix) => (it.security || !fix.cves.is_empty()).then_some((&it.source, fix.since)),
+        // Without the vendor's dates: at least since the index that offers it.
+        None => Some((&it.source, it.offered_no_later_than.filter(|_| it.security)?)),
+    });
+    let announced = facts.flaws.rows.iter().filter_map(|it| {
         // The day of an announcement is that of its fix; a CVE is often known long before.
         let is_announced = !it.advisory.starts_with("CVE-");
         let has_fix = matches!(it.verdict, Verdict::FixableNow { .. });
-        let published = it.published.filter(|_| has_fix && is_announced);
-        if let Some(published) = published {
-            let days = published.days_until(facts.taken);
-            let slot = waiting.entry(&it.source).or_default();
-            *slot = days.max(*slot);
-        }
+        Some((&it.source, it.published.filter(|_| has_fix && is_announced)?))
+    });
+    let mut waiting: BTreeMap<&str, i64> = BTreeMap::new();
+    for (source, since) in candidates.chain(announced) {
+        let days = since.days_until(facts.taken);
+        let longest = waiting.entry(source).or_default();
+        *longest = days.max(*longest);
     }
     waiting
 }

@@ -1,6 +1,6 @@
 //! Packages whose distribution fixes them no more, or only for some uses.
 
-use super::assess::{through_ports, users_of};
+use super::assess::{reach, through_ports, users_of};
 use crate::practice::Scene;
 use polder_model::facts::Unsupported;
 use polder_model::{EdgeId, Estimate, Evidence, Finding, Model, Op, Range, Treatment, VariableId};
@@ -27,13 +27,7 @@ fn ended_support(scene: &Scene<'_>, row: &Unsupported, model: &mut Model) {
     let names: Vec<&str> = row.packages.iter().map(String::as_str).collect();
     let users = users_of(scene, &names);
     let days = row.ended.map_or(0, |it| it.days_until(scene.facts.taken));
-    let reach = match users.iter().find(|it| it.is_exposed()).or(users.first()) {
-        Some(service) if service.is_exposed() => {
-            format!("`{}` runs it and can be reached from outside", service.name)
-        }
-        Some(service) => format!("`{}` runs it", service.name),
-        None => "no listening service runs it".into(),
-    };
+    let reach = reach(&users, "no listening service runs it");
     let says = format!(
         "`{}` has had no security updates for {days} days, though its release has; {reach}",
         row.source

@@ -88,13 +88,8 @@ fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Fail
         .hint(hint)
     };
     let folder = session::state_folder(globals.state.as_deref(), &flags.target).ok_or_else(none)?;
-    let release = polder_advisories::release_of(&facts);
-    let ecosystems = session::ecosystems(&facts);
     let sections = Feeds::of(&folder)
-        .sections(|it| {
-            polder_advisories::covers(it, release.as_deref())
-                || polder_advisories::covers_libraries(it, &ecosystems)
-        })
+        .sections(polder_advisories::covers_host(&facts))
         .map_err(Failure::look)?;
     let feeds = polder_advisories::Feeds::of(&sections).map_err(Failure::look)?;
     if feeds.flaws.is_empty() {

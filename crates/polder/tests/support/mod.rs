@@ -53,7 +53,15 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// One table of this machine as JSON.
 #[track_caller]
 pub(crate) fn table(name: &str) -> Value {
-    let output = run(&["look", name, "--json", "--quiet"]);
+    table_with(name, &[])
+}
+
+/// One table as JSON, of the root or with the state that more flags name.
+#[track_caller]
+pub(crate) fn table_with(name: &str, more: &[&str]) -> Value {
+    let arguments: Vec<&str> =
+        ["look", name, "--json", "--quiet"].into_iter().chain(more.iter().copied()).collect();
+    let output = run(&arguments);
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)))
 }
