@@ -673,12 +673,7 @@ mod tests {
             installed: "2:1.0-1".into(),
             candidate: "2:1.0-2".into(),
             candidate_source_version: "2.0-1.1".into(),
-            offered_by: Vec::new(),
-            security: false,
-            held: false,
-            download_bytes: 0,
-            fix: None,
-            offered_no_later_than: None,
+            ..Candidate::default()
         };
         let facts = Facts { candidates: Table::complete(vec![candidate]), ..Facts::default() };
         assert_eq!(offered(&facts, Names::Source).get("libx1"), Some(&"2.0-1.1"));

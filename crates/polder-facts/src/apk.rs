@@ -136,6 +136,7 @@ pub(crate) fn offers(host: &dyn Host, packages: &[Package]) -> Result<Indices, H
                 // Alpine fixes flaws in the same repositories as everything else.
                 security: false,
                 held: package.held,
+                kept_back: Vec::new(),
                 download_bytes: offer.bytes,
                 fix: None,
                 offered_no_later_than: rows.get(offer.index).and_then(|it| it.date),

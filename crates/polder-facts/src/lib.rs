@@ -16,6 +16,7 @@ mod influences;
 mod interpreted;
 pub mod listeners;
 mod lock;
+mod microcode;
 mod mounts;
 pub mod packages;
 mod powers;

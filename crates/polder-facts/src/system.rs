@@ -20,7 +20,8 @@ pub(crate) fn look(host: &dyn Host) -> Table<System> {
     };
     let host_name = line("/proc/sys/kernel/hostname").or_else(|| line("/etc/hostname"));
     system.host_name = host_name.unwrap_or_default();
-    if host.identity().running {
+    let running = host.identity().running;
+    if running {
         system.kernel_release = line("/proc/sys/kernel/osrelease").unwrap_or_default();
         system.kernel_version = line("/proc/sys/kernel/version").unwrap_or_default();
         system.init = line("/proc/1/comm").unwrap_or_default();
@@ -32,6 +33,7 @@ pub(crate) fn look(host: &dyn Host) -> Table<System> {
             text(host, "/proc/self/mounts").is_ok_and(|text| hides_processes(&text));
     }
     system.kernels_installed = kernels(host);
+    system.microcode = running.then(|| crate::microcode::look(host)).flatten();
     system.clock_kept_by = clock_keeper(host);
     if let Ok(Some(text)) = text_if_there(host, "/run/reboot-required.pkgs") {
         system.reboot_required_by = text.lines().map(printable_str).collect();

@@ -1,7 +1,8 @@
 //! Which installed packages have a newer candidate: exactly apt's answer, from apt's own data.
 
 use super::changelog::parse_changelog;
-use super::packages::source_of;
+use super::kept_back;
+use super::packages::{STATUS, STATUS_BYTES_MAX, source_of};
 use super::pins::{INSTALLED_PRIORITY, Pins};
 use super::release::{Release, parse_release};
 use super::sources::{Source, read as read_sources};
@@ -35,6 +36,8 @@ struct Index {
 /// One version on offer.
 struct Offer<'a> {
     version: String,
+    /// What the index says of it.
+    stanza: &'a str,
     source_package: String,
     source_version: String,
     bytes: u64,
@@ -77,6 +80,7 @@ pub(crate) fn offers(host: &dyn Host, packages: &[Package]) -> Result<Indices, H
     let offers = offered(&indices, &mut problems);
     let native = architectures.first().map_or("amd64", String::as_str).to_string();
     let mut candidates = Vec::new();
+    let mut stanzas = Vec::new();
     let mut origins = Vec::new();
     for package in packages {
         let key = (package.name.as_str(), own_architecture(&package.architecture, &native));
@@ -84,7 +88,12 @@ pub(crate) fn offers(host: &dyn Host, packages: &[Package]) -> Result<Indices, H
         origins.push(origins_of(package, offers));
         if let Some(offer) = choose(package, offers, &pins) {
             candidates.push(candidate(host, package, offer));
+            stanzas.push(offer.stanza);
         }
+    }
+    if !candidates.is_empty() {
+        let status = text_up_to(host, STATUS, STATUS_BYTES_MAX).unwrap_or_default();
+        kept_back::explain(&status, &stanzas, &mut candidates);
     }
     let rows: Vec<IndexSource> = indices.iter().map(|index| index.row.clone()).collect();
     let none = "apt has no sources of packages, or none of their indices";
@@ -216,6 +225,7 @@ fn offered<'a>(indices: &'a [Index], problems: &mut Vec<Problem>) -> Offers<'a> 
             let version = version.to_string();
             all.push(Offer {
                 version,
+                stanza: block,
                 source_package,
                 source_version,
                 bytes,
@@ -315,6 +325,7 @@ fn candidate(host: &dyn Host, package: &Package, offer: &Offer<'_>) -> Candidate
         offered_by,
         security: offer.indices.iter().any(|index| index.row.security),
         held: package.held,
+        kept_back: Vec::new(),
         download_bytes: offer.bytes,
         fix,
         offered_no_later_than: offer.indices.iter().filter_map(|index| index.release.date).min(),

@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod changelog;
+mod kept_back;
 pub mod packages;
 pub mod pins;
 pub mod release;

@@ -10,7 +10,7 @@ use polder_model::{Coverage, Problem, Table, printable_str};
 pub const STATUS: &str = "/var/lib/dpkg/status";
 
 /// Largest package database read.
-const STATUS_BYTES_MAX: u64 = 256 << 20;
+pub(super) const STATUS_BYTES_MAX: u64 = 256 << 20;
 
 /// Every package dpkg knows as installed; none where there is no dpkg.
 pub(crate) fn look(host: &dyn Host) -> Option<Table<Package>> {

@@ -400,6 +400,7 @@ fn candidate(package: &Package, offer: &Offer<'_>, held: bool, told: &[Told<'_>]
         offered_by: vec![printable_str(&offer.index.repository.id)],
         security: missed.iter().any(|it| it.is_security),
         held,
+        kept_back: Vec::new(),
         download_bytes: offer.bytes,
         fix: since.map(|since| Fix { cves, since }),
         offered_no_later_than: offer.index.row.date,

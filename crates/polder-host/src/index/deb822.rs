@@ -6,8 +6,19 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 /// Fields kept of each stanza.
-const FIELDS: [&[u8]; 6] =
-    [b"Package", b"Version", b"Architecture", b"Source", b"Size", b"Phased-Update-Percentage"];
+const FIELDS: [&[u8]; 11] = [
+    b"Package",
+    b"Version",
+    b"Architecture",
+    b"Source",
+    b"Size",
+    b"Phased-Update-Percentage",
+    b"Pre-Depends",
+    b"Depends",
+    b"Breaks",
+    b"Conflicts",
+    b"Provides",
+];
 
 /// Filters what `reader` yields. `what` names it in errors.
 pub(super) fn filter(
@@ -91,9 +102,12 @@ fn field<'a>(stanza: &'a [u8], name: &[u8]) -> &'a [u8] {
 }
 
 fn keep(stanza: &[u8], kept: &mut Vec<u8>) {
-    for name in FIELDS {
-        let value = field(stanza, name);
-        if !value.is_empty() {
+    // One pass over the lines: a stanza has two dozen of them, and most are not wanted.
+    for line in stanza.split(|byte| *byte == b'\n') {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = (line.get(..colon).unwrap_or_default(), line.get(colon + 1..));
+        let value = value.unwrap_or_default().trim_ascii();
+        if FIELDS.contains(&name) && !value.is_empty() {
             kept.extend_from_slice(name);
             kept.extend_from_slice(b": ");
             kept.extend_from_slice(value);

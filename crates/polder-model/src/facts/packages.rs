@@ -85,7 +85,7 @@ pub struct Fix {
 }
 
 /// An installed package for which a newer version may be installed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Binary package name.
     pub name: String,
@@ -106,6 +106,9 @@ pub struct Candidate {
     pub security: bool,
     /// Whether the administrator holds the package back.
     pub held: bool,
+    /// Why a plain upgrade, which installs nothing new and removes nothing, leaves it out or may do so.
+    #[serde(default)]
+    pub kept_back: Vec<String>,
     /// Bytes to download.
     pub download_bytes: u64,
     /// What it closes and since when, where a changelog is at hand.

@@ -23,6 +23,10 @@ pub struct System {
     pub kernel_version: String,
     /// Kernel releases installed under `/boot` or `/lib/modules`.
     pub kernels_installed: Vec<String>,
+    /// Revisions of microcode: the one that runs and the one installed for this processor; none in a guest,
+    /// and where that cannot be told.
+    #[serde(default)]
+    pub microcode: Option<(u32, u32)>,
     /// When it booted.
     pub booted: Option<Timestamp>,
     /// Name of process 1.

@@ -191,7 +191,11 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     let says = format!("`{source}`{count} has had an update waiting {since}; {reach}");
     let mut finding = Finding::new("patch/pending", source, says).opening(opens);
     for candidate in candidates.iter().take(8) {
-        let held = if candidate.held { ", held back by the administrator" } else { "" };
+        let held = match candidate.kept_back.as_slice() {
+            _ if candidate.held => ", held back by the administrator".to_string(),
+            [] => String::new(),
+            reasons => format!("; a plain upgrade may leave it out: {}", reasons.join("; ")),
+        };
         finding = finding.because(Evidence::command(
             format!(
                 "{} {} -> {} from {}{held}",
@@ -490,7 +494,23 @@ fn reboot(scene: &Scene<'_>, model: &mut Model) {
         let says = format!("{} runs, {installed} is installed", system.kernel_version);
         evidence.push(Evidence::command(says, "uname -v; dpkg -l linux-image-$(uname -r)"));
     }
-    let Some(first) = evidence.first().cloned() else { return };
+    let edges = evidence.first().map_or_else(Vec::new, |it| old_kernel(it, model));
+    if let Some((runs, installed)) = system.microcode.filter(|(runs, installed)| runs < installed) {
+        let says = format!("the processor runs microcode {runs:#x}, {installed:#x} is installed");
+        evidence.push(Evidence::command(says, "grep -m1 microcode /proc/cpuinfo"));
+    }
+    if evidence.is_empty() {
+        return;
+    }
+    let mut finding =
+        Finding::new("patch/reboot", "kernel", "the host needs a reboot before its updates hold")
+            .opening(edges);
+    finding.evidence = evidence;
+    model.findings.push(finding);
+}
+
+/// Steps by which local users become root through the kernel that still runs.
+fn old_kernel(first: &Evidence, model: &mut Model) -> Vec<EdgeId> {
     let variable = model.graph.variable(
         "flaw-local:running kernel",
         "a fixed flaw in the running kernel lets a local user become root",
@@ -503,7 +523,7 @@ fn reboot(scene: &Scene<'_>, model: &mut Model) {
     );
     let root = NodeId("root".into());
     let users: Vec<NodeId> = model.graph.nodes_of(NodeKind::User).map(|it| it.id.clone()).collect();
-    let edges: Vec<EdgeId> = users
+    users
         .iter()
         .map(|user| {
             model.graph.edge(
@@ -515,12 +535,7 @@ fn reboot(scene: &Scene<'_>, model: &mut Model) {
                 first.clone(),
             )
         })
-        .collect();
-    let mut finding =
-        Finding::new("patch/reboot", "kernel", "the host needs a reboot before its updates hold")
-            .opening(edges);
-    finding.evidence = evidence;
-    model.findings.push(finding);
+        .collect()
 }
 
 fn support(scene: &Scene<'_>, model: &mut Model) {

@@ -1,0 +1,315 @@
+//! Why `apt-get upgrade` leaves an update out: it installs nothing new and removes nothing.
+
+use crate::reading::field;
+use polder_model::facts::Candidate;
+use polder_model::printable_str;
+use polder_model::version::deb;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+/// Most reasons said of one package.
+const REASONS_MAX: usize = 3;
+
+/// One package a relation may be met by (deb-control(5)): a name and what its version must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Relation<'a> {
+    name: &'a str,
+    wanted: Option<(&'a str, &'a str)>,
+}
+
+/// What one version of a package needs and offers.
+#[derive(Clone, Debug, Default)]
+struct Version<'a> {
+    version: &'a str,
+    /// Groups of alternatives, of which one must be met.
+    needs: Vec<Vec<Relation<'a>>>,
+    /// None of these may be there.
+    refuses: Vec<Relation<'a>>,
+    /// Names it also answers to, with the version it claims for them.
+    provides: Vec<(&'a str, Option<&'a str>)>,
+}
+
+/// One installed package: what it is, and what it would become.
+struct Installed<'a> {
+    now: Version<'a>,
+    /// The stanza of the version on offer, and where in the list of candidates it stands.
+    next: Option<(Version<'a>, usize)>,
+}
+
+impl<'a> Installed<'a> {
+    fn after(&self) -> &Version<'a> {
+        self.next.as_ref().map_or(&self.now, |(version, _)| version)
+    }
+}
+
+/// All that would be installed after the upgrade.
+struct After<'a> {
+    packages: BTreeMap<(&'a str, &'a str), Installed<'a>>,
+    /// Who answers to a name.
+    by_name: HashMap<&'a str, Vec<(&'a str, &'a str)>>,
+}
+
+/// Writes into each candidate why the plain upgrade leaves it out, or may do so. `status` is the text
+/// of dpkg's status file, `stanzas` has the stanza of each candidate.
+pub(super) fn explain(status: &str, stanzas: &[&str], candidates: &mut [Candidate]) {
+    if candidates.is_empty() {
+        return;
+    }
+    for (candidate, stanza) in candidates.iter_mut().zip(stanzas) {
+        let share = field(stanza, "Phased-Update-Percentage").parse::<u8>().ok();
+        if let Some(share) = share.filter(|it| *it < 100) {
+            candidate.kept_back.push(format!("the vendor offers it to {share} % of hosts so far"));
+        }
+    }
+    let mut after = After::new(status, stanzas, candidates);
+    loop {
+        let kept = after.kept_back();
+        if kept.is_empty() {
+            return;
+        }
+        for (key, reasons) in kept {
+            let Some(package) = after.packages.get_mut(&key) else { continue };
+            let Some((_, index)) = package.next.take() else { continue };
+            if let Some(candidate) = candidates.get_mut(index) {
+                candidate.kept_back.extend(reasons.into_iter().take(REASONS_MAX));
+            }
+        }
+    }
+}
+
+impl<'a> After<'a> {
+    fn new(status: &'a str, stanzas: &[&'a str], candidates: &[Candidate]) -> Self {
+        let mut next: HashMap<(&str, &str), (usize, &'a str)> = HashMap::new();
+        for (index, (candidate, stanza)) in candidates.iter().zip(stanzas).enumerate() {
+            // What the administrator holds stays as it is.
+            if !candidate.held {
+                next.insert((&candidate.name, &candidate.architecture), (index, *stanza));
+            }
+        }
+        let mut packages = BTreeMap::new();
+        for block in status.split("\n\n") {
+            if !field(block, "Status").ends_with(" installed") {
+                continue;
+            }
+            let key = (field(block, "Package"), field(block, "Architecture"));
+            let next = next.get(&key).map(|(index, stanza)| (version(stanza), *index));
+            packages.insert(key, Installed { now: version(block), next });
+        }
+        let mut by_name: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
+        for (key, package) in &packages {
+            let offered = package.next.iter().flat_map(|(it, _)| &it.provides);
+            let names = package.now.provides.iter().chain(offered).map(|(name, _)| *name);
+            for name in std::iter::once(key.0).chain(names) {
+                let all = by_name.entry(name).or_default();
+                if !all.contains(key) {
+                    all.push(*key);
+                }
+            }
+        }
+        Self { packages, by_name }
+    }
+
+    /// Updates that cannot be made without installing or removing something, with the reasons.
+    fn kept_back(&self) -> BTreeMap<(&'a str, &'a str), Vec<String>> {
+        let mut kept: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+        for (key, package) in &self.packages {
+            let version = package.after();
+            let unmet = version.needs.iter().filter(|group| !self.is_met(group));
+            if package.next.is_some() {
+                let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
+                let refused = refused.map(|who| format!("it cannot stand beside `{}`", who.0));
+                let reasons: Vec<String> =
+                    unmet.map(|group| self.missing(group)).chain(refused).collect();
+                if !reasons.is_empty() {
+                    kept.insert(*key, reasons);
+                }
+                continue;
+            }
+            // What stays as it is must go on working: the update that would break it is left out.
+            let reason = || vec![format!("`{}` needs the version that is installed", key.0)];
+            let named = unmet.flatten().flat_map(|it| self.by_name.get(it.name)).flatten();
+            let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
+            for other in named.copied().chain(refused) {
+                if self.packages.get(&other).is_some_and(|it| it.next.is_some()) {
+                    kept.entry(other).or_insert_with(reason);
+                }
+            }
+        }
+        kept
+    }
+
+    fn is_met(&self, group: &[Relation<'_>]) -> bool {
+        group.iter().any(|it| self.who(it, ("", "")).is_some())
+    }
+
+    /// Who meets a relation after the upgrade, other than `own`.
+    fn who(&self, relation: &Relation<'_>, own: (&str, &str)) -> Option<(&'a str, &'a str)> {
+        let all = self.by_name.get(relation.name)?;
+        // Another architecture of the same package is no stranger to it.
+        let others = all.iter().filter(|key| key.0 != own.0);
+        others.copied().find(|key| {
+            let Some(package) = self.packages.get(key) else { return false };
+            let after = package.after();
+            let provides = after.provides.iter().filter(|(name, _)| *name == relation.name);
+            let own = (key.0 == relation.name).then_some(Some(after.version));
+            own.into_iter()
+                .chain(provides.map(|(_, version)| *version))
+                .any(|version| fits(relation, version))
+        })
+    }
+
+    /// What keeps a group of alternatives from being met, in words.
+    fn missing(&self, group: &[Relation<'_>]) -> String {
+        let Some(first) = group.first() else { return "it needs nothing that has a name".into() };
+        let wanted = match first.wanted {
+            Some((operator, version)) => format!("`{}` {operator} {version}", first.name),
+            None => format!("`{}`", first.name),
+        };
+        let have = self.packages.iter().find(|(key, _)| key.0 == first.name);
+        let says = match have {
+            Some((_, package)) => {
+                format!("it needs {wanted}, and {} would be installed", package.after().version)
+            }
+            None => format!("it needs {wanted}, which is not installed"),
+        };
+        printable_str(&says)
+    }
+}
+
+/// Whether a version, or a name without one, is what a relation asks for.
+fn fits(relation: &Relation<'_>, version: Option<&str>) -> bool {
+    let Some((operator, wanted)) = relation.wanted else { return true };
+    let Some(version) = version else { return false };
+    let order = deb::compare(version, wanted);
+    match operator {
+        "<<" => order == Ordering::Less,
+        "<=" | "<" => order != Ordering::Greater,
+        "=" => order == Ordering::Equal,
+        ">=" | ">" => order != Ordering::Less,
+        ">>" => order == Ordering::Greater,
+        _ => true,
+    }
+}
+
+fn version(stanza: &str) -> Version<'_> {
+    let groups = |name| field(stanza, name).split(',').map(alternatives);
+    let flat = |name| groups(name).flatten();
+    let provides = flat("Provides").map(|it| (it.name, it.wanted.map(|(_, version)| version)));
+    Version {
+        version: field(stanza, "Version"),
+        needs: groups("Pre-Depends")
+            .chain(groups("Depends"))
+            .filter(|group| !group.is_empty())
+            .collect(),
+        refuses: flat("Breaks").chain(flat("Conflicts")).collect(),
+        provides: provides.collect(),
+    }
+}
+
+/// `name:any (>= 1) | other`.
+fn alternatives(group: &str) -> Vec<Relation<'_>> {
+    group.split('|').filter_map(relation).collect()
+}
+
+fn relation(text: &str) -> Option<Relation<'_>> {
+    let text = text.trim();
+    let (name, rest) = text.split_at(text.find([' ', '(', '[', '<']).unwrap_or(text.len()));
+    let name = name.split(':').next().filter(|it| !it.is_empty())?;
+    let inside = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let wanted = inside.map(|(inside, _)| {
+        let inside = inside.trim();
+        let end = inside.find(|letter| !matches!(letter, '<' | '>' | '=')).unwrap_or(inside.len());
+        let (operator, version) = inside.split_at(end);
+        (operator, version.trim())
+    });
+    Some(Relation { name, wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Installed and offered stanzas in, the reason for each candidate out.
+    #[track_caller]
+    fn check(status: &[&str], offers: &[&str], expected: &[&str]) {
+        let status: Vec<String> = status
+            .iter()
+            .map(|it| format!("{it}\nStatus: install ok installed\nArchitecture: amd64"))
+            .collect();
+        let mut candidates: Vec<Candidate> = offers
+            .iter()
+            .map(|it| Candidate {
+                name: field(it, "Package").into(),
+                architecture: "amd64".into(),
+                ..Candidate::default()
+            })
+            .collect();
+        explain(&status.join("\n\n"), offers, &mut candidates);
+        let found: Vec<String> = candidates.iter().map(|it| it.kept_back.join("; ")).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_update_that_needs_a_package_that_is_not_there_is_kept_back() {
+        check(
+            &["Package: image\nVersion: 1"],
+            &["Package: image\nVersion: 2\nDepends: image-2 (= 2) | other, libc"],
+            &[
+                "it needs `image-2` = 2, which is not installed; it needs `libc`, which is not installed",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_becomes_new_in_the_same_upgrade_counts() {
+        check(
+            &["Package: lib\nVersion: 1", "Package: tool\nVersion: 1\nDepends: lib (= 1)"],
+            &["Package: lib\nVersion: 2", "Package: tool\nVersion: 2\nDepends: lib (= 2)"],
+            &["", ""],
+        );
+    }
+
+    #[test]
+    fn one_that_is_kept_back_keeps_what_it_needs() {
+        check(
+            &["Package: lib\nVersion: 1", "Package: tool\nVersion: 1\nDepends: lib (= 1)"],
+            &["Package: lib\nVersion: 2", "Package: tool\nVersion: 2\nDepends: lib (= 2), more"],
+            &[
+                "`tool` needs the version that is installed",
+                "it needs `more`, which is not installed",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_that_another_provides_count_with_the_version_it_claims() {
+        check(
+            &["Package: exim\nVersion: 4\nProvides: mta, api (= 2)", "Package: a\nVersion: 1"],
+            &["Package: a\nVersion: 2\nDepends: mta, api (>= 2)"],
+            &[""],
+        );
+        check(
+            &["Package: exim\nVersion: 4\nProvides: mta", "Package: a\nVersion: 1"],
+            &["Package: a\nVersion: 2\nDepends: mta (>= 2)"],
+            &["it needs `mta` >= 2, which is not installed"],
+        );
+    }
+
+    #[test]
+    fn an_update_that_would_remove_something_is_kept_back() {
+        check(
+            &["Package: a\nVersion: 1", "Package: old\nVersion: 1"],
+            &["Package: a\nVersion: 2\nBreaks: old (<< 3), a (<< 2)"],
+            &["it cannot stand beside `old`"],
+        );
+    }
+
+    #[test]
+    fn an_update_that_is_handed_out_in_steps_says_so() {
+        check(
+            &["Package: a\nVersion: 1"],
+            &["Package: a\nVersion: 2\nPhased-Update-Percentage: 10"],
+            &["the vendor offers it to 10 % of hosts so far"],
+        );
+    }
+}
