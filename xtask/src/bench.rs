@@ -22,8 +22,11 @@ pub(crate) fn run() -> Result<(), String> {
     let state = "--state=target/bench-state";
     println!("\nfastest of {RUNS} runs, warm, unless it says otherwise\n");
     let assess = measure("polder assess", RUNS, polder, &["assess", "--quiet", state])?;
-    let pending =
-        measure("polder look candidates", RUNS, polder, &["look", "candidates", "--quiet"])?;
+    let look = ["look", "candidates", "--quiet"];
+    let forgetful = [&look[..], &["--state=target/no-state"]].concat();
+    let pending = measure("polder look candidates", RUNS, polder, &forgetful)?;
+    let warm =
+        measure("the same, indices remembered", RUNS, polder, &[&look[..], &[state]].concat())?;
     let processes =
         measure("polder look processes", RUNS, polder, &["look", "processes", "--quiet"])?;
     let version = measure("polder --version", RUNS, polder, &["--version"])?;
@@ -44,6 +47,7 @@ pub(crate) fn run() -> Result<(), String> {
     let all = [
         Some(&assess),
         Some(&pending),
+        Some(&warm),
         Some(&processes),
         Some(&version),
         Some(&apt),

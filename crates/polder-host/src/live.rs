@@ -1,6 +1,7 @@
 //! The machine Polder runs on, or a folder that holds a whole root file system.
 
 use crate::host::{Entry, ErrorKind, Host, HostError, Identity, Kind, Stat};
+use crate::index::memory::Memory;
 use crate::{
     Ask, BuildNotes, Output, Owners, Program, Stanzas, Sweep, ask, build_notes, index, owners,
     program, redact, sweep,
@@ -26,12 +27,14 @@ pub struct LiveHost {
     root_fd: Option<OwnedFd>,
     /// The files of all RPM packages: seconds to list, and asked for more than once.
     rpm_files: OnceLock<Result<Output, HostError>>,
+    /// What was kept of package indices the last time.
+    memory: Option<Memory>,
 }
 
 impl LiveHost {
     /// The machine this program runs on.
     pub fn here() -> Self {
-        Self { root: PathBuf::from("/"), root_fd: None, rpm_files: OnceLock::new() }
+        Self { root: PathBuf::from("/"), root_fd: None, rpm_files: OnceLock::new(), memory: None }
     }
 
     /// A root file system in a folder: an image, a chroot, a mounted disk. Links stay inside it.
@@ -43,7 +46,12 @@ impl LiveHost {
         let fd = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|error| HostError::from_io(root, &error.into()))?;
         let root = std::fs::canonicalize(root).map_err(|error| HostError::from_io(root, &error))?;
-        Ok(Self { root, root_fd: Some(fd), rpm_files: OnceLock::new() })
+        Ok(Self { root, root_fd: Some(fd), rpm_files: OnceLock::new(), memory: None })
+    }
+
+    /// Remembers what was kept of package indices below the folder of Polder's own state.
+    pub fn remembering(self, state: &Path) -> Self {
+        Self { memory: Some(Memory::in_state(state)), ..self }
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
@@ -244,7 +252,19 @@ impl Host for LiveHost {
 
     fn stanzas(&self, path: &Path, names: &BTreeSet<String>) -> Result<Stanzas, HostError> {
         let file = Self::open_plain(&self.open(path, OFlags::PATH)?, path)?;
-        index::read(path, &shown(path), file, names)
+        let Some(memory) = &self.memory else {
+            return index::read(path, &shown(path), file, names);
+        };
+        let failed = |error: rustix::io::Errno| HostError::from_io(path, &error.into());
+        let before = rustix::fs::statx(&file, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+            .map_err(failed)?;
+        let key = Memory::key(&self.root.join(path), &before, names);
+        if let Some(stanzas) = memory.recall(&key) {
+            return Ok(stanzas);
+        }
+        let stanzas = index::read(path, &shown(path), file, names)?;
+        memory.keep(&key, self.identity().now, &stanzas);
+        Ok(stanzas)
     }
 
     fn build_notes(&self, path: &Path) -> Result<BuildNotes, HostError> {

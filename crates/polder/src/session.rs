@@ -18,7 +18,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Opens what is to be looked at.
-pub(crate) fn open(target: &Target) -> Result<Box<dyn Host>, Failure> {
+pub(crate) fn open(target: &Target, globals: &Globals) -> Result<Box<dyn Host>, Failure> {
+    let state = state_folder(globals.state.as_deref(), target);
+    let remembering = |host: LiveHost| match &state {
+        Some(state) => host.remembering(state),
+        None => host,
+    };
     if let Some(file) = &target.from {
         let host = read_archive(file).map_err(|error| {
             Failure::usage(error).hint("`polder record FILE` writes a recording")
@@ -29,9 +34,9 @@ pub(crate) fn open(target: &Target) -> Result<Box<dyn Host>, Failure> {
         let host = LiveHost::folder(root).map_err(|error| {
             Failure::usage(error).hint("Name a folder that holds a root file system")
         })?;
-        return Ok(Box::new(host));
+        return Ok(Box::new(remembering(host)));
     }
-    Ok(Box::new(LiveHost::here()))
+    Ok(Box::new(remembering(LiveHost::here())))
 }
 
 /// Looks at all tables; after a second a bar on the terminal shows how far it is.

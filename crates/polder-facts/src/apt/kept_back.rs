@@ -88,12 +88,11 @@ impl<'a> After<'a> {
         }
         let mut packages = BTreeMap::new();
         for block in status.split("\n\n") {
-            if !field(block, "Status").ends_with(" installed") {
-                continue;
+            let (now, key, is_installed) = read(block);
+            if is_installed {
+                let next = next.get(&key).map(|(index, stanza)| (read(stanza).0, *index));
+                packages.insert(key, Installed { now, next });
             }
-            let key = (field(block, "Package"), field(block, "Architecture"));
-            let next = next.get(&key).map(|(index, stanza)| (version(stanza), *index));
-            packages.insert(key, Installed { now: version(block), next });
         }
         let mut by_name: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
         for (key, package) in &packages {
@@ -191,19 +190,28 @@ fn fits(relation: &Relation<'_>, version: Option<&str>) -> bool {
     }
 }
 
-fn version(stanza: &str) -> Version<'_> {
-    let groups = |name| field(stanza, name).split(',').map(alternatives);
-    let flat = |name| groups(name).flatten();
-    let provides = flat("Provides").map(|it| (it.name, it.wanted.map(|(_, version)| version)));
-    Version {
-        version: field(stanza, "Version"),
-        needs: groups("Pre-Depends")
-            .chain(groups("Depends"))
-            .filter(|group| !group.is_empty())
-            .collect(),
-        refuses: flat("Breaks").chain(flat("Conflicts")).collect(),
-        provides: provides.collect(),
+/// One version of a package, its name and architecture, and whether dpkg has it installed.
+fn read(stanza: &str) -> (Version<'_>, (&str, &str), bool) {
+    let (mut version, mut key, mut is_installed) = (Version::default(), ("", ""), false);
+    for line in stanza.lines() {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        let groups = || value.split(',').map(alternatives).filter(|group| !group.is_empty());
+        match name {
+            "Package" => key.0 = value,
+            "Architecture" => key.1 = value,
+            "Status" => is_installed = value.ends_with(" installed"),
+            "Version" => version.version = value,
+            "Depends" | "Pre-Depends" => version.needs.extend(groups()),
+            "Breaks" | "Conflicts" => version.refuses.extend(groups().flatten()),
+            "Provides" => {
+                let claims =
+                    groups().flatten().map(|it| (it.name, it.wanted.map(|(_, version)| version)));
+                version.provides.extend(claims);
+            }
+            _ => {}
+        }
     }
+    (version, key, is_installed)
 }
 
 /// `name:any (>= 1) | other`.

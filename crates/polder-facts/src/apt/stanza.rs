@@ -1,11 +1,13 @@
 //! Paragraphs of `Name: value` lines (deb822(5)), as dpkg and apt write them.
 
+use std::borrow::Cow;
+
 /// One paragraph with the line on which it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stanza<'a> {
     /// Line, counted from one.
     pub line: usize,
-    fields: Vec<(&'a str, String)>,
+    fields: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 impl Stanza<'_> {
@@ -14,7 +16,7 @@ impl Stanza<'_> {
         self.fields
             .iter()
             .find(|(it, _)| it.eq_ignore_ascii_case(name))
-            .map_or("", |(_, value)| value.as_str())
+            .map_or("", |(_, value)| value.as_ref())
     }
 }
 
@@ -38,6 +40,7 @@ pub fn parse_stanzas(text: &str) -> (Vec<Stanza<'_>>, Vec<(usize, String)>) {
             let last = stanzas.last_mut().filter(|_| open).and_then(|it| it.fields.last_mut());
             match last {
                 Some((_, value)) => {
+                    let value = value.to_mut();
                     value.push('\n');
                     value.push_str(line.trim());
                 }
@@ -55,7 +58,7 @@ pub fn parse_stanzas(text: &str) -> (Vec<Stanza<'_>>, Vec<(usize, String)>) {
             open = true;
         }
         if let Some(stanza) = stanzas.last_mut() {
-            stanza.fields.push((name, value.trim().to_string()));
+            stanza.fields.push((name, Cow::Borrowed(value.trim())));
         }
     }
     (stanzas, bad)

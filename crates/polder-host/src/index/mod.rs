@@ -5,6 +5,7 @@
 
 mod apk;
 mod deb822;
+pub(crate) mod memory;
 mod rpm_md;
 
 use crate::{ErrorKind, HostError};

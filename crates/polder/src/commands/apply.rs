@@ -98,7 +98,7 @@ fn restarts(change: &Change) -> bool {
 }
 
 fn see(configuration: &config::Configuration, globals: &Globals) -> Result<Seen, Failure> {
-    let host = session::open(&Target::default())?;
+    let host = session::open(&Target::default(), globals)?;
     let store = session::store(globals.state.as_deref(), &Target::default(), true);
     let facts = session::look_known(host.as_ref(), globals, &Target::default());
     let judged = session::judge(&facts, configuration, store.as_ref(), None)?;

@@ -8,7 +8,7 @@ use polder_report::{Ending, Paint, View, page, sarif, terminal};
 
 pub(super) fn run(flags: &Assess, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let mut store = session::store(globals.state.as_deref(), &flags.target, globals.quiet);
     let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let judged = session::judge(&facts, &configuration, store.as_ref(), flags.seed)?;

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 pub(super) fn run(flags: &Audit, globals: &Globals) -> Result<u8, Failure> {
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let paths = paths(flags)?;
     let found = LockFiles::read(host.as_ref(), &paths, flags.programs);
     let mut unknown: Vec<AuditGap> = found

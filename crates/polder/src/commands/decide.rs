@@ -27,7 +27,7 @@ fn decide(flags: &Decide, kind: DecisionKind, globals: &Globals) -> Result<u8, F
     }
     let mut store = open(&flags.target, globals)?;
     let configuration = config::read(globals.config.as_deref())?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let now = facts.taken;
     check_until(until, now)?;
@@ -91,7 +91,7 @@ fn open(target: &Target, globals: &Globals) -> Result<Store, Failure> {
 
 pub(super) fn reconsider(flags: &Reconsider, globals: &Globals) -> Result<u8, Failure> {
     let mut store = open(&flags.target, globals)?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let name = super::history::host_name(host.as_ref());
     let now = Timestamp(host.identity().now);
     if store.withdraw(&name, &flags.id, now).map_err(Failure::look)? {

@@ -23,7 +23,7 @@ struct Check {
 
 pub(super) fn run(flags: &Doctor, globals: &Globals) -> Result<u8, Failure> {
     let target = Target::default();
-    let host = session::open(&target)?;
+    let host = session::open(&target, globals)?;
     let facts = session::look(host.as_ref(), globals.quiet);
     let checks = [look(&facts), remember(globals, &target), clock(&facts), indices(&facts), undo()];
     let is_bad = checks.iter().any(|it| it.state == "bad");

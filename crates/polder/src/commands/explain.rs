@@ -27,7 +27,7 @@ pub(super) fn run(flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
         return explain_flaw(&id, flags, globals);
     }
     let configuration = config::read(globals.config.as_deref())?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let store = session::store(globals.state.as_deref(), &flags.target, true);
     let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let view = session::judge(&facts, &configuration, store.as_ref(), None)?.view;
@@ -75,7 +75,7 @@ fn advisory(id: &str) -> Option<String> {
 
 /// Replays every comparison of one flaw with what is installed.
 fn explain_flaw(id: &str, flags: &Explain, globals: &Globals) -> Result<u8, Failure> {
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let facts = session::look(host.as_ref(), globals.quiet);
     let none = || {
         let hint = match flags.target.from.is_some() || flags.target.root.is_some() {

@@ -158,7 +158,7 @@ fn url(name: &str) -> Result<String, Failure> {
 /// The feeds that say something of this host.
 fn for_host(globals: &Globals) -> Result<Vec<String>, Failure> {
     let target = Target::default();
-    let host = session::open(&target)?;
+    let host = session::open(&target, globals)?;
     let facts: Facts = session::look_only(host.as_ref(), "system", globals, &target);
     let system = facts.system_row();
     let (id, version) = system.map_or(("", ""), |it| (it.os_id.as_str(), it.os_version.as_str()));

@@ -24,7 +24,7 @@ pub(super) fn run(flags: &Graph, globals: &Globals) -> Result<u8, Failure> {
         None => {}
     }
     let configuration = config::read(globals.config.as_deref())?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let model = polder_practices::judge(&facts, &configuration.settings);
     write(flags.format, &model.graph, &model.host, || GraphForm::of(&model))

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 
 pub(super) fn run(flags: &History, globals: &Globals) -> Result<u8, Failure> {
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let name = host_name(host.as_ref());
     let Some(folder) = session::state_folder(globals.state.as_deref(), &flags.target) else {
         return Err(Failure::usage("recordings and folders have no history of their own")

@@ -21,7 +21,7 @@ pub(super) fn run(flags: &Look, globals: &Globals) -> Result<u8, Failure> {
         })?),
         None => None,
     };
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     match table {
         None => overview(&session::look_known(host.as_ref(), globals, &flags.target), flags.json),
         Some(table) => {

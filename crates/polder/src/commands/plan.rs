@@ -21,7 +21,7 @@ const WORK_HOURS_MAX: f64 = 20_000.0;
 pub(super) fn run(flags: &Plan, globals: &Globals) -> Result<u8, Failure> {
     let hours_max = flags.budget.as_deref().map(parse_time).transpose()?.unwrap_or(f64::INFINITY);
     let configuration = config::read(globals.config.as_deref())?;
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     let store = session::store(globals.state.as_deref(), &flags.target, true);
     let facts = session::look_known(host.as_ref(), globals, &flags.target);
     let model = polder_practices::judge(&facts, &configuration.settings);

@@ -12,7 +12,7 @@ pub(super) fn run(flags: &Record, globals: &Globals) -> Result<u8, Failure> {
             .hint("Choose another name, or add `--force`"));
     }
     let target = Target { from: None, root: flags.root.clone() };
-    let host = session::open(&target)?;
+    let host = session::open(&target, globals)?;
     let recorder = Recorder::new(host.as_ref());
     let facts = session::look(&recorder, globals.quiet);
     let recording = recorder.finish();

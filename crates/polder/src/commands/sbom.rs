@@ -12,7 +12,7 @@ pub(super) fn run(flags: &Sbom, globals: &Globals) -> Result<u8, Failure> {
         return Err(Failure::usage("`--format openvex` tells of installed packages only")
             .hint("Leave `--files` out, or ask `polder audit FOLDER`"));
     }
-    let host = session::open(&flags.target)?;
+    let host = session::open(&flags.target, globals)?;
     // The flaws are made from the packages and the system, so both are looked at.
     let facts = session::look_only(host.as_ref(), "flaws", globals, &flags.target);
     let found = LockFiles::read(host.as_ref(), &flags.files, true);
