@@ -112,6 +112,12 @@ impl PackageManager {
         format!("{} {path}", self.pick("dpkg -S", "rpm -qf", "apk info --who-owns"))
     }
 
+    /// Installs a package again as it is, so that its files are put back.
+    pub fn reinstall(self, name: &str) -> String {
+        let verb = self.pick("apt-get install --reinstall", "dnf reinstall", "apk fix --reinstall");
+        format!("{verb} {name}")
+    }
+
     /// Looks for damage in the database.
     pub fn repair(self) -> &'static str {
         self.pick("dpkg --audit", "rpm --verifydb", "apk audit")

@@ -7,10 +7,12 @@
     reason = "the store keeps its own state, not that of the machine under study"
 )]
 
+mod baselines;
 mod feeds;
 mod fetch;
 mod operations;
 
+pub use baselines::{Baselines, BaselinesError, Begun, key};
 pub use feeds::{Feeds, FeedsError, Imported, Verified};
 pub use fetch::{FetchError, Fetched, Fetcher};
 pub use operations::StoredOperation;

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::windows::Window;
+use polder_integrity::Rule;
 use polder_model::{InternetFacing, Range, Settings, Timestamp};
 use polder_report::Claims;
 use polder_risk::Options;
@@ -27,6 +28,7 @@ struct File {
     drill: DrillPart,
     feeds: FeedsPart,
     patch: PatchPart,
+    baseline: BaselinePart,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +80,16 @@ struct PatchPart {
     windows: Option<Vec<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BaselinePart {
+    watch: Option<Vec<String>>,
+    grows: Option<Vec<String>>,
+    volatile: Option<Vec<String>>,
+    ignore: Option<Vec<String>>,
+    key: Option<String>,
+}
+
 /// One setting for showing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Setting {
@@ -99,6 +111,10 @@ pub(crate) struct Configuration {
     pub(crate) feeds: Vec<String>,
     /// When services may be restarted; empty for any time.
     pub(crate) windows: Vec<Window>,
+    /// Rules of the baseline besides the defaults.
+    pub(crate) rules: Vec<(Rule, String)>,
+    /// The key that signs baselines, when it is not the one beside them.
+    pub(crate) key: Option<String>,
     pub(crate) shown: Vec<Setting>,
 }
 
@@ -213,6 +229,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let feeds = file.feeds.update.clone().unwrap_or_default();
     show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
     let (fix_days_max, windows) = patch(&file.patch, &mut show)?;
+    let rules = baseline(&file.baseline, &mut show)?;
     let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
@@ -234,6 +251,8 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         plan,
         feeds,
         windows,
+        rules,
+        key: file.baseline.key,
         shown,
     })
 }
@@ -257,6 +276,33 @@ fn patch(
     show("patch.windows", !windows.is_empty(), format!("{windows:?}"));
     let windows = windows.iter().map(|it| Window::parse(it)).collect::<Result<_, _>>()?;
     Ok((part.days_max, windows))
+}
+
+/// What is watched, besides the defaults.
+fn baseline(
+    part: &BaselinePart,
+    show: &mut dyn FnMut(&'static str, bool, String),
+) -> Result<Vec<(Rule, String)>, Failure> {
+    let lists = [
+        ("baseline.watch", Rule::Full, &part.watch),
+        ("baseline.grows", Rule::Grows, &part.grows),
+        ("baseline.volatile", Rule::Volatile, &part.volatile),
+        ("baseline.ignore", Rule::Ignored, &part.ignore),
+    ];
+    let mut rules = Vec::new();
+    for (name, rule, list) in lists {
+        let patterns = list.clone().unwrap_or_default();
+        show(name, list.is_some(), format!("{patterns:?}"));
+        for pattern in patterns {
+            if !pattern.starts_with('/') {
+                let text = format!("`{name}` has `{pattern}`, which is no absolute path");
+                return Err(Failure::usage(text).hint("Write it from `/` on: /srv/*/uploads"));
+            }
+            rules.push((rule, pattern));
+        }
+    }
+    show("baseline.key", part.key.is_some(), part.key.clone().unwrap_or_default());
+    Ok(rules)
 }
 
 /// Where the limit comes from, in words.

@@ -11,6 +11,7 @@ mod failure;
 mod flags;
 mod operations;
 mod output;
+mod passphrase;
 mod session;
 mod windows;
 

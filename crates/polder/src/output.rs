@@ -30,6 +30,22 @@ pub(crate) fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Asks on the terminal whether to go on. Where there is none, `hint` says what does it without asking.
+pub(crate) fn confirms(question: &str, hint: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let text = "nothing was changed: there is no terminal to ask on";
+        return Err(Failure::usage(text).hint(hint));
+    }
+    say(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Failure::look)?;
+    let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !is_yes {
+        print("Nothing was changed.\n")?;
+    }
+    Ok(is_yes)
+}
+
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(Failure::internal)?;

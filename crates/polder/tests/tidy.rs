@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use support::{repository, run};
 
 /// Crates from the ground up; each uses only what stands before it.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "polder-model",
     "polder-host",
     "polder-facts",
     "polder-advisories",
+    "polder-integrity",
     "polder-practices",
     "polder-risk",
     "polder-store",

@@ -14,7 +14,6 @@ use polder_report::{TreatmentLine, frequency};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -184,21 +183,7 @@ fn is_wanted(flags: &Apply, prepared: &[(&TreatmentLine, Operation)]) -> Result<
     if flags.yes {
         return Ok(true);
     }
-    if !std::io::stdin().is_terminal() {
-        let text = "nothing was changed: there is no terminal to ask on";
-        return Err(
-            Failure::usage(text).hint("`--yes` does it without asking, `--dry-run` only shows it")
-        );
-    }
-    output::say("Do it? [y/N] ");
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(Failure::look)?;
-    let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
-    if !is_yes {
-        output::print("Nothing was changed.\n")?;
-    }
-    Ok(is_yes)
+    output::confirms("Do it?", "`--yes` does it without asking, `--dry-run` only shows it")
 }
 
 /// One open end at a time: what was cut off is settled before anything new is begun.

@@ -3,6 +3,7 @@
 mod apply;
 mod assess;
 mod audit;
+mod baseline;
 mod config;
 mod decide;
 mod doctor;
@@ -42,6 +43,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Graph(it) => graph::run(&it, &globals),
         Command::Feed(it) => feed::run(&it, &globals),
         Command::Sbom(it) => sbom::run(&it, &globals),
+        Command::Baseline(it) => baseline::run(&it, &globals),
         Command::Audit(it) => audit::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),

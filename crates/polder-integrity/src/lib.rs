@@ -1,0 +1,34 @@
+//! Integrity: what is on a file system, whether it is still what it was, and what a change means.
+//!
+//! A baseline is the recorded form of a walk: two of them compare like a baseline and the machine.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads whole file systems itself; what it reads is recorded as a baseline"
+)]
+
+mod check;
+mod compare;
+mod entry;
+pub mod ext4;
+mod generation;
+mod key;
+mod meaning;
+mod mounts;
+mod now;
+mod policy;
+mod read;
+mod record;
+mod walk;
+
+pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of};
+pub use compare::{Change, Difference, compare, differences};
+pub use entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
+pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, SweepRow, Writer};
+pub use key::{KeyError, PASSPHRASE_MIN, Signer, hexadecimal, parse};
+pub use meaning::{Meaning, Weight, capabilities, gives, meaning};
+pub use mounts::{Mount, parse_modules, parse_mounts, parse_shared};
+pub use now::Now;
+pub use policy::{DEFAULTS, Policy, Rule, join, split};
+pub use record::{Accepts, Recorded, record};
+pub use walk::{Folder, Ledger, Walk, WalkError};

@@ -1,0 +1,96 @@
+//! What surrounds the files of a host: its boot, its clock, what is mounted, which code the kernel runs.
+
+use crate::mounts::{Mount, parse_modules, parse_mounts, parse_shared};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// The host at the moment of a look.
+#[derive(Clone, Debug, Default)]
+pub struct Now {
+    /// The root of what is looked at.
+    pub root: PathBuf,
+    /// Whether it is the running system, not a folder that holds one.
+    pub is_running: bool,
+    /// Seconds since 1970.
+    pub taken: i64,
+    /// The boot; empty in a folder.
+    pub boot: String,
+    /// Seconds between the clock and the time since the boot.
+    pub clock: i64,
+    /// Name of the host.
+    pub host: String,
+    /// `/etc/machine-id`.
+    pub machine: String,
+    /// What is mounted below the root.
+    pub mounts: Vec<Mount>,
+    /// Modules the kernel has loaded.
+    pub modules: Vec<String>,
+    /// Files that some process may write to through its memory.
+    pub shared: HashSet<((u32, u32), u64)>,
+    /// What could not be seen.
+    pub problems: Vec<String>,
+}
+
+impl Now {
+    /// Looks at the running system.
+    pub fn here() -> Self {
+        let read =
+            |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
+        let mut problems = Vec::new();
+        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_else(|error| {
+            problems.push(format!("what is mounted: {error}"));
+            Vec::new()
+        });
+        let shared = shared(&mut problems);
+        let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec;
+        Self {
+            root: "/".into(),
+            is_running: true,
+            taken: real,
+            boot: read("/proc/sys/kernel/random/boot_id"),
+            clock: real - since_boot,
+            host: read("/proc/sys/kernel/hostname"),
+            machine: read("/etc/machine-id"),
+            mounts: parse_mounts(&mounts),
+            modules: parse_modules(&std::fs::read_to_string("/proc/modules").unwrap_or_default()),
+            shared,
+            problems,
+        }
+    }
+
+    /// Looks at a folder that holds a root file system. Files of running processes are nothing to it.
+    pub fn folder(root: &Path) -> Self {
+        let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+        Self { root: root.to_path_buf(), taken: real, ..Self::default() }
+    }
+}
+
+/// Files that processes may write to through their memory. Of processes that end meanwhile nothing is known,
+/// and nothing is needed.
+fn shared(problems: &mut Vec<String>) -> HashSet<((u32, u32), u64)> {
+    let mut all = HashSet::new();
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        problems.push("which files processes write to through their memory: no `/proc`".into());
+        return all;
+    };
+    let mut denied = 0_u32;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        match std::fs::read(entry.path().join("maps")) {
+            Ok(maps) => all.extend(parse_shared(&String::from_utf8_lossy(&maps))),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => denied += 1,
+            Err(_) => {}
+        }
+    }
+    if denied > 0 {
+        let says = format!(
+            "which files {denied} processes of other users write to through their memory: run as root"
+        );
+        problems.push(says);
+    }
+    all
+}

@@ -1,0 +1,477 @@
+//! `polder baseline`: a signed record of all files, and what is not as it was.
+
+use super::Globals;
+use crate::failure::Failure;
+use crate::flags::{
+    BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
+    BaselineInit, BaselineShow, BaselineVerify, Target,
+};
+use crate::{config, output, passphrase, session};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use polder_host::Host;
+use polder_integrity::{
+    CheckError, Content, Entry, Folder, Generation, Now, Outcome, Policy, check, compare, head,
+    hexadecimal, record,
+};
+use polder_model::{PackageManager, Timestamp, printable};
+use polder_report::{CheckView, Names, check_text, check_view, moment};
+use polder_store::{Baselines, BaselinesError, key};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub(super) fn run(flags: &BaselineFlags, globals: &Globals) -> Result<u8, Failure> {
+    match &flags.command {
+        BaselineCommand::Init(it) => init(it, globals),
+        BaselineCommand::Check(it) => checked(it, globals),
+        BaselineCommand::Show(it) => show(it, globals),
+        BaselineCommand::Diff(it) => diff(it, globals),
+        BaselineCommand::Accept(it) => accept(it, globals),
+        BaselineCommand::Verify(it) => verify(it, globals),
+        BaselineCommand::Export(it) => export(it, globals),
+    }
+}
+
+/// Where the baselines of a host, or of a root in a folder, are kept.
+fn store(root: Option<&Path>, globals: &Globals) -> Result<Baselines, Failure> {
+    let target = Target { root: root.map(Path::to_path_buf), ..Target::default() };
+    let Some(folder) = session::state_folder(globals.state.as_deref(), &target) else {
+        return Err(Failure::usage("a root in a folder has no baseline of its own")
+            .hint("`--state FOLDER` names where to keep it"));
+    };
+    Ok(Baselines::of(&folder, globals.state.is_none()))
+}
+
+fn now(root: Option<&Path>) -> Now {
+    root.map_or_else(Now::here, Now::folder)
+}
+
+fn failed(error: BaselinesError) -> Failure {
+    match error {
+        BaselinesError::None(_) => Failure::look(error).hint("`polder baseline init` makes one"),
+        BaselinesError::NoKey(_) => {
+            Failure::usage(error).hint("`polder baseline init` printed it; so does `polder baseline show`")
+        }
+        BaselinesError::Key { .. } => Failure::usage(error).hint("Nothing was changed"),
+        BaselinesError::Older { .. } | BaselinesError::Replaced { .. } | BaselinesError::Baseline(_) => {
+            Failure::look(error).hint(
+                "Nothing of this host can be told by it. Take one that was exported (`--baseline FILE --key KEY`), or look at the host as at one that was broken into",
+            )
+        }
+        _ => Failure::look(error),
+    }
+}
+
+fn not_checked(error: CheckError) -> Failure {
+    match error {
+        CheckError::Foreign { .. } => Failure::look(error).hint(
+            "A baseline holds for the host it was made on; `polder baseline init` makes one here",
+        ),
+        CheckError::Baseline(error) => failed(error.into()),
+        _ => Failure::look(error),
+    }
+}
+
+/// The key to trust: by flag, by configuration, or none for the one beside the baseline.
+fn pinned(flag: Option<&str>, configured: Option<&str>) -> Result<Option<[u8; 32]>, Failure> {
+    flag.or(configured).map(key).transpose().map_err(failed)
+}
+
+/// Shows on a terminal, after a second, how far something is.
+fn with_bar<T>(globals: &Globals, work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T) -> T {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    let start = Instant::now();
+    let wants_bar = !globals.quiet && std::io::stderr().is_terminal();
+    let answer = work(&|entries, bytes| {
+        if wants_bar && start.elapsed() > Duration::from_secs(1) {
+            if bar.is_hidden() {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+            bar.set_message(format!("{entries} names, {} MiB read", bytes >> 20));
+            bar.tick();
+        }
+    });
+    bar.finish_and_clear();
+    answer
+}
+
+fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
+    let store = store(flags.root.as_deref(), globals)?;
+    let configuration = config::read(globals.config.as_deref())?;
+    let sequences = store.sequences().map_err(failed)?;
+    if let Some(last) = sequences.last().filter(|_| !flags.again) {
+        let text = format!("there is baseline {last} already");
+        return Err(Failure::usage(text).hint(
+            "`polder baseline accept` takes over what was changed on purpose; `--again` takes over everything",
+        ));
+    }
+    let secret = passphrase::ask(&flags.passphrase, !store.has_key())?;
+    let signer = store.make_key(&secret).map_err(failed)?;
+    let before = match sequences.last() {
+        Some(last) => Some(store.open(*last, Some(&signer.public())).map_err(failed)?),
+        None => None,
+    };
+    let policy = Policy::new(configuration.rules.iter().map(|(rule, it)| (*rule, it.as_str())));
+    let now = now(flags.root.as_deref());
+    let because = flags.because.as_deref().unwrap_or("the first look");
+    let previous = before.as_ref().map_or([0; 32], |it| it.root);
+    let sequence = sequences.last().map_or(1, |it| it + 1);
+    let begun = store.begin(head(&now, &policy, sequence, previous, because)).map_err(failed)?;
+    let start = Instant::now();
+    let recorded =
+        with_bar(globals, |progress| record(&begun.writer, &now, &policy, None, progress));
+    let recorded = match recorded {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            begun.discard();
+            return Err(not_checked(error));
+        }
+    };
+    let (head, root) = store.finish(begun, &signer).map_err(failed)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let key = hexadecimal(&signer.public());
+    if flags.json {
+        output::print_json(&json!({
+            "schema": "polder-baseline/1",
+            "host": head.host,
+            "sequence": head.sequence,
+            "root": hexadecimal(&root),
+            "key": key,
+            "entries": head.entries,
+            "folders": head.folders.len(),
+            "bytes": recorded.bytes,
+            "problems": head.problems.len(),
+        }))?;
+        return Ok(0);
+    }
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "baseline {}: {} names in {} folders, {} MiB read in {seconds:.1} s\n\n  root  {}\n  key   {key}\n",
+        head.sequence,
+        head.entries,
+        head.folders.len(),
+        recorded.bytes >> 20,
+        hexadecimal(&root)
+    );
+    if !head.problems.is_empty() {
+        let count = head.problems.len();
+        let _ = writeln!(out, "Could not be read: {count}; `polder baseline show` lists them");
+    }
+    for (place, because) in &recorded.not_swept {
+        let _ = writeln!(out, "Will be walked name by name: {place}: {because}");
+    }
+    out.push_str(
+        "Write root and key down away from this host: whoever becomes root here can replace\nfiles, baseline and key together, but not your note.\n\nNext: `polder baseline check`\n",
+    );
+    output::print(&out)?;
+    Ok(0)
+}
+
+fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(flags.key.as_deref(), configuration.key.as_deref())?;
+    let generation = match &flags.baseline {
+        Some(path) => Baselines::open_file(path, pinned.as_ref()).map_err(failed)?,
+        None => {
+            let store = store(flags.root.as_deref(), globals)?;
+            store.newest(pinned.as_ref()).map_err(failed)?
+        }
+    };
+    let now = now(flags.root.as_deref());
+    let outcome = with_bar(globals, |progress| check(&generation, &now, flags.content, progress));
+    let mut outcome = outcome.map_err(not_checked)?;
+    let policy = Policy::new(configuration.rules.iter().map(|(rule, it)| (*rule, it.as_str())));
+    if policy.lines() != generation.head.policy {
+        let says = "rules of the configuration differ from those of the baseline, which were used; `polder baseline init --again` takes the new ones";
+        outcome.how.problems.push(says.into());
+    }
+    let view = view(&generation, &outcome, flags.root.as_deref(), globals, Timestamp(now.taken))?;
+    shown(&view, flags.json, flags.all)
+}
+
+/// Prints a check; the exit code says what came of it.
+fn shown(view: &CheckView, as_json: bool, all: bool) -> Result<u8, Failure> {
+    if as_json {
+        output::print_json(view)?;
+    } else {
+        output::print(&check_text(view, all))?;
+    }
+    let differs = view.changes.len() as u64 > view.unverifiable;
+    Ok(match (differs, view.unverifiable) {
+        (true, _) => 1,
+        (false, 0) => 0,
+        (false, _) => 3,
+    })
+}
+
+fn view(
+    generation: &Generation,
+    outcome: &Outcome,
+    root: Option<&Path>,
+    globals: &Globals,
+    taken: Timestamp,
+) -> Result<CheckView, Failure> {
+    let target = Target { root: root.map(Path::to_path_buf), ..Target::default() };
+    let host = session::open(&target, globals)?;
+    let names = names(host.as_ref(), outcome);
+    Ok(check_view(&generation.head, (&generation.root, &generation.key), outcome, &names, taken))
+}
+
+/// Names of users, groups and packages, as far as they can be had.
+fn names(host: &dyn Host, outcome: &Outcome) -> Names {
+    let paths: BTreeSet<String> = outcome.shown().map(|it| printable(&it.path)).collect();
+    let owners = match paths.is_empty() {
+        true => BTreeMap::new(),
+        false => host.owners(&paths).map(|it| it.owned).unwrap_or_default(),
+    };
+    let has = |path: &str| host.stat(path.as_ref()).is_ok();
+    let manager = match () {
+        () if has("/var/lib/dpkg/status") => Some(PackageManager::Apt),
+        () if has("/lib/apk/db/installed") => Some(PackageManager::Apk),
+        () if has("/var/lib/rpm") => Some(PackageManager::Dnf),
+        () => None,
+    };
+    let numbered = |path: &str| numbers(host, path);
+    Names { users: numbered("/etc/passwd"), groups: numbered("/etc/group"), owners, manager }
+}
+
+/// `name:x:number:...` of passwd(5) and group(5).
+fn numbers(host: &dyn Host, path: &str) -> BTreeMap<u32, String> {
+    let bytes = host.read(path.as_ref(), 16 << 20).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut all = BTreeMap::new();
+    for line in text.lines() {
+        let mut parts = line.split(':');
+        let (name, number) = (parts.next(), parts.nth(1).and_then(|it| it.parse().ok()));
+        if let Some((name, number)) = name.zip(number) {
+            all.entry(number).or_insert_with(|| polder_model::printable_str(name));
+        }
+    }
+    all
+}
+
+fn show(flags: &BaselineShow, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(None, configuration.key.as_deref())?;
+    let generation = store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?;
+    let it = &generation.head;
+    if let Some(path) = &flags.path {
+        let entry =
+            generation.entry(path.as_os_str().as_bytes()).map_err(|it| failed(it.into()))?;
+        let Some(entry) = entry else {
+            let text = format!("baseline {} does not know `{}`", it.sequence, path.display());
+            return Err(Failure::usage(text).hint("Name a path from `/` on that is watched"));
+        };
+        return show_entry(&entry, flags.json);
+    }
+    if flags.json {
+        let problems: Vec<_> =
+            it.problems.iter().map(|(path, why)| json!([printable(path), why])).collect();
+        output::print_json(&json!({
+            "schema": "polder-baseline/1",
+            "host": it.host,
+            "sequence": it.sequence,
+            "taken": it.taken,
+            "because": it.reason,
+            "root": hexadecimal(&generation.root),
+            "previous": hexadecimal(&it.previous),
+            "key": hexadecimal(&generation.key),
+            "entries": it.entries,
+            "folders": it.folders.len(),
+            "policy": it.policy,
+            "problems": problems,
+        }))?;
+        return Ok(0);
+    }
+    let mut out = String::new();
+    let taken = moment(Timestamp(it.taken));
+    let _ = writeln!(out, "baseline {} of {}, {taken}: {}", it.sequence, it.host, it.reason);
+    let _ = writeln!(out, "  root      {}", hexadecimal(&generation.root));
+    if it.sequence > 1 {
+        let _ = writeln!(out, "  after     {}", hexadecimal(&it.previous));
+    }
+    let _ = writeln!(out, "  key       {}", hexadecimal(&generation.key));
+    let _ = writeln!(out, "  holds     {} names in {} folders", it.entries, it.folders.len());
+    for sweep in &it.sweeps {
+        let (major, minor) = sweep.device;
+        let _ = writeln!(out, "  inodes    {} on device {major}:{minor}", sweep.inodes);
+    }
+    let _ = writeln!(out, "  mounts    {}, modules {}", it.mounts.len(), it.modules.len());
+    for (path, because) in &it.problems {
+        let _ = writeln!(out, "  not read  {}: {because}", printable(path));
+    }
+    output::print(&out)?;
+    Ok(0)
+}
+
+fn show_entry(entry: &Entry, as_json: bool) -> Result<u8, Failure> {
+    let digest = match &entry.content {
+        Content::Digest(digest) => Some(hexadecimal(digest)),
+        _ => None,
+    };
+    let attributes: Vec<String> = entry.attributes.iter().map(|it| printable(&it.name)).collect();
+    let target = printable(&entry.target);
+    if as_json {
+        output::print_json(&json!({
+            "schema": "polder-baseline-entry/1",
+            "name": printable(&entry.name),
+            "kind": entry.kind.word(),
+            "mode": format!("{:04o}", entry.mode),
+            "uid": entry.uid,
+            "gid": entry.gid,
+            "size": entry.size,
+            "inode": entry.inode,
+            "links": entry.links,
+            "modified": entry.modified.0,
+            "changed": entry.changed.0,
+            "blake3": digest,
+            "target": target,
+            "attributes": attributes,
+        }))?;
+        return Ok(0);
+    }
+    let mut out = String::new();
+    let owner = format!("{}:{}", entry.uid, entry.gid);
+    let _ = writeln!(out, "{}, mode {:04o}, owner {owner}", entry.kind.word(), entry.mode);
+    let _ = writeln!(out, "  {} bytes, inode {}, {} names", entry.size, entry.inode, entry.links);
+    let _ = writeln!(out, "  modified {}", moment(Timestamp(entry.modified.0)));
+    let _ = writeln!(out, "  inode changed {}", moment(Timestamp(entry.changed.0)));
+    if let Some(digest) = digest {
+        let _ = writeln!(out, "  BLAKE3 {digest}");
+    }
+    if !target.is_empty() {
+        let _ = writeln!(out, "  leads to {target}");
+    }
+    if !attributes.is_empty() {
+        let _ = writeln!(out, "  attributes {}", attributes.join(", "));
+    }
+    output::print(&out)?;
+    Ok(0)
+}
+
+fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(None, configuration.key.as_deref())?;
+    let open = |name: &str| match name.parse::<u64>() {
+        Ok(sequence) => store(None, globals)?.open(sequence, pinned.as_ref()).map_err(failed),
+        Err(_) => Baselines::open_file(Path::new(name), pinned.as_ref()).map_err(failed),
+    };
+    let old = open(&flags.old)?;
+    let new = match &flags.new {
+        Some(name) => open(name)?,
+        None => store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
+    };
+    let outcome = between(&old, &new).map_err(|it| failed(it.into()))?;
+    let view = view(&old, &outcome, None, globals, Timestamp(new.head.taken))?;
+    shown(&view, flags.json, flags.all)
+}
+
+/// What differs between two generations.
+fn between(old: &Generation, new: &Generation) -> Result<Outcome, polder_integrity::BaselineError> {
+    let policy = Policy::from_lines(&new.head.policy);
+    let mut outcome = Outcome::default();
+    for row in &new.head.folders {
+        let entries = new.entries(row)?;
+        outcome.how.entries += entries.len() as u64;
+        let folder = Folder { path: row.path.clone(), entries, ..Folder::default() };
+        let known = old.folder(&row.path)?;
+        outcome.changes.extend(compare(&policy, &folder, known.as_deref()));
+    }
+    outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(outcome)
+}
+
+fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
+    let store = store(flags.root.as_deref(), globals)?;
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(None, configuration.key.as_deref())?;
+    let generation = store.newest(pinned.as_ref()).map_err(failed)?;
+    let now = now(flags.root.as_deref());
+    let paths: Vec<&[u8]> = flags.paths.iter().map(|it| it.as_os_str().as_bytes()).collect();
+    if let Some(path) = flags.paths.iter().find(|it| !it.is_absolute()) {
+        let text = format!("`{}` does not begin with `/`", path.display());
+        return Err(Failure::usage(text).hint("Name paths as `polder baseline check` shows them"));
+    }
+    let accepts = |path: &[u8]| paths.is_empty() || paths.iter().any(|it| is_at_or_below(path, it));
+    let found = with_bar(globals, |progress| check(&generation, &now, false, progress));
+    let mut found = found.map_err(not_checked)?;
+    found.changes.retain(|it| accepts(&it.path));
+    let taken = Timestamp(now.taken);
+    let view = view(&generation, &found, flags.root.as_deref(), globals, taken)?;
+    if view.changes.is_empty() {
+        output::print("Nothing that is named differs from the baseline; it stays as it is.\n")?;
+        return Ok(0);
+    }
+    output::print(&check_text(&view, true))?;
+    let hint = "`--yes` accepts without asking; `polder baseline check` only shows it";
+    if !flags.yes && !output::confirms("Accept all of this?", hint)? {
+        return Ok(0);
+    }
+    let secret = passphrase::ask(&flags.passphrase, false)?;
+    let signer = store.unseal(&secret).map_err(failed)?;
+    // The rules of the baseline go on: others come with `init --again` only, which reads everything.
+    let policy = Policy::from_lines(&generation.head.policy);
+    let sequence = generation.head.sequence + 1;
+    let next = head(&now, &policy, sequence, generation.root, &flags.because);
+    let begun = store.begin(next).map_err(failed)?;
+    let before = Some((&generation, &accepts as polder_integrity::Accepts<'_>));
+    let recorded =
+        with_bar(globals, |progress| record(&begun.writer, &now, &policy, before, progress));
+    if let Err(error) = recorded {
+        begun.discard();
+        return Err(not_checked(error));
+    }
+    let (head, root) = store.finish(begun, &signer).map_err(failed)?;
+    output::print(&format!("baseline {}\n  root  {}\n", head.sequence, hexadecimal(&root)))?;
+    Ok(0)
+}
+
+fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+}
+
+fn verify(flags: &BaselineVerify, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(flags.key.as_deref(), configuration.key.as_deref())?;
+    let generation = match &flags.file {
+        Some(path) => Baselines::open_file(path, pinned.as_ref()).map_err(failed)?,
+        None => store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
+    };
+    generation.verify().map_err(|it| failed(it.into()))?;
+    let it = &generation.head;
+    output::print(&format!(
+        "baseline {} of {} is whole: {} names in {} folders\n  root  {}\n  key   {}\n",
+        it.sequence,
+        it.host,
+        it.entries,
+        it.folders.len(),
+        hexadecimal(&generation.root),
+        hexadecimal(&generation.key)
+    ))?;
+    Ok(0)
+}
+
+fn export(flags: &BaselineExport, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let pinned = pinned(None, configuration.key.as_deref())?;
+    let store = store(None, globals)?;
+    let generation = store.newest(pinned.as_ref()).map_err(failed)?;
+    let sequence = generation.head.sequence;
+    let bytes = store.export(sequence, &flags.file).map_err(failed)?;
+    output::print(&format!(
+        "baseline {sequence} is in `{}`, {} KiB\nAnother machine checks this one with it: `polder baseline check --root FOLDER --baseline FILE --key {}`\n",
+        flags.file.display(),
+        bytes >> 10,
+        hexadecimal(&generation.key)
+    ))?;
+    Ok(0)
+}
