@@ -20,11 +20,14 @@ pub(crate) const TEST: &[Need] = &[
     ("rpmbuild", "rpm"),
     ("dnf", "dnf"),
     ("createrepo_c", "createrepo-c"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("setfacl", "acl"),
+    ("setfattr", "attr"),
 ];
 
 /// Needed by the benchmarks.
 pub(crate) const BENCH: &[Need] =
-    &[("lynis", "lynis"), ("needrestart", "needrestart"), ("pip3", "python3-venv")];
+    &[("lynis", "lynis"), ("needrestart", "needrestart"), ("pip3", "python3-venv"), ("aide", "aide")];
 
 /// Needed to record hosts.
 pub(crate) const RECORD: &[Need] = &[

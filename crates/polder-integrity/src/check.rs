@@ -124,11 +124,12 @@ pub(crate) struct Sweeps {
 }
 
 /// Reads the tables of inodes of all file systems that are looked into.
-pub(crate) fn sweeps(now: &Now) -> Sweeps {
+pub(crate) fn sweeps(now: &Now, policy: &Policy) -> Sweeps {
     let (mut found, mut refused) = (Vec::new(), Vec::new());
     let mut devices = BTreeSet::new();
     for mount in now.mounts.iter().filter(|it| Policy::looks_into(&it.kind)) {
-        if mount.kind == "tmpfs" || !devices.insert(mount.device) {
+        let is_watched = policy.reaches(&mount.point) && mount.kind != "tmpfs";
+        if !is_watched || !devices.insert(mount.device) {
             continue;
         }
         match sweep(mount) {
@@ -146,7 +147,7 @@ fn sweep(mount: &Mount) -> Result<ext4::Inodes, String> {
     }
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&mount.source));
     let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "only root may read its device".to_string(),
+        std::io::ErrorKind::PermissionDenied => "its device may not be read".to_string(),
         _ => format!("its device cannot be opened: {error}"),
     })?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
@@ -284,7 +285,7 @@ fn touched<'a>(
     how: &mut How,
 ) -> Result<Option<Vec<&'a [u8]>>, CheckError> {
     let head = &generation.head;
-    let Sweeps { found, refused } = sweeps(now);
+    let Sweeps { found, refused } = sweeps(now, policy);
     how.not_swept = refused;
     let mut rows: BTreeSet<usize> = BTreeSet::new();
     let mut swept: BTreeSet<(u32, u32)> = BTreeSet::new();

@@ -3,7 +3,7 @@
 use crate::entry::{Attribute, Content, Entry, Kind};
 use crate::policy::{Here, Policy, Rule, join};
 use crate::walk::Folder;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// One path that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,14 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         }];
     }
     let known = known.unwrap_or_default();
-    let before: BTreeMap<&[u8], &Entry> = known.iter().map(|it| (it.name.as_slice(), it)).collect();
-    let logs = Logs::new(&rules, folder, known);
+    let was = |name: &[u8]| {
+        let at = known.binary_search_by(|it| it.name.as_slice().cmp(name)).ok()?;
+        known.get(at)
+    };
+    let logs = match rules.has_logs() {
+        true => Logs::new(&rules, folder, known),
+        false => Logs::default(),
+    };
     let mut changes = Vec::new();
     let change = |before: Option<&Entry>, after: Option<&Entry>, differences| {
         let name = after.or(before).map_or(&[][..], |it| it.name.as_slice());
@@ -95,7 +101,7 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
     };
     for after in &folder.entries {
         let rule = rules.of(&after.name);
-        let before = before.get(after.name.as_slice()).copied();
+        let before = was(&after.name);
         let differences = match (rule, before) {
             (Rule::Ignored, _) => continue,
             (Rule::Volatile, before) => {
@@ -213,6 +219,7 @@ fn attributes(before: &[Attribute], after: &[Attribute]) -> Vec<Vec<u8>> {
 }
 
 /// Logs of a folder: they grow, and are rotated.
+#[derive(Default)]
 struct Logs<'a> {
     /// Of a log that is there, by its name before: what it begins with now.
     beginnings: HashMap<&'a [u8], (&'a [u8], &'a Content)>,

@@ -88,7 +88,7 @@ fn shared(problems: &mut Vec<String>) -> HashSet<((u32, u32), u64)> {
     }
     if denied > 0 {
         let says = format!(
-            "which files {denied} processes of other users write to through their memory: run as root"
+            "which files {denied} of the processes write to through their memory: they may not be looked at"
         );
         problems.push(says);
     }

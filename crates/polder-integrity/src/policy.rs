@@ -147,7 +147,15 @@ impl Default for Policy {
 impl Policy {
     /// The defaults with further rules, which win against a default of the same pattern.
     pub fn new<'a>(more: impl Iterator<Item = (Rule, &'a str)>) -> Self {
-        let all = DEFAULTS.iter().map(|(rule, pattern)| (*rule, *pattern)).chain(more);
+        Self::of_rules(DEFAULTS.iter().map(|(rule, pattern)| (*rule, *pattern)).chain(more))
+    }
+
+    /// These rules only: what none of them names is not looked at.
+    pub fn only<'a>(rules: impl Iterator<Item = (Rule, &'a str)>) -> Self {
+        Self::of_rules(std::iter::once((Rule::Ignored, "/")).chain(rules))
+    }
+
+    fn of_rules<'a>(all: impl Iterator<Item = (Rule, &'a str)>) -> Self {
         let mut rules: Vec<(Vec<Vec<u8>>, Rule)> =
             all.map(|(rule, pattern)| (segments(pattern.as_bytes()), rule)).collect();
         // The most exact last; of equals the one that was given last.
@@ -204,6 +212,12 @@ impl Policy {
         self.within(folder).of(name)
     }
 
+    /// Whether something at a path, or below it, is looked at.
+    pub fn reaches(&self, path: &[u8]) -> bool {
+        let here = self.within(path);
+        here.inherited != Rule::Ignored || !here.names.is_empty() || !here.leads_on.is_empty()
+    }
+
     /// Whether what is mounted with this kind of file system is looked into.
     pub fn looks_into(kind: &str) -> bool {
         KINDS.contains(&kind)
@@ -215,6 +229,11 @@ impl Here<'_> {
     pub fn of(&self, name: &[u8]) -> Rule {
         let closer = self.names.iter().rev().find(|(pattern, _)| matches(pattern, name));
         closer.map_or(self.inherited, |(_, rule)| *rule)
+    }
+
+    /// Whether something in this folder may be a log.
+    pub fn has_logs(&self) -> bool {
+        self.inherited == Rule::Grows || self.names.iter().any(|(_, rule)| *rule == Rule::Grows)
     }
 
     /// Whether a folder of this name is entered: something below it may be watched.

@@ -31,9 +31,8 @@ const NAMES_BYTES_MAX: usize = 64 << 10;
 
 /// Attributes of a name in a folder; the content is not read.
 pub(crate) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Result<Entry, Errno> {
-    let named = CString::new(name).map_err(|_| Errno::INVAL)?;
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    rustix::fs::statx(folder, &named, flags, WANTED).map(|it| from_statx(name, &it))
+    rustix::fs::statx(folder, name, flags, WANTED).map(|it| from_statx(name, &it))
 }
 
 /// Attributes of what is open.
@@ -74,24 +73,22 @@ fn from_statx(name: &[u8], it: &Statx) -> Entry {
 
 /// Opens a name for reading without leaving a trace where that may be, and never through a link.
 pub(crate) fn open(folder: BorrowedFd<'_>, name: &[u8], extra: OFlags) -> Result<OwnedFd, Errno> {
-    let named = CString::new(name).map_err(|_| Errno::INVAL)?;
     let flags = OFlags::RDONLY
         | OFlags::NOFOLLOW
         | OFlags::NONBLOCK
         | OFlags::NOCTTY
         | OFlags::CLOEXEC
         | extra;
-    match rustix::fs::openat(folder, &named, flags | OFlags::NOATIME, Mode::empty()) {
+    match rustix::fs::openat(folder, name, flags | OFlags::NOATIME, Mode::empty()) {
         // Only the owner and root may leave the time of access alone.
-        Err(Errno::PERM) => rustix::fs::openat(folder, &named, flags, Mode::empty()),
+        Err(Errno::PERM) => rustix::fs::openat(folder, name, flags, Mode::empty()),
         answer => answer,
     }
 }
 
 /// Where a link leads.
 pub(crate) fn target(folder: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
-    let Ok(named) = CString::new(name) else { return Vec::new() };
-    rustix::fs::readlinkat(folder, &named, Vec::new())
+    rustix::fs::readlinkat(folder, name, Vec::new())
         .map_or_else(|_| Vec::new(), |it| it.into_bytes())
 }
 

@@ -96,7 +96,8 @@ pub fn record(
     progress: Progress<'_>,
 ) -> Result<Recorded, CheckError> {
     // First the tables: what changes while the walk goes on is compared once too often, never too little.
-    let Sweeps { found, refused } = if now.is_running { sweeps(now) } else { Sweeps::default() };
+    let Sweeps { found, refused } =
+        if now.is_running { sweeps(now, policy) } else { Sweeps::default() };
     for (device, inodes) in &found {
         writer.sweep(*device, inodes);
     }

@@ -298,7 +298,8 @@ struct Place<'a> {
     device: (u32, u32),
     inode: u64,
     now: i64,
-    known: HashMap<&'a [u8], &'a Entry>,
+    /// What was known, by name.
+    known: &'a [Entry],
     /// Of logs, which are known again by their inode after they were renamed.
     by_inode: HashMap<u64, &'a Entry>,
 }
@@ -315,7 +316,7 @@ impl<'a> Place<'a> {
         let (device, inode) = stat.map_or(((0, 0), 0), |it| {
             ((rustix::fs::major(it.st_dev), rustix::fs::minor(it.st_dev)), it.st_ino)
         });
-        let is_log = rules.of(b"") == Rule::Grows;
+        let is_log = rules.has_logs();
         let by_inode = known.iter().filter(|it| is_log && it.kind == Kind::File);
         Self {
             running,
@@ -326,7 +327,7 @@ impl<'a> Place<'a> {
             inode,
             now: rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec,
             by_inode: by_inode.map(|it| (it.inode, it)).collect(),
-            known: known.iter().map(|it| (it.name.as_slice(), it)).collect(),
+            known,
         }
     }
 
@@ -337,7 +338,8 @@ impl<'a> Place<'a> {
             return None;
         }
         let folder = self.folder.as_fd();
-        let known = self.known.get(name).copied();
+        let known = self.known.binary_search_by(|it| it.name.as_slice().cmp(name)).ok();
+        let known = known.and_then(|at| self.known.get(at));
         let mut entry = match read::stat(folder, name) {
             Ok(entry) => entry,
             // Gone between the list and the look.

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::windows::Window;
-use polder_integrity::Rule;
+use polder_integrity::{Policy, Rule};
 use polder_model::{InternetFacing, Range, Settings, Timestamp};
 use polder_report::Claims;
 use polder_risk::Options;
@@ -83,6 +83,7 @@ struct PatchPart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct BaselinePart {
+    defaults: Option<bool>,
     watch: Option<Vec<String>>,
     grows: Option<Vec<String>>,
     volatile: Option<Vec<String>>,
@@ -111,8 +112,8 @@ pub(crate) struct Configuration {
     pub(crate) feeds: Vec<String>,
     /// When services may be restarted; empty for any time.
     pub(crate) windows: Vec<Window>,
-    /// Rules of the baseline besides the defaults.
-    pub(crate) rules: Vec<(Rule, String)>,
+    /// What the baseline watches, and how closely.
+    pub(crate) policy: Policy,
     /// The key that signs baselines, when it is not the one beside them.
     pub(crate) key: Option<String>,
     pub(crate) shown: Vec<Setting>,
@@ -229,7 +230,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let feeds = file.feeds.update.clone().unwrap_or_default();
     show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
     let (fix_days_max, windows) = patch(&file.patch, &mut show)?;
-    let rules = baseline(&file.baseline, &mut show)?;
+    let policy = baseline(&file.baseline, &mut show)?;
     let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
@@ -251,7 +252,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         plan,
         feeds,
         windows,
-        rules,
+        policy,
         key: file.baseline.key,
         shown,
     })
@@ -278,11 +279,13 @@ fn patch(
     Ok((part.days_max, windows))
 }
 
-/// What is watched, besides the defaults.
+/// What is watched, and how closely.
 fn baseline(
     part: &BaselinePart,
     show: &mut dyn FnMut(&'static str, bool, String),
-) -> Result<Vec<(Rule, String)>, Failure> {
+) -> Result<Policy, Failure> {
+    let defaults = part.defaults.unwrap_or(true);
+    show("baseline.defaults", part.defaults.is_some(), defaults.to_string());
     let lists = [
         ("baseline.watch", Rule::Full, &part.watch),
         ("baseline.grows", Rule::Grows, &part.grows),
@@ -302,7 +305,8 @@ fn baseline(
         }
     }
     show("baseline.key", part.key.is_some(), part.key.clone().unwrap_or_default());
-    Ok(rules)
+    let rules = rules.iter().map(|(rule, pattern)| (*rule, pattern.as_str()));
+    Ok(if defaults { Policy::new(rules) } else { Policy::only(rules) })
 }
 
 /// Where the limit comes from, in words.

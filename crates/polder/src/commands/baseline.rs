@@ -118,15 +118,15 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         Some(last) => Some(store.open(*last, Some(&signer.public())).map_err(failed)?),
         None => None,
     };
-    let policy = Policy::new(configuration.rules.iter().map(|(rule, it)| (*rule, it.as_str())));
+    let policy = &configuration.policy;
     let now = now(flags.root.as_deref());
     let because = flags.because.as_deref().unwrap_or("the first look");
     let previous = before.as_ref().map_or([0; 32], |it| it.root);
     let sequence = sequences.last().map_or(1, |it| it + 1);
-    let begun = store.begin(head(&now, &policy, sequence, previous, because)).map_err(failed)?;
+    let begun = store.begin(head(&now, policy, sequence, previous, because)).map_err(failed)?;
     let start = Instant::now();
     let recorded =
-        with_bar(globals, |progress| record(&begun.writer, &now, &policy, None, progress));
+        with_bar(globals, |progress| record(&begun.writer, &now, policy, None, progress));
     let recorded = match recorded {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -188,7 +188,7 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
     let now = now(flags.root.as_deref());
     let outcome = with_bar(globals, |progress| check(&generation, &now, flags.content, progress));
     let mut outcome = outcome.map_err(not_checked)?;
-    let policy = Policy::new(configuration.rules.iter().map(|(rule, it)| (*rule, it.as_str())));
+    let policy = &configuration.policy;
     if policy.lines() != generation.head.policy {
         let says = "rules of the configuration differ from those of the baseline, which were used; `polder baseline init --again` takes the new ones";
         outcome.how.problems.push(says.into());
