@@ -26,8 +26,12 @@ pub(crate) const TEST: &[Need] = &[
 ];
 
 /// Needed by the benchmarks.
-pub(crate) const BENCH: &[Need] =
-    &[("lynis", "lynis"), ("needrestart", "needrestart"), ("pip3", "python3-venv"), ("aide", "aide")];
+pub(crate) const BENCH: &[Need] = &[
+    ("lynis", "lynis"),
+    ("needrestart", "needrestart"),
+    ("pip3", "python3-venv"),
+    ("aide", "aide"),
+];
 
 /// Needed to record hosts.
 pub(crate) const RECORD: &[Need] = &[

@@ -203,10 +203,13 @@ impl Super {
             // The descriptors of a meta group stand in its first group, after a super block if it has one.
             let first = meta * per_block;
             let start = self.first_block + first * u64::from(self.blocks_per_group);
-            (start + u64::from(has_super(first))) * self.block_bytes
+            // With blocks of 1 KiB the first one may be empty, before the super block.
+            let is_shifted = first == 0 && self.first_block == 0 && self.block_bytes == 1024;
+            (start + u64::from(has_super(first)) + u64::from(is_shifted)) * self.block_bytes
                 + (group % per_block) * self.descriptor_bytes as u64
         } else {
-            (self.first_block + 1) * self.block_bytes + group * self.descriptor_bytes as u64
+            // After the block that holds the super block, which stands at byte 1024.
+            (1024 / self.block_bytes + 1) * self.block_bytes + group * self.descriptor_bytes as u64
         };
         let mut bytes = vec![0; self.descriptor_bytes];
         device.read_at(&mut bytes, at)?;
