@@ -431,7 +431,10 @@ impl Generation {
         for row in &self.head.folders {
             self.entries(row)?;
         }
-        self.head.sweeps.iter().try_for_each(|row| self.sweep(row).map(drop))
+        self.head.sweeps.iter().try_for_each(|row| {
+            self.sweep(row)?;
+            self.places(row, &[]).map(drop)
+        })
     }
 
     fn checked(&self, it: &Block, what: &[u8]) -> Result<Vec<u8>, BaselineError> {

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::{repository, run, skipped};
 
 /// A root file system of its own on an image that is mounted for as long as the test runs, and the state
@@ -24,7 +25,11 @@ use support::{repository, run, skipped};
 struct Disk {
     folder: tempfile::TempDir,
     root: PathBuf,
+    /// What others mount would be told as mounted: one at a time, but for a second one of the same test.
+    _alone: Option<MutexGuard<'static, ()>>,
 }
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Drop for Disk {
     fn drop(&mut self) {
@@ -44,6 +49,11 @@ fn must(program: &str, arguments: &[&str]) -> String {
 impl Disk {
     /// None where images cannot be mounted here.
     fn new() -> Option<Self> {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::beside(Some(alone))
+    }
+
+    fn beside(_alone: Option<MutexGuard<'static, ()>>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (image, root) = (folder.path().join("image"), folder.path().join("root"));
         fs::create_dir(&root).unwrap();
@@ -55,7 +65,7 @@ impl Disk {
         if !mounted.is_ok_and(|it| it.status.success()) {
             return None;
         }
-        let disk = Self { folder, root };
+        let disk = Self { folder, root, _alone };
         let path = disk.root.display();
         let config = format!(
             "[baseline]\ndefaults = false\nwatch = [\"{path}\"]\ngrows = [\"{path}/var/log\"]\nvolatile = [\"{path}/tmp\"]\n"
@@ -557,4 +567,200 @@ fn the_documentation_lists_every_way() {
     for case in CASES {
         assert!(page.contains(&format!("| {} |", case.name)), "{}", case.name);
     }
+}
+
+#[test]
+fn a_baseline_that_was_put_back_replaced_or_damaged_is_refused() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    let baselines = disk.folder.path().join("state/baseline");
+    let (first, second) =
+        (baselines.join("generation-00000001"), baselines.join("generation-00000002"));
+    disk.write("usr/bin/backdoor", "x");
+    let accepted = disk.polder(&["accept", "--yes", "--because", "a test"]);
+    assert!(accepted.status.success(), "{}", support::stderr(&accepted));
+    assert_eq!(disk.check(&[]).1, 0);
+    // The newer one is gone: the older one lies there as if nothing had been.
+    let newer = fs::read(&second).unwrap();
+    fs::remove_file(&second).unwrap();
+    let refused = |because: &str| {
+        let output = disk.polder(&["check"]);
+        let says = support::stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{says}");
+        assert!(says.contains(because), "{says}");
+    };
+    refused("an older one was put back");
+    // Another one of the same number, by the same key: made anew without what came between.
+    fs::remove_file(&first).unwrap();
+    let seen = fs::read(baselines.join("seen")).unwrap();
+    fs::remove_file(baselines.join("seen")).unwrap();
+    disk.init();
+    fs::write(baselines.join("seen"), seen.split_inclusive(|it| *it == b'\n').next().unwrap())
+        .unwrap();
+    refused("is not the one that was seen before");
+    // One that an intruder made, with a key of their own.
+    let other = Disk::beside(None).unwrap();
+    furnish(&other);
+    other.init();
+    fs::remove_file(&first).unwrap();
+    fs::copy(other.folder.path().join("state/baseline/generation-00000001"), &first).unwrap();
+    refused("not signed by the trusted key");
+    fs::remove_file(&first).unwrap();
+    // Any byte of it.
+    let mut state = 7_u64;
+    for _ in 0..60 {
+        state = state * 48_271 % 0x7fff_ffff;
+        let mut bytes = newer.clone();
+        let at = usize::try_from(state).unwrap() % bytes.len();
+        bytes[at] ^= 1 << (state % 8);
+        let path = disk.folder.path().join("damaged");
+        fs::write(&path, &bytes).unwrap();
+        let output = disk.polder(&["verify", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(3), "byte {at}: {}", support::stdout(&output));
+        fs::write(&path, &newer[..at]).unwrap();
+        assert_eq!(disk.polder(&["verify", path.to_str().unwrap()]).status.code(), Some(3));
+    }
+}
+
+/// Runs `init --again` with a limit for the length of files, in bytes: at that byte the kernel kills the
+/// program, or lets it fail as on a full disk.
+fn init_with_limit(disk: &Disk, bytes: u64, kills: bool) -> std::process::Output {
+    let path = disk.folder.path().display();
+    let trap = if kills { "" } else { "trap '' XFSZ; " };
+    let script = format!(
+        "{trap}exec prlimit --fsize={bytes} {} baseline init --again --quiet --config={path}/polder.toml --state={path}/state --passphrase-file={path}/passphrase",
+        env!("CARGO_BIN_EXE_polder")
+    );
+    Command::new("sh").args(["-c", &script]).output().unwrap()
+}
+
+#[test]
+fn a_baseline_is_whole_or_not_there_wherever_writing_ends() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    let generation = disk.folder.path().join("state/baseline/generation-00000001");
+    let length = fs::metadata(generation).unwrap().len();
+    disk.write("usr/bin/backdoor", "x");
+    for step in 0..12 {
+        let bytes = length * step / 12;
+        for kills in [true, false] {
+            let output = init_with_limit(&disk, bytes, kills);
+            assert!(!output.status.success(), "{bytes} of {length} bytes were enough");
+            if !kills {
+                let says = support::stderr(&output);
+                assert!(says.contains("File too large"), "{says}");
+            }
+            // The one before is still there, and still tells.
+            assert_eq!(disk.told(&[]), ["usr/bin/backdoor added: "]);
+        }
+    }
+    assert!(init_with_limit(&disk, length * 2, true).status.success());
+    assert_eq!(disk.check(&[]).1, 0);
+    let left: Vec<_> = fs::read_dir(disk.folder.path().join("state/baseline"))
+        .unwrap()
+        .filter_map(|it| it.unwrap().file_name().into_string().ok())
+        .filter(|it| it.starts_with("partial"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Writes to a page of a file through its memory once a line comes, and again at the next.
+const MAPPER: &str = "
+import mmap, sys
+f = open(sys.argv[1], 'r+b')
+m = mmap.mmap(f.fileno(), 0)
+m[100] = 65
+print('dirty', flush=True)
+sys.stdin.readline()
+m[101] = 66
+print('again', flush=True)
+sys.stdin.readline()
+";
+
+#[test]
+fn what_a_process_writes_through_its_memory_is_told() {
+    use std::io::{BufRead, BufReader, Write};
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.write("usr/lib/mapped", vec![0; 8192]);
+    let mapper = Command::new("python3")
+        .args(["-c", MAPPER, disk.at("usr/lib/mapped").to_str().unwrap()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let Ok(mapper) = mapper else { return skipped("python3 is not installed") };
+    let mut mapper = support::Running(mapper);
+    let mut says = BufReader::new(mapper.0.stdout.take().unwrap()).lines();
+    assert_eq!(says.next().unwrap().unwrap(), "dirty");
+    disk.init();
+    mapper.0.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(says.next().unwrap().unwrap(), "again");
+    let told = disk.told(&[]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("usr/lib/mapped changed: other content"), "{told:?}");
+}
+
+#[test]
+fn what_is_mounted_over_a_folder_is_told() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    must("mount", &["-t", "tmpfs", "none", disk.at("etc/pam.d").to_str().unwrap()]);
+    let (value, code) = disk.check(&[]);
+    must("umount", &[disk.at("etc/pam.d").to_str().unwrap()]);
+    assert_eq!(code, 1);
+    let text = value["changes"].to_string();
+    assert!(text.contains("\"mounted\"") && text.contains("etc/pam.d"), "{text}");
+    assert!(text.contains("hides what"), "{text}");
+}
+
+#[test]
+fn bytes_written_past_the_file_system_are_told_by_reading() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.write("usr/bin/target", format!("{}\n", "a secret nobody else has ".repeat(400)));
+    disk.init();
+    // The content is changed on the device; the file system never hears of it.
+    must("umount", &[disk.root.to_str().unwrap()]);
+    let image = disk.folder.path().join("image");
+    let bytes = fs::read(&image).unwrap();
+    let needle = b"a secret nobody else has ";
+    let at = bytes.windows(needle.len()).position(|it| it == needle).unwrap();
+    fs::File::options().write(true).open(&image).unwrap().write_all_at(b"A", at as u64).unwrap();
+    must("mount", &["-o", "loop", image.to_str().unwrap(), disk.root.to_str().unwrap()]);
+    let told = disk.told(&["--content"]);
+    let expected =
+        "usr/bin/target changed: other content, and no time of the file tells of a change";
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with(expected), "{told:?}");
+}
+
+#[test]
+fn a_tree_that_changes_meanwhile_hides_nothing() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    append(&disk, "usr/bin/su");
+    let busy = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0_u64;
+            while busy.load(std::sync::atomic::Ordering::Relaxed) {
+                number += 1;
+                let path = disk.at(&format!("tmp/churn{}", number % 50));
+                let _ = fs::write(&path, number.to_string());
+                let _ = fs::rename(&path, disk.at(&format!("tmp/moved{}", number % 40)));
+                let _ = fs::create_dir_all(disk.at(&format!("tmp/d{}/e/f", number % 9)));
+                let _ = fs::remove_dir_all(disk.at(&format!("tmp/d{}", (number + 4) % 9)));
+            }
+        });
+        for more in [&[][..], &["--content"]] {
+            let told = disk.told(more);
+            assert!(told.iter().any(|it| it.starts_with("usr/bin/su changed")), "{told:?}");
+            assert!(told.iter().all(|it| !it.starts_with("tmp/")), "{told:?}");
+        }
+        busy.store(false, std::sync::atomic::Ordering::Relaxed);
+    });
 }
