@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{inventory, libraries, packages, peers, run};
+use crate::{integrity, inventory, libraries, packages, peers, run};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -75,9 +75,17 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     println!("\nknown flaws: the index, and a host of eight thousand packages\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
+    integrity::run(polder)?;
     inventory::run(polder)?;
     libraries::run(polder)?;
     peers::run(polder)
+}
+
+/// Only the baseline beside its peers.
+pub(crate) fn integrity() -> Result<(), String> {
+    packages::install(packages::BENCH)?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    integrity::run(&run::polder())
 }
 
 /// Wall time and largest resident set, as GNU time or the shell's own accounting tells.

@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod integrity;
 mod inventory;
 mod libraries;
 mod packages;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let done = match names.as_slice() {
         ["test"] => test(),
         ["bench"] => bench::run(),
+        ["bench", "integrity"] => bench::integrity(),
         ["page"] => page::run(),
         ["generate"] => generate(),
         ["record-hosts", hosts @ ..] => record_hosts(hosts),

@@ -31,6 +31,8 @@ pub(crate) const BENCH: &[Need] = &[
     ("needrestart", "needrestart"),
     ("pip3", "python3-venv"),
     ("aide", "aide"),
+    ("b3sum", "b3sum"),
+    ("time", "time"),
 ];
 
 /// Needed to record hosts.

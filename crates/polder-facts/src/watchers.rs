@@ -36,7 +36,8 @@ const DAEMONS: [(&str, &str, &str, bool); 26] = [
 ];
 
 /// Checks that run from time to time: a path of a job or unit, what it is, what it watches.
-const SCHEDULED: [(&str, &str, &str); 6] = [
+const SCHEDULED: [(&str, &str, &str); 7] = [
+    ("polder baseline check", "polder", "integrity"),
     ("aide", "aide", "integrity"),
     ("tripwire", "tripwire", "integrity"),
     ("debsums", "debsums", "integrity"),

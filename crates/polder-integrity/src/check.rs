@@ -11,6 +11,7 @@ use crate::generation::{BaselineError, Generation, Head, SweepRow};
 use crate::mounts::Mount;
 use crate::now::Now;
 use crate::policy::{Policy, Rule};
+use crate::proof::{Proofs, prove};
 use crate::walk::{Folder, Ledger, Walk, WalkError};
 use std::collections::BTreeSet;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub loaded: Vec<String>,
     /// Modules that are gone.
     pub unloaded: Vec<String>,
+    /// Which of the changes are a vendor's.
+    pub proofs: Proofs,
     /// How the answer came about.
     pub how: How,
 }
@@ -97,6 +100,7 @@ pub fn head(now: &Now, policy: &Policy, sequence: u64, previous: [u8; 32], reaso
         policy: policy.lines(),
         mounts: watched_mounts(&now.mounts),
         modules: now.modules.clone(),
+        packages: crate::proof::packages(&now.root),
         problems: now.problems.iter().map(|it| (Vec::new(), it.clone())).collect(),
         ..Head::default()
     }
@@ -251,9 +255,11 @@ pub fn check(
         unmounted: without(&head.mounts, &mounts),
         loaded: without(&now.modules, &head.modules),
         unloaded: without(&head.modules, &now.modules),
+        proofs: Proofs::default(),
         how,
     };
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    outcome.proofs = prove(&now.root, generation, &outcome.changes);
     Ok(outcome)
 }
 
@@ -374,9 +380,10 @@ pub fn is_part_of(change: &Change, folder: &Change) -> bool {
 }
 
 impl Outcome {
-    /// Changes that somebody should see: without what was written again as it was.
+    /// Changes that somebody should see: without what was written again as it was, and without what is a
+    /// vendor's.
     pub fn shown(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|it| !it.is_trace())
+        self.changes.iter().filter(|it| !it.is_trace() && !self.proofs.paths.contains(&it.path))
     }
 
     /// What cannot be told.

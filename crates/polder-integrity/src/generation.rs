@@ -89,6 +89,8 @@ pub struct Head {
     pub policy: Vec<String>,
     /// What was mounted.
     pub mounts: Vec<Mount>,
+    /// Packages that dpkg had installed.
+    pub packages: Vec<crate::proof::PackageRow>,
     /// Modules the kernel had loaded.
     pub modules: Vec<String>,
     /// Folders and other things that could not be read, with the reason.

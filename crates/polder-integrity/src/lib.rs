@@ -17,6 +17,7 @@ mod meaning;
 mod mounts;
 mod now;
 mod policy;
+pub mod proof;
 mod read;
 mod record;
 mod walk;

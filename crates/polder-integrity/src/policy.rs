@@ -84,6 +84,7 @@ pub const DEFAULTS: &[(Rule, &str)] = &[
     (Rule::Volatile, "/var/lib/apt/periodic"),
     (Rule::Volatile, "/var/lib/apt/daily_lock"),
     (Rule::Volatile, "/var/lib/dpkg/lock*"),
+    (Rule::Volatile, "/var/lib/dpkg/triggers/Lock"),
     (Rule::Volatile, "/var/lib/chrony"),
     (Rule::Volatile, "/var/lib/dhcp"),
     (Rule::Volatile, "/var/lib/dhclient"),

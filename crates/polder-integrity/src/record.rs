@@ -95,13 +95,6 @@ pub fn record(
     before: Option<(&Generation, Accepts<'_>)>,
     progress: Progress<'_>,
 ) -> Result<Recorded, CheckError> {
-    // First the tables: what changes while the walk goes on is compared once too often, never too little.
-    let Sweeps { found, refused } =
-        if now.is_running { sweeps(now, policy) } else { Sweeps::default() };
-    for (device, inodes) in &found {
-        writer.sweep(*device, inodes);
-    }
-    drop(found);
     let walk = Walk {
         root: now.root.clone(),
         policy,
@@ -110,6 +103,14 @@ pub fn record(
         reads_all: false,
         reads_logs: true,
     };
+    walk.settle()?;
+    // First the tables: what changes while the walk goes on is compared once too often, never too little.
+    let Sweeps { found, refused } =
+        if now.is_running { sweeps(now, policy) } else { Sweeps::default() };
+    for (device, inodes) in &found {
+        writer.sweep(*device, inodes);
+    }
+    drop(found);
     let recording = Recording {
         writer,
         policy,

@@ -107,7 +107,6 @@ impl Walk<'_> {
     /// When the root cannot be opened.
     pub fn run(&self, ledger: &dyn Ledger) -> Result<(), WalkError> {
         let root = self.open_root()?;
-        // What waits to be written has no times yet (a page that a process changed through its memory).
         barrier(&root, &self.root, self.mounts);
         self.root_entry(&root, ledger)?;
         let running = Running { walk: self, ledger, entered: entered(self.mounts) };
@@ -117,6 +116,17 @@ impl Walk<'_> {
             let task = Task { depth: Depth::All, parent: root, name, path };
             running.folder(scope, &task);
         });
+        Ok(())
+    }
+
+    /// Writes what waits to be written: it has no times yet (a page that a process changed through its
+    /// memory), and no place on the disk.
+    ///
+    /// # Errors
+    /// When the root cannot be opened.
+    pub fn settle(&self) -> Result<(), WalkError> {
+        let root = self.open_root()?;
+        barrier(&root, &self.root, self.mounts);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use crate::words::{age, moment};
 use polder_integrity::{
     Change, Content, Difference, Entry, Head, Kind, Mount, Outcome, Weight, capabilities, gives,
-    hexadecimal, is_part_of, meaning,
+    hexadecimal, is_part_of, meaning, proof::ProvedPackage,
 };
 use polder_model::{PackageManager, Timestamp, printable, printable_str};
 use schemars::JsonSchema;
@@ -43,6 +43,10 @@ pub struct CheckView {
     pub key: String,
     /// What is not as it was, what matters most first.
     pub changes: Vec<ChangeLine>,
+    /// Changes that are a vendor's, proved by signed archives.
+    pub proved: u64,
+    /// Packages that were installed or upgraded since.
+    pub packages: Vec<PackageLine>,
     /// Files that were written again as they were: another inode or time, the same content and rights.
     pub rewritten: u64,
     /// How many of the changes say that nothing can be said.
@@ -59,6 +63,21 @@ pub struct CheckView {
     pub not_swept: Vec<(String, String)>,
     /// What could not be seen.
     pub problems: Vec<String>,
+}
+
+/// A package that was installed or upgraded since the baseline.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PackageLine {
+    /// Its name.
+    pub name: String,
+    /// Its version then; none when it was not there.
+    pub from: Option<String>,
+    /// Its version now.
+    pub to: String,
+    /// Changes that its signed archive proves.
+    pub proved: u64,
+    /// Why it proves nothing, where it does not.
+    pub because: Option<String>,
 }
 
 /// One thing that is not as it was.
@@ -148,13 +167,25 @@ pub fn check_view(
         key: hexadecimal(key),
         unverifiable: changes.iter().filter(|it| it.1.what == "unverifiable").count() as u64,
         changes: changes.into_iter().map(|(_, line)| line).collect(),
+        proved: outcome.proofs.paths.len() as u64,
+        packages: outcome.proofs.packages.iter().map(package_line).collect(),
         rewritten: outcome.changes.iter().filter(|it| it.is_trace()).count() as u64,
         inodes: outcome.how.inodes,
         entries: outcome.how.entries,
         bytes: outcome.how.bytes,
         all_because: outcome.how.all_because.clone(),
         not_swept: outcome.how.not_swept.clone(),
-        problems: outcome.how.problems.clone(),
+        problems: [&outcome.how.problems[..], &outcome.proofs.problems].concat(),
+    }
+}
+
+fn package_line(it: &ProvedPackage) -> PackageLine {
+    PackageLine {
+        name: printable_str(&it.name),
+        from: it.from.as_deref().map(printable_str),
+        to: printable_str(&it.to),
+        proved: it.proved,
+        because: it.because.as_deref().map(printable_str),
     }
 }
 
@@ -375,6 +406,7 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
             let _ = writeln!(out, "\n{count} things are not as they were:");
         }
     }
+    packages_text(view, all, &mut out);
     let shown = if all { count } else { SHOWN };
     for line in view.changes.iter().take(shown) {
         out.push('\n');
@@ -386,6 +418,40 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
     out.push('\n');
     how_text(view, &mut out);
     out
+}
+
+/// Packages that came since: in one line, but for those whose archives prove nothing.
+fn packages_text(view: &CheckView, all: bool, out: &mut String) {
+    let (proving, others): (Vec<&PackageLine>, Vec<&PackageLine>) =
+        view.packages.iter().partition(|it| it.because.is_none());
+    if !proving.is_empty() {
+        let count = match proving.len() {
+            1 => format!("package {} is", proving.first().map_or("", |it| &it.name)),
+            count => format!("{count} packages are"),
+        };
+        let _ = writeln!(
+            out,
+            "\n{count} of another version; {} changes are theirs, proved by signed archives",
+            view.proved
+        );
+    }
+    if !others.is_empty() {
+        let _ = writeln!(out, "\nNothing proves what these packages changed:");
+    }
+    let shown = if all { others.len() } else { 8 };
+    for it in others.iter().take(shown) {
+        let from = it.from.as_deref().unwrap_or("new");
+        let _ = writeln!(
+            out,
+            "  {} {from} -> {}: {}",
+            it.name,
+            it.to,
+            it.because.as_deref().unwrap_or_default()
+        );
+    }
+    if others.len() > shown {
+        let _ = writeln!(out, "  and {} more", others.len() - shown);
+    }
 }
 
 fn change_text(line: &ChangeLine, out: &mut String) {

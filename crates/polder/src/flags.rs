@@ -655,6 +655,10 @@ pub(crate) struct BaselineCheck {
     #[arg(long, short)]
     pub(crate) all: bool,
 
+    /// Print nothing when nothing differs: for jobs whose output is mailed
+    #[arg(long)]
+    pub(crate) only_changes: bool,
+
     /// Look at a root file system in a folder: an image, a chroot, a mounted disk
     #[arg(long, value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,

@@ -4,21 +4,20 @@ use crate::estate::{integrity, integrity_sensor, logs, logs_sensor};
 use crate::practice::Scene;
 use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment};
 
+/// Compares every hour; cron mails what is printed, and nothing is where nothing differs.
+const BASELINE_JOB: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nMAILTO=root\n17 * * * * root polder baseline check --only-changes\n";
+
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
     let packages = PackageManager::of(scene.facts);
-    // Debian's package has its own way to make the first baseline.
-    let (aide, first, config) = match packages {
-        PackageManager::Apt => ("aide aide-common", "aideinit", "/etc/aide/aide.conf"),
-        PackageManager::Dnf | PackageManager::Apk => ("aide", "aide --init", "/etc/aide.conf"),
-    };
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
     match finding.kind.as_str() {
         "watch/no-integrity" => vec![
-            Treatment::new("integrity-check", "Check the integrity of files every night, and mail what changed", [0.7, 1.5, 4.0])
-                .run(format!("{} && {first}", packages.install(aide)))
-                .decide("Copy /var/lib/aide/aide.db.new to another machine: a baseline that lies beside what it guards can be replaced with it")
-                .undo(packages.remove(aide))
-                .verify(format!("`touch /usr/local/bin/x && aide --check --config {config}` names the file"))
+            Treatment::new("integrity-check", "Record what all files are, compare every hour, and mail what changed", [0.3, 0.7, 2.0])
+                .write("/etc/cron.d/polder-baseline", BASELINE_JOB)
+                .run("polder baseline init")
+                .decide("Keep root and key, which `polder baseline init` prints, on another machine: a baseline that lies beside what it guards can be replaced with it")
+                .undo("rm /etc/cron.d/polder-baseline   # what is in /var/lib/polder/baseline may stay")
+                .verify("`touch /usr/local/bin/x && polder baseline check` names the file")
                 .may_break("none", "")
                 .effect(notices(integrity_sensor(), integrity())),
         ],

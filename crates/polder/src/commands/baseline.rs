@@ -194,6 +194,9 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
         outcome.how.problems.push(says.into());
     }
     let view = view(&generation, &outcome, flags.root.as_deref(), globals, Timestamp(now.taken))?;
+    if flags.only_changes && view.changes.is_empty() {
+        return Ok(0);
+    }
     shown(&view, flags.json, flags.all)
 }
 
@@ -406,7 +409,7 @@ fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
     found.changes.retain(|it| accepts(&it.path));
     let taken = Timestamp(now.taken);
     let view = view(&generation, &found, flags.root.as_deref(), globals, taken)?;
-    if view.changes.is_empty() {
+    if view.changes.is_empty() && view.proved == 0 {
         output::print("Nothing that is named differs from the baseline; it stays as it is.\n")?;
         return Ok(0);
     }

@@ -1,0 +1,13 @@
+//! Proof that a change is the vendor's: from the signature of an archive to the bytes of a file.
+//!
+//! A signed release names the digest of an index, the index that of a package's archive, the archive
+//! holds the file. Nothing else makes a change silent: no name of a process, no hour of the day.
+
+mod deb;
+mod dpkg;
+mod prove;
+mod signed;
+
+pub use deb::{Archive, DebError, Member, read as read_deb};
+pub use dpkg::{PackageRow, packages};
+pub use prove::{Proofs, ProvedPackage, prove};

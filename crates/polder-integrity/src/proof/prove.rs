@@ -1,0 +1,425 @@
+//! Which changes are a vendor's: held against the archives of the packages that were installed since.
+
+use super::deb::{self, Archive, Member};
+use super::dpkg::{self, PackageRow, field, installed, short, status};
+use super::signed::{Signed, Wanted, signed};
+use crate::compare::{Change, Difference};
+use crate::entry::{Content, Entry, Kind};
+use crate::generation::Generation;
+use polder_model::version::deb::compare as compare_versions;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What must be as it was for any proof to hold: what decides which code runs here, and what verifies.
+const GROUND: [&str; 3] = ["/etc/ld.so.preload", "/usr/bin/gpgv", "/usr/bin/gpgv-sq"];
+
+/// Where apt leaves archives.
+const ARCHIVES: &str = "var/cache/apt/archives";
+
+/// Folders that became links into `/usr`.
+const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+
+/// One package that was installed or upgraded since the baseline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProvedPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version at the time of the baseline; none when it was not there.
+    pub from: Option<String>,
+    /// Its version now.
+    pub to: String,
+    /// Changes that its archive proves.
+    pub proved: u64,
+    /// Why its archive proves nothing, where it does not.
+    pub because: Option<String>,
+}
+
+/// What is proved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proofs {
+    /// Paths of changes that are the vendor's.
+    pub paths: BTreeSet<Vec<u8>>,
+    /// The packages that changed.
+    pub packages: Vec<ProvedPackage>,
+    /// What could not be relied on.
+    pub problems: Vec<String>,
+}
+
+/// One package that changed, with its archive.
+struct Upgrade<'a> {
+    row: ProvedPackage,
+    architecture: &'a str,
+    before: Option<&'a PackageRow>,
+    stanza: &'a str,
+    archive: Option<Archive>,
+}
+
+/// Holds changes against the archives of the packages that were installed since the baseline.
+pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs {
+    let status = status(root);
+    let before: HashMap<(&str, &str), &PackageRow> = generation
+        .head
+        .packages
+        .iter()
+        .map(|it| ((it.name.as_str(), it.architecture.as_str()), it))
+        .collect();
+    let mut upgrades: Vec<Upgrade<'_>> = installed(&status)
+        .into_iter()
+        .filter_map(|(key, stanza)| upgrade(key, stanza, before.get(&key).copied()))
+        .collect();
+    let mut proofs = Proofs::default();
+    if before.is_empty() || upgrades.is_empty() || changes.is_empty() {
+        return proofs;
+    }
+    let changed: HashSet<&[u8]> = changes.iter().map(|it| it.path.as_slice()).collect();
+    if let Some(path) = GROUND.iter().find(|it| changed.contains(it.as_bytes())) {
+        let says = format!("nothing is proved by archives, since `{path}` is not as it was");
+        proofs.problems.push(says);
+        return proofs;
+    }
+    let is_as_before = |path: &[u8]| {
+        !changed.contains(path) && generation.entry(path).is_ok_and(|it| it.is_some())
+    };
+    let wanted: HashSet<Wanted> = upgrades
+        .iter()
+        .map(|it| (it.row.name.clone(), it.row.to.clone(), it.architecture.to_string()))
+        .collect();
+    let Signed { archives, problems } = signed(root, &wanted, &is_as_before);
+    proofs.problems.extend(problems);
+    for upgrade in &mut upgrades {
+        upgrade.load(root, &archives);
+    }
+    let place = Places::new(root, generation);
+    let mut members: BTreeMap<Vec<u8>, (usize, &Member)> = BTreeMap::new();
+    for (index, upgrade) in upgrades.iter().enumerate() {
+        for (path, member) in upgrade.archive.iter().flat_map(|it| &it.members) {
+            members.insert(place.of(&upgrade.row.name, path), (index, member));
+        }
+    }
+    let own = own_files(&upgrades);
+    let mut counts = vec![0_u64; upgrades.len()];
+    for change in changes {
+        let by = by_member(change, &members)
+            .or_else(|| by_record(change, &own))
+            .or_else(|| by_removal(change, &upgrades, &members, &place));
+        if let Some(index) = by {
+            proofs.paths.insert(change.path.clone());
+            if let Some(count) = counts.get_mut(index) {
+                *count += 1;
+            }
+        }
+    }
+    prove_status(root, changes, &upgrades, &before, &mut proofs);
+    proofs.packages = upgrades
+        .into_iter()
+        .zip(counts)
+        .map(|(it, proved)| ProvedPackage { proved, ..it.row })
+        .collect();
+    proofs
+}
+
+/// A package whose version is not the one of the baseline.
+fn upgrade<'a>(
+    (name, architecture): (&'a str, &'a str),
+    stanza: &'a str,
+    before: Option<&'a PackageRow>,
+) -> Option<Upgrade<'a>> {
+    let to = field(stanza, "Version");
+    let from = before.map(|it| it.version.clone());
+    if from.as_deref() == Some(to) {
+        return None;
+    }
+    let went_back = from.as_ref().is_some_and(|it| compare_versions(to, it).is_lt());
+    let because = went_back.then(|| {
+        "it went back to an older version, which may have flaws that the newer had not".to_string()
+    });
+    let row = ProvedPackage { name: name.into(), from, to: to.into(), proved: 0, because };
+    Some(Upgrade { row, architecture, before, stanza, archive: None })
+}
+
+impl Upgrade<'_> {
+    /// Reads the archive, when it is the one that was signed.
+    fn load(&mut self, root: &Path, archives: &HashMap<Wanted, String>) {
+        if self.row.because.is_some() {
+            return;
+        }
+        let key = (self.row.name.clone(), self.row.to.clone(), self.architecture.to_string());
+        match archives.get(&key).ok_or("no signed index names this version".to_string()).and_then(
+            |digest| {
+                let path = self.path(root);
+                archive(&path, digest)
+            },
+        ) {
+            Ok(archive) => self.archive = Some(archive),
+            Err(because) => self.row.because = Some(because),
+        }
+    }
+
+    /// As apt names archives: the epoch's colon is escaped.
+    fn path(&self, root: &Path) -> PathBuf {
+        let version = self.row.to.replace(':', "%3a");
+        root.join(ARCHIVES).join(format!("{}_{version}_{}.deb", self.row.name, self.architecture))
+    }
+}
+
+fn archive(path: &Path, digest: &str) -> Result<Archive, String> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            "apt did not keep its archive; `apt-get download` in /var/cache/apt/archives brings it"
+                .to_string()
+        }
+        _ => format!("its archive cannot be read: {error}"),
+    })?;
+    let mut hasher = Sha256::new();
+    // One open file is hashed and then read: nobody can exchange it between.
+    io::copy(&mut &file, &mut hasher).map_err(|error| error.to_string())?;
+    if format!("{:x}", hasher.finalize()) != digest {
+        return Err("its archive is not the one that was signed".into());
+    }
+    io::Seek::rewind(&mut &file).map_err(|error| error.to_string())?;
+    deb::read(io::BufReader::with_capacity(1 << 20, &file)).map_err(|error| error.to_string())
+}
+
+/// Where members come to lie: folders that became links, and diversions (dpkg-divert(1)).
+struct Places {
+    merged: Vec<&'static str>,
+    /// Path, where it went, and the package that keeps the path.
+    diverted: HashMap<Vec<u8>, (Vec<u8>, String)>,
+}
+
+impl Places {
+    fn new(root: &Path, generation: &Generation) -> Self {
+        let is_link = |name: &&&str| {
+            let entry = generation.entry(format!("/{name}").as_bytes());
+            entry.is_ok_and(|it| it.is_some_and(|it| it.kind == Kind::Link))
+        };
+        let text = dpkg::text(&root.join("var/lib/dpkg/diversions"));
+        let lines: Vec<&str> = text.lines().collect();
+        let diverted = lines.chunks_exact(3).filter_map(|it| match it {
+            [from, to, by] => {
+                Some((from.as_bytes().to_vec(), (to.as_bytes().to_vec(), (*by).to_string())))
+            }
+            _ => None,
+        });
+        Self {
+            merged: MERGED.iter().filter(is_link).copied().collect(),
+            diverted: diverted.collect(),
+        }
+    }
+
+    fn of(&self, package: &str, path: &[u8]) -> Vec<u8> {
+        let path = match self.diverted.get(path) {
+            Some((to, by)) if by != package => to.as_slice(),
+            _ => path,
+        };
+        let first = path.get(1..).unwrap_or_default().split(|it| *it == b'/').next();
+        match first {
+            Some(name) if self.merged.iter().any(|it| it.as_bytes() == name) => {
+                [b"/usr", path].concat()
+            }
+            _ => path.to_vec(),
+        }
+    }
+}
+
+/// A change whose end is what an archive puts there.
+fn by_member(change: &Change, members: &BTreeMap<Vec<u8>, (usize, &Member)>) -> Option<usize> {
+    let (index, member) = members.get(&change.path)?;
+    let after = change.after.as_ref()?;
+    is_member(after, change, member).then_some(*index)
+}
+
+fn is_member(after: &Entry, change: &Change, member: &Member) -> bool {
+    let before = change.before.as_ref();
+    // What an administrator set before may stay.
+    let mode = after.mode == member.mode || before.is_some_and(|it| it.mode == after.mode);
+    let owner = (after.uid, after.gid) == (member.uid, member.gid)
+        || before.is_some_and(|it| (it.uid, it.gid) == (after.uid, after.gid));
+    let attributes =
+        after.attributes.is_empty() || before.is_some_and(|it| it.attributes == after.attributes);
+    let flags = after.flags == 0 || before.is_some_and(|it| it.flags == after.flags);
+    let links = after.kind == Kind::Folder
+        || after.links == 1
+        || before.is_some_and(|it| it.links == after.links);
+    let content = match member.kind {
+        Kind::File => after.content == Content::Digest(member.digest),
+        Kind::Link => after.target == member.target,
+        // A link of a program's own may stand where an archive has a folder.
+        _ => true,
+    };
+    let is_rights = mode || after.kind == Kind::Link;
+    after.kind == member.kind
+        && is_rights
+        && owner
+        && attributes
+        && flags
+        && links
+        && content
+        && !change.differences.contains(&Difference::Mounted)
+}
+
+/// What dpkg writes for a package in its own folder, by path: the package, and the digest it must have.
+fn own_files(upgrades: &[Upgrade<'_>]) -> HashMap<Vec<u8>, (usize, [u8; 32])> {
+    let mut all = HashMap::new();
+    for (index, upgrade) in upgrades.iter().enumerate() {
+        let Some(archive) = &upgrade.archive else { continue };
+        let is_multi = field(upgrade.stanza, "Multi-Arch") == "same";
+        let stem = match is_multi {
+            true => format!("/var/lib/dpkg/info/{}:{}", upgrade.row.name, upgrade.architecture),
+            false => format!("/var/lib/dpkg/info/{}", upgrade.row.name),
+        };
+        let mut put = |name: &str, bytes: &[u8]| {
+            let path = format!("{stem}.{name}").into_bytes();
+            all.insert(path, (index, *blake3::hash(bytes).as_bytes()));
+        };
+        for (name, bytes) in archive.control.iter().filter(|it| it.0 != "control") {
+            put(name, bytes);
+        }
+        let mut list = Vec::new();
+        for path in &archive.order {
+            list.extend_from_slice(if path == b"/" { b"/." } else { path });
+            list.push(b'\n');
+        }
+        put("list", &list);
+    }
+    all
+}
+
+fn by_record(change: &Change, own: &HashMap<Vec<u8>, (usize, [u8; 32])>) -> Option<usize> {
+    let (index, digest) = own.get(&change.path)?;
+    let after = change.after.as_ref()?;
+    let is_plain = after.kind == Kind::File && (after.uid, after.gid) == (0, 0);
+    let is_mode = after.mode & 0o7022 == 0;
+    (is_plain && is_mode && after.content == Content::Digest(*digest)).then_some(*index)
+}
+
+/// What a package had and its new version has not.
+fn by_removal(
+    change: &Change,
+    upgrades: &[Upgrade<'_>],
+    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
+    places: &Places,
+) -> Option<usize> {
+    if change.after.is_some() || members.contains_key(&change.path) {
+        return None;
+    }
+    let inside = change.path.strip_prefix(b"/usr").unwrap_or_default();
+    let first = inside.get(1..).unwrap_or_default().split(|it| *it == b'/').next();
+    let is_merged = first.is_some_and(|it| places.merged.iter().any(|name| name.as_bytes() == it));
+    let names = std::iter::once(change.path.as_slice()).chain(is_merged.then_some(inside));
+    let names: Vec<u64> = names.map(short).collect();
+    upgrades.iter().position(|it| {
+        let had =
+            |before: &PackageRow| names.iter().any(|it| before.paths.binary_search(it).is_ok());
+        it.archive.is_some() && it.before.is_some_and(had)
+    })
+}
+
+/// The status file: each stanza is one of the baseline, or that of a package whose archive was read.
+fn prove_status(
+    root: &Path,
+    changes: &[Change],
+    upgrades: &[Upgrade<'_>],
+    before: &HashMap<(&str, &str), &PackageRow>,
+    proofs: &mut Proofs,
+) {
+    for (path, file) in [
+        ("/var/lib/dpkg/status", "var/lib/dpkg/status"),
+        ("/var/lib/dpkg/status-old", "var/lib/dpkg/status-old"),
+    ] {
+        let Some(change) = changes.iter().find(|it| it.path == path.as_bytes()) else { continue };
+        let Some(after) = &change.after else { continue };
+        let text = dpkg::text(&root.join(file));
+        // What is judged must be what was compared.
+        if after.content != Content::Digest(*blake3::hash(text.as_bytes()).as_bytes()) {
+            continue;
+        }
+        let stanzas: Vec<&str> = text
+            .split("\n\n")
+            .map(|it| it.trim_matches('\n'))
+            .filter(|it| !it.is_empty())
+            .collect();
+        let is_known = |stanza: &&&str| {
+            let key = (field(stanza, "Package"), field(stanza, "Architecture"));
+            let old = before.get(&key).is_some_and(|it| it.stanza == short(stanza.as_bytes()));
+            old || upgrades.iter().any(|it| it.tells(key, stanza))
+        };
+        let all = stanzas.iter().filter(is_known).count() == stanzas.len();
+        let plain = change
+            .differences
+            .iter()
+            .all(|it| matches!(it, Difference::Content | Difference::Modified | Difference::Trace));
+        if all && plain {
+            proofs.paths.insert(path.as_bytes().to_vec());
+        }
+    }
+}
+
+impl Upgrade<'_> {
+    /// Whether a stanza is what dpkg writes of this package: the fields of its archive, its state and its
+    /// settings, and nothing more.
+    fn tells(&self, key: (&str, &str), stanza: &str) -> bool {
+        if key != (self.row.name.as_str(), self.architecture) {
+            return false;
+        }
+        let Some(control) = self.archive.as_ref().and_then(|it| it.control.get("control")) else {
+            return false;
+        };
+        let control = String::from_utf8_lossy(control);
+        let mut fields: Vec<String> = paragraphs(&control);
+        for field in paragraphs(stanza) {
+            let name = field.split(':').next().unwrap_or_default();
+            match name {
+                // Whoever puts it on hold keeps it from being patched.
+                "Status" if STATES.iter().any(|it| field == format!("Status: install ok {it}")) => {
+                }
+                "Conffiles" if self.has_settings(&field) => {}
+                "Config-Version" if self.was_of(&field) => {}
+                _ => match fields.iter().position(|it| *it == field) {
+                    Some(at) => drop(fields.swap_remove(at)),
+                    None => return false,
+                },
+            }
+        }
+        fields.is_empty()
+    }
+
+    /// Whether the settings it names are those of its archive, with their MD5: dpkg compares them by that.
+    fn has_settings(&self, field: &str) -> bool {
+        let settings = self.archive.as_ref().map(|it| &it.settings);
+        field.lines().skip(1).all(|line| {
+            let pair = line.strip_prefix(' ').and_then(|it| it.split_once(' '));
+            pair.is_some_and(|(path, sum)| {
+                settings.is_some_and(|it| it.get(path.as_bytes()).is_some_and(|it| it == sum))
+            })
+        })
+    }
+
+    /// Whether a version is the one it had before.
+    fn was_of(&self, field: &str) -> bool {
+        let before = self.row.from.as_deref().unwrap_or_default();
+        !before.is_empty() && field == format!("Config-Version: {before}")
+    }
+}
+
+/// States of a package that is wanted (dpkg(1)), on its way to being installed.
+const STATES: [&str; 5] =
+    ["installed", "unpacked", "half-configured", "triggers-pending", "triggers-awaited"];
+
+/// The fields of a paragraph, each with its lines that go on.
+fn paragraphs(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in text.split('\n').filter(|it| !it.is_empty()) {
+        match all.last_mut().filter(|_| line.starts_with([' ', '\t'])) {
+            Some(last) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            None => all.push(line.to_string()),
+        }
+    }
+    all
+}

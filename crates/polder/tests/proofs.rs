@@ -1,0 +1,324 @@
+//! An upgrade from a signed archive is silent, and a single tampered byte, mode or owner in it is not.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test may panic, and makes files"
+)]
+
+mod support;
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{is_debian_root, run, skipped, stderr, stdout};
+
+/// Files of the package.
+const FILES: u32 = 30;
+
+/// Single tampers that are tried.
+const TAMPERS: usize = 150;
+
+#[track_caller]
+fn must(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+/// A root with a package in it, an archive of the vendor's, and the vendor's key.
+struct Vendor {
+    folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Vendor {
+    /// None where a key cannot be made.
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        for path in [
+            "usr/lib",
+            "usr/bin",
+            "usr/share/keyrings",
+            "etc",
+            "var/lib/dpkg/info",
+            "var/lib/dpkg/updates",
+            "var/lib/apt/lists",
+            "var/cache/apt/archives",
+            "var/log",
+        ] {
+            fs::create_dir_all(root.join(path)).unwrap();
+        }
+        symlink("usr/lib", root.join("lib")).unwrap();
+        for path in ["var/lib/dpkg/status", "var/lib/dpkg/available"] {
+            fs::write(root.join(path), "").unwrap();
+        }
+        let vendor = Self { folder, root };
+        let made = vendor.gpg(&[
+            "--quick-gen-key",
+            "--passphrase",
+            "",
+            "vendor",
+            "ed25519",
+            "sign",
+            "never",
+        ]);
+        if !made {
+            return None;
+        }
+        let key = vendor.root.join("usr/share/keyrings/vendor.gpg");
+        assert!(vendor.gpg(&["--output", key.to_str().unwrap(), "--export", "vendor"]));
+        Some(vendor)
+    }
+
+    fn gpg(&self, arguments: &[&str]) -> bool {
+        let home = self.folder.path().join("keys");
+        let _ = fs::create_dir(&home);
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut command = Command::new("gpg");
+        command.args(["--batch", "--quiet", "--yes", "--pinentry-mode", "loopback", "--homedir"]);
+        command.arg(home).args(arguments).output().is_ok_and(|it| it.status.success())
+    }
+
+    /// Builds a version of the package.
+    fn build(&self, version: &str) -> PathBuf {
+        let tree = self.folder.path().join(format!("tree-{version}"));
+        for path in ["DEBIAN", "usr/bin", "lib/tool", "etc/tool.d"] {
+            fs::create_dir_all(tree.join(path)).unwrap();
+        }
+        for number in 0..FILES {
+            let text = format!("{number} of version {version}\n").repeat(20);
+            fs::write(tree.join(format!("lib/tool/part{number}")), text).unwrap();
+        }
+        fs::write(tree.join(format!("lib/tool/only-in-{version}")), version).unwrap();
+        fs::write(tree.join("usr/bin/tool"), format!("#!/bin/sh\necho {version}\n")).unwrap();
+        fs::set_permissions(tree.join("usr/bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(format!("tool-{version}"), tree.join("usr/bin/tool-now")).unwrap();
+        fs::write(tree.join("etc/tool.d/setting"), "a = 1\n").unwrap();
+        fs::write(tree.join("DEBIAN/conffiles"), "/etc/tool.d/setting\n").unwrap();
+        // As the tools that build packages do.
+        let sums = must(
+            "sh",
+            &[
+                "-c",
+                "cd \"$1\" && find lib usr etc -type f | sort | xargs md5sum",
+                "sh",
+                tree.to_str().unwrap(),
+            ],
+        );
+        fs::write(tree.join("DEBIAN/md5sums"), sums).unwrap();
+        let control = format!(
+            "Package: tool\nVersion: {version}\nArchitecture: amd64\nMaintainer: nobody <nobody@example.org>\nDepends: tool | nothing\nDescription: a tool\n of several lines\n .\n and more\n"
+        );
+        fs::write(tree.join("DEBIAN/control"), control).unwrap();
+        let file = self.folder.path().join(format!("tool_{version}_amd64.deb"));
+        must(
+            "dpkg-deb",
+            &["--root-owner-group", "-b", tree.to_str().unwrap(), file.to_str().unwrap()],
+        );
+        file
+    }
+
+    fn install(&self, file: &Path) {
+        must(
+            "dpkg",
+            &[
+                &format!("--root={}", self.root.display()),
+                "--force-script-chrootless",
+                "--force-not-root",
+                "--force-downgrade",
+                "-i",
+                file.to_str().unwrap(),
+            ],
+        );
+    }
+
+    /// Publishes archives: an index, and a release that names it, signed.
+    fn publish(&self, files: &[&Path]) {
+        let mut index = String::new();
+        for file in files {
+            let control = must("dpkg-deb", &["-f", file.to_str().unwrap()]);
+            let sum = must("sha256sum", &[file.to_str().unwrap()]);
+            let digest = sum.split(' ').next().unwrap();
+            write!(index, "{control}Filename: pool/x.deb\nSHA256: {digest}\n\n").unwrap();
+        }
+        let lists = self.root.join("var/lib/apt/lists");
+        let stem = "archive.example_d_dists_stable";
+        let packages = lists.join(format!("{stem}_main_binary-amd64_Packages"));
+        fs::write(&packages, &index).unwrap();
+        let sum = must("sha256sum", &[packages.to_str().unwrap()]);
+        let digest = sum.split(' ').next().unwrap();
+        let release = self.folder.path().join("Release");
+        let text = format!(
+            "Origin: Example\nSuite: stable\nSHA256:\n {digest} {} main/binary-amd64/Packages\n",
+            index.len()
+        );
+        fs::write(&release, text).unwrap();
+        let signed = lists.join(format!("{stem}_InRelease"));
+        let arguments =
+            ["--output", signed.to_str().unwrap(), "--clearsign", release.to_str().unwrap()];
+        assert!(self.gpg(&arguments));
+    }
+
+    fn keep(&self, file: &Path) {
+        let name = file.file_name().unwrap();
+        fs::copy(file, self.root.join("var/cache/apt/archives").join(name)).unwrap();
+    }
+
+    fn polder(&self, what: &str, more: &[&str]) -> std::process::Output {
+        let root = format!("--root={}", self.root.display());
+        let state = format!("--state={}", self.folder.path().join("state").display());
+        run(&[&["baseline", what, &root, &state], more].concat())
+    }
+
+    #[track_caller]
+    fn init(&self) {
+        let file = self.folder.path().join("passphrase");
+        fs::write(&file, "correct horse battery\n").unwrap();
+        let flag = format!("--passphrase-file={}", file.display());
+        let output = self.polder("init", &[&flag]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    /// What a check shows, and all it tells.
+    #[track_caller]
+    fn check(&self) -> (Vec<String>, Value) {
+        let output = self.polder("check", &["--json"]);
+        let value: Value = serde_json::from_str(&stdout(&output))
+            .unwrap_or_else(|_| panic!("{}", stderr(&output)));
+        let changes = value["changes"].as_array().unwrap();
+        let line = |it: &Value| {
+            format!("{} {}", it["path"].as_str().unwrap(), it["what"].as_str().unwrap())
+        };
+        (changes.iter().map(line).collect(), value)
+    }
+}
+
+/// A root in which version 2 took the place of version 1 since the baseline, from a signed archive.
+fn upgraded() -> Option<Vendor> {
+    if !is_debian_root() {
+        return None;
+    }
+    let vendor = Vendor::new();
+    let Some(vendor) = vendor else {
+        skipped("gpg cannot make a key here");
+        return None;
+    };
+    vendor.install(&vendor.build("1"));
+    vendor.init();
+    let second = vendor.build("2");
+    vendor.publish(&[&second]);
+    vendor.keep(&second);
+    vendor.install(&second);
+    Some(vendor)
+}
+
+#[test]
+fn an_upgrade_from_a_signed_archive_is_one_line() {
+    let Some(vendor) = upgraded() else { return };
+    let (shown, value) = vendor.check();
+    assert_eq!(shown, [String::new(); 0], "{value:#}");
+    assert_eq!(value["packages"][0]["from"], "1");
+    assert!(value["proved"].as_u64().unwrap() > u64::from(FILES), "{value:#}");
+    let text = stdout(&vendor.polder("check", &[]));
+    assert!(text.contains("package tool is of another version"), "{text}");
+}
+
+#[test]
+fn every_single_tamper_in_an_upgrade_is_told() {
+    let Some(vendor) = upgraded() else { return };
+    let mut state = 11_u64;
+    let mut roll = |sides: u64| {
+        state = state * 48_271 % 0x7fff_ffff;
+        state % sides
+    };
+    for _ in 0..TAMPERS {
+        let name = match roll(u64::from(FILES) + 3) {
+            0 => "usr/bin/tool".to_string(),
+            1 => "var/lib/dpkg/info/tool.list".to_string(),
+            2 => "var/lib/dpkg/status".to_string(),
+            number => format!("usr/lib/tool/part{}", number - 3),
+        };
+        let path = vendor.root.join(&name);
+        let bytes = fs::read(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions();
+        match roll(4) {
+            0 => {
+                let mut other = bytes.clone();
+                let at = usize::try_from(roll(bytes.len() as u64)).unwrap();
+                other[at] ^= 1;
+                fs::write(&path, other).unwrap();
+            }
+            1 => fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap(),
+            2 => drop(must("chown", &["7:7", path.to_str().unwrap()])),
+            _ => drop(must("setfattr", &["-n", "user.x", "-v", "y", path.to_str().unwrap()])),
+        }
+        let (shown, value) = vendor.check();
+        assert_eq!(shown, [format!("/{name} changed")], "{value:#}");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, mode).unwrap();
+    }
+}
+
+#[test]
+fn what_is_not_proved_is_shown_with_the_reason() {
+    let Some(vendor) = upgraded() else { return };
+    let archive = vendor.root.join("var/cache/apt/archives/tool_2_amd64.deb");
+    let whole = fs::read(&archive).unwrap();
+    let because = |vendor: &Vendor| {
+        let (shown, value) = vendor.check();
+        assert!(shown.len() > 30, "{shown:?}");
+        format!("{}{}", value["packages"][0]["because"], value["problems"])
+    };
+    // The archive is not there, or another one.
+    fs::remove_file(&archive).unwrap();
+    assert!(because(&vendor).contains("did not keep its archive"));
+    fs::write(&archive, &whole[..whole.len() - 1]).unwrap();
+    assert!(because(&vendor).contains("not the one that was signed"));
+    fs::write(&archive, &whole).unwrap();
+    // The index is not the one that was signed.
+    let index = vendor
+        .root
+        .join("var/lib/apt/lists/archive.example_d_dists_stable_main_binary-amd64_Packages");
+    let text = fs::read_to_string(&index).unwrap();
+    fs::write(&index, text.clone() + "\n").unwrap();
+    assert!(because(&vendor).contains("not the one that the release names"));
+    fs::write(&index, text).unwrap();
+    // An intruder signs with a key of their own, and puts that beside the vendor's.
+    let intruder = Vendor::new().unwrap();
+    let evil = intruder.build("2");
+    intruder.publish(&[&evil]);
+    for name in ["InRelease", "main_binary-amd64_Packages"] {
+        let name = format!("var/lib/apt/lists/archive.example_d_dists_stable_{name}");
+        fs::copy(intruder.root.join(&name), vendor.root.join(&name)).unwrap();
+    }
+    let key = "usr/share/keyrings/vendor.gpg";
+    fs::copy(intruder.root.join(key), vendor.root.join("usr/share/keyrings/evil.gpg")).unwrap();
+    vendor.keep(&evil);
+    assert!(because(&vendor).contains("not by a key that was there before"));
+}
+
+#[test]
+fn a_package_that_went_back_is_shown() {
+    if !is_debian_root() {
+        return;
+    }
+    let Some(vendor) = Vendor::new() else { return skipped("gpg cannot make a key here") };
+    let (first, second) = (vendor.build("1"), vendor.build("2"));
+    vendor.install(&second);
+    vendor.init();
+    vendor.publish(&[&first]);
+    vendor.keep(&first);
+    vendor.install(&first);
+    let (shown, value) = vendor.check();
+    assert!(shown.len() > 30, "{shown:?}");
+    assert!(value["packages"][0]["because"].to_string().contains("went back"), "{value:#}");
+}
