@@ -41,6 +41,7 @@ complete -c polder -n "__fish_polder_needs_command" -f -a "confirm" -d 'Keep a c
 complete -c polder -n "__fish_polder_needs_command" -f -a "journal" -d 'Show what was changed, and how far'
 complete -c polder -n "__fish_polder_needs_command" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
 complete -c polder -n "__fish_polder_needs_command" -f -a "feed" -d 'Import feeds of known flaws, and show what they cover'
+complete -c polder -n "__fish_polder_needs_command" -f -a "baseline" -d 'Keep a signed record of all files, and hold the host against it'
 complete -c polder -n "__fish_polder_needs_command" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
 complete -c polder -n "__fish_polder_needs_command" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
 complete -c polder -n "__fish_polder_needs_command" -f -a "accept" -d 'Live with a finding on purpose, until a date'
@@ -237,6 +238,98 @@ complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take feeds out of the index'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "init" -d 'Record and sign what is on this host now'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "check" -d 'Show what is not as it was'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "diff" -d 'Show what differs between two baselines'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file instead of asking for it' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l because -d 'Why, for those who read it later' -r
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l again -d 'Record anew although there is a baseline: all that changed since is taken over'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l key -d 'Trust this key only, as `baseline init` printed it' -r
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l baseline -d 'Hold the host against a baseline that was exported' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l content -d 'Read all content, whatever the times of files tell'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -s a -l all -d 'Show all changes instead of the first forty'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l only-changes -d 'Print nothing when nothing differs: for jobs whose output is mailed'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -s a -l all -d 'Show all changes instead of the first forty'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l because -d 'Why, for those who read it later' -r
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l passphrase-file -d 'Read the passphrase from the first line of this file instead of asking for it' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -l yes -d 'Accept without asking'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from accept" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -l key -d 'Trust this key only, as `baseline init` printed it' -r
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "init" -d 'Record and sign what is on this host now'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "check" -d 'Show what is not as it was'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what differs between two baselines'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l format -d 'The form to write' -r -f -a "cyclonedx\t'CycloneDX 1.6'
 spdx\t'SPDX 2.3'
 openvex\t'OpenVEX 0.2.0: known flaws of what is installed, as imported feeds tell them'"
@@ -371,28 +464,29 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand guard" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand guard" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "assess" -d 'Judge this host and rank what to do next'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "undo" -d 'Take a change back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "journal" -d 'Show what was changed, and how far'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "feed" -d 'Import feeds of known flaws, and show what they cover'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reconsider" -d 'Take a decision back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "history" -d 'Show earlier assessments and decisions'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "look" -d 'Show what was seen, table by table'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "config" -d 'Show the configuration'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "assess" -d 'Judge this host and rank what to do next'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "undo" -d 'Take a change back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "journal" -d 'Show what was changed, and how far'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "feed" -d 'Import feeds of known flaws, and show what they cover'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "baseline" -d 'Keep a signed record of all files, and hold the host against it'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reconsider" -d 'Take a decision back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "history" -d 'Show earlier assessments and decisions'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "look" -d 'Show what was seen, table by table'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "config" -d 'Show the configuration'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
@@ -400,4 +494,11 @@ complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "status" -d 'Show what is in the index, and how old it is'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "remove" -d 'Take feeds out of the index'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "init" -d 'Record and sign what is on this host now'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "check" -d 'Show what is not as it was'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "diff" -d 'Show what differs between two baselines'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'

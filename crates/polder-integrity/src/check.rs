@@ -386,6 +386,14 @@ impl Outcome {
         self.changes.iter().filter(|it| !it.is_trace() && !self.proofs.paths.contains(&it.path))
     }
 
+    /// Leaves out what has no path among files.
+    pub fn keep_files_only(&mut self) {
+        self.mounted.clear();
+        self.unmounted.clear();
+        self.loaded.clear();
+        self.unloaded.clear();
+    }
+
     /// What cannot be told.
     pub fn unverifiable(&self) -> impl Iterator<Item = &Change> {
         self.changes

@@ -65,6 +65,30 @@ impl Change {
             && self.differences.iter().all(|it| *it == Difference::Trace)
     }
 
+    /// Whether another look at the same path ends with the same: what is accepted is what was shown.
+    pub fn ends_like(&self, other: &Self) -> bool {
+        match (&self.after, &other.after) {
+            (None, None) => true,
+            (Some(a), Some(b)) if a.is_folder() && b.is_folder() => {
+                (a.mode, a.uid, a.gid, &a.attributes) == (b.mode, b.uid, b.gid, &b.attributes)
+            }
+            (Some(a), Some(b)) => {
+                let content = match (&a.content, &b.content) {
+                    // Of a log the check read the beginning only.
+                    (Content::None, _) | (_, Content::None) => {
+                        a.size <= b.size && a.inode == b.inode
+                    }
+                    (a, b) => a == b,
+                };
+                content
+                    && (a.kind, a.mode, a.uid, a.gid) == (b.kind, b.mode, b.uid, b.gid)
+                    && (&a.target, a.device, a.flags) == (&b.target, b.device, b.flags)
+                    && a.attributes == b.attributes
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it says that nothing can be said.
     pub fn is_unverifiable(&self) -> bool {
         self.differences.iter().any(|it| matches!(it, Difference::Unverifiable(_)))

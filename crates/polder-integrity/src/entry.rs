@@ -112,6 +112,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.kind == Kind::Folder
+    }
+
     /// Whether anybody who runs it gets the rights of its owner.
     pub fn is_set_uid(&self) -> bool {
         self.kind == Kind::File && self.mode & 0o4000 != 0

@@ -181,8 +181,9 @@ impl Writer {
         Ok(Self { path, inside: Mutex::new(inside) })
     }
 
-    /// Adds what is in a folder. Called from all cores; a failure is told at the end.
-    pub fn folder(&self, folder: &Folder) {
+    /// Adds what is in a folder. `is_open` says that something of it is not as it stands here, so that it
+    /// is looked at each time. Called from all cores; a failure is told at the end.
+    pub fn folder(&self, folder: &Folder, is_open: bool) {
         let Folder { path, entries, device, .. } = folder;
         let block = postcard::to_stdvec(entries).map_err(std::io::Error::other);
         let digest = block.as_ref().map(|it| *blake3::hash(it).as_bytes()).unwrap_or_default();
@@ -205,7 +206,7 @@ impl Writer {
         }
         inside.head.entries += entries.len() as u64;
         let block = inside.append(block, digest);
-        let is_racy = entries.iter().any(|it| it.is_racy);
+        let is_racy = is_open || entries.iter().any(|it| it.is_racy);
         inside.head.folders.push(Row { path: path.clone(), device: *device, is_racy, block });
     }
 

@@ -1,18 +1,18 @@
 //! Writes a generation: of all that is there, or of what was there with some changes accepted.
 
 use crate::check::{CheckError, Progress, Sweeps, sweeps};
-use crate::compare::compare;
+use crate::compare::{Change, compare};
 use crate::entry::Entry;
 use crate::generation::{BaselineError, Generation, Writer};
 use crate::now::Now;
-use crate::policy::{Policy, join};
+use crate::policy::Policy;
 use crate::walk::{Folder, Ledger, Walk};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Which changes become part of the next generation, by path.
-pub type Accepts<'a> = &'a (dyn Fn(&[u8]) -> bool + Sync);
+/// Which changes become part of the next generation.
+pub type Accepts<'a> = &'a (dyn Fn(&Change) -> bool + Sync);
 
 /// What recording took.
 #[derive(Clone, Debug, Default)]
@@ -47,33 +47,32 @@ impl Ledger for Recording<'_> {
 
     fn take(&self, folder: Folder, known: Option<Vec<Entry>>) {
         let Some((_, accepts)) = self.before else {
-            self.writer.folder(&folder);
+            self.writer.folder(&folder, false);
             return;
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.insert(folder.path.clone());
         drop(seen);
-        let is_accepted = !folder.path.is_empty() && accepts(&folder.path);
-        let Some(known) = known else {
-            // A folder that is new is there with what is accepted in it.
-            let mut folder = folder;
-            folder.entries.retain(|it| accepts(&join(&folder.path, &it.name)));
-            if is_accepted || !folder.entries.is_empty() {
-                self.writer.folder(&folder);
-            }
-            return;
-        };
-        let mut refused: HashSet<Vec<u8>> = HashSet::new();
-        for change in compare(self.policy, &folder, Some(&known)) {
-            if !change.is_trace() && !accepts(&change.path) {
-                refused.insert(crate::split(&change.path).1.to_vec());
+        let changes = compare(self.policy, &folder, known.as_deref());
+        let refused: HashSet<Vec<u8>> = changes
+            .iter()
+            .filter(|it| !it.is_trace() && !accepts(it))
+            .map(|it| crate::split(&it.path).1.to_vec())
+            .collect();
+        let mut merged = folder;
+        match known {
+            // What cannot be read stays known as it was.
+            Some(known) if merged.problem.is_some() => merged.entries = known,
+            known => {
+                merged.entries.retain(|it| !refused.contains(&it.name));
+                let kept = known.into_iter().flatten().filter(|it| refused.contains(&it.name));
+                // What stays as it was although it is not so is looked at each time.
+                merged.entries.extend(kept.map(|it| Entry { is_racy: true, ..it }));
+                merged.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             }
         }
-        let mut merged = folder;
-        merged.entries.retain(|it| !refused.contains(&it.name));
-        merged.entries.extend(known.into_iter().filter(|it| refused.contains(&it.name)));
-        merged.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        self.writer.folder(&merged);
+        let is_open = !refused.is_empty() || merged.problem.is_some();
+        self.writer.folder(&merged, is_open);
     }
 
     fn progress(&self, entries: u64, bytes: u64) {
@@ -84,7 +83,7 @@ impl Ledger for Recording<'_> {
 }
 
 /// Walks the host and writes what is there. With a generation before, only changes that are accepted
-/// become part of the new one, and content that was not touched since is not read again.
+/// become part of the new one, and content that was not touched since is read again only with `reads_all`.
 ///
 /// # Errors
 /// When the tree cannot be opened, or the generation before is damaged.
@@ -93,6 +92,7 @@ pub fn record(
     now: &Now,
     policy: &Policy,
     before: Option<(&Generation, Accepts<'_>)>,
+    reads_all: bool,
     progress: Progress<'_>,
 ) -> Result<Recorded, CheckError> {
     let walk = Walk {
@@ -100,7 +100,7 @@ pub fn record(
         policy,
         mounts: &now.mounts,
         shared: &now.shared,
-        reads_all: false,
+        reads_all,
         reads_logs: true,
     };
     walk.settle()?;
@@ -140,13 +140,25 @@ impl Recording<'_> {
     ) -> Result<(), BaselineError> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for row in &generation.head.folders {
-            if seen.contains(&row.path) || accepts(&row.path) {
+            if seen.contains(&row.path) {
                 continue;
             }
             let entries = generation.entries(row)?;
-            let folder =
-                Folder { path: row.path.clone(), entries, device: row.device, ..Folder::default() };
-            self.writer.folder(&folder);
+            let (folder, name) = crate::split(&row.path);
+            let gone = Change {
+                path: row.path.clone(),
+                before: generation
+                    .folder(folder)?
+                    .and_then(|it| it.into_iter().find(|it| it.name == name)),
+                after: None,
+                differences: Vec::new(),
+                below: 0,
+            };
+            if accepts(&gone) {
+                continue;
+            }
+            let (path, device) = (row.path.clone(), row.device);
+            self.writer.folder(&Folder { path, entries, device, ..Folder::default() }, true);
         }
         Ok(())
     }

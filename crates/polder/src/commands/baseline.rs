@@ -10,18 +10,19 @@ use crate::{config, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_host::Host;
 use polder_integrity::{
-    CheckError, Content, Entry, Folder, Generation, Now, Outcome, Policy, check, compare, head,
-    hexadecimal, record,
+    Change, CheckError, Content, Entry, Folder, Generation, Now, Outcome, Policy, check, compare,
+    head, hexadecimal, record,
 };
 use polder_model::{PackageManager, Timestamp, printable};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
 use polder_store::{Baselines, BaselinesError, key};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) fn run(flags: &BaselineFlags, globals: &Globals) -> Result<u8, Failure> {
@@ -126,7 +127,7 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
     let begun = store.begin(head(&now, policy, sequence, previous, because)).map_err(failed)?;
     let start = Instant::now();
     let recorded =
-        with_bar(globals, |progress| record(&begun.writer, &now, policy, None, progress));
+        with_bar(globals, |progress| record(&begun.writer, &now, policy, None, true, progress));
     let recorded = match recorded {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -403,10 +404,21 @@ fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
         let text = format!("`{}` does not begin with `/`", path.display());
         return Err(Failure::usage(text).hint("Name paths as `polder baseline check` shows them"));
     }
-    let accepts = |path: &[u8]| paths.is_empty() || paths.iter().any(|it| is_at_or_below(path, it));
+    // A folder that is new comes with what is accepted in it.
+    let named = |it: &Change| {
+        let leads = it.before.is_none() && it.after.as_ref().is_some_and(Entry::is_folder);
+        paths.is_empty()
+            || paths.iter().any(|path| {
+                is_at_or_below(&it.path, path) || (leads && is_at_or_below(path, &it.path))
+            })
+    };
     let found = with_bar(globals, |progress| check(&generation, &now, false, progress));
     let mut found = found.map_err(not_checked)?;
-    found.changes.retain(|it| accepts(&it.path));
+    found.changes.retain(&named);
+    if !paths.is_empty() {
+        // Mounts and modules have no paths to name; they are accepted with everything.
+        found.keep_files_only();
+    }
     let taken = Timestamp(now.taken);
     let view = view(&generation, &found, flags.root.as_deref(), globals, taken)?;
     if view.changes.is_empty() && view.proved == 0 {
@@ -418,22 +430,58 @@ fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
     if !flags.yes && !output::confirms("Accept all of this?", hint)? {
         return Ok(0);
     }
+    sign_accepted(flags, globals, &store, (&generation, &now), &found, &named)
+}
+
+/// Writes the next generation, with what was shown and named.
+fn sign_accepted(
+    flags: &BaselineAccept,
+    globals: &Globals,
+    store: &Baselines,
+    (generation, now): (&Generation, &Now),
+    found: &Outcome,
+    named: &(dyn Fn(&Change) -> bool + Sync),
+) -> Result<u8, Failure> {
     let secret = passphrase::ask(&flags.passphrase, false)?;
     let signer = store.unseal(&secret).map_err(failed)?;
+    // Only what was shown is signed: what changed again since is left as it was.
+    let shown: HashMap<&[u8], &Change> =
+        found.changes.iter().map(|it| (it.path.as_slice(), it)).collect();
+    let again = AtomicU64::new(0);
+    let accepts = |it: &Change| {
+        let is_shown = shown.get(it.path.as_slice()).is_some_and(|shown| shown.ends_like(it));
+        if !is_shown && named(it) {
+            again.fetch_add(1, Ordering::Relaxed);
+        }
+        is_shown
+    };
     // The rules of the baseline go on: others come with `init --again` only, which reads everything.
     let policy = Policy::from_lines(&generation.head.policy);
     let sequence = generation.head.sequence + 1;
-    let next = head(&now, &policy, sequence, generation.root, &flags.because);
+    let mut next = head(now, &policy, sequence, generation.root, &flags.because);
+    if !flags.paths.is_empty() {
+        next.mounts.clone_from(&generation.head.mounts);
+        next.modules.clone_from(&generation.head.modules);
+    }
     let begun = store.begin(next).map_err(failed)?;
-    let before = Some((&generation, &accepts as polder_integrity::Accepts<'_>));
-    let recorded =
-        with_bar(globals, |progress| record(&begun.writer, &now, &policy, before, progress));
+    let reads_all = found.how.all_because.is_some();
+    let before = Some((generation, &accepts as polder_integrity::Accepts<'_>));
+    let recorded = with_bar(globals, |progress| {
+        record(&begun.writer, now, &policy, before, reads_all, progress)
+    });
     if let Err(error) = recorded {
         begun.discard();
         return Err(not_checked(error));
     }
     let (head, root) = store.finish(begun, &signer).map_err(failed)?;
     output::print(&format!("baseline {}\n  root  {}\n", head.sequence, hexadecimal(&root)))?;
+    let again = again.into_inner();
+    if again > 0 {
+        let says = format!(
+            "{again} of the changes were not those that were shown any more and were left out: `polder baseline check` shows them"
+        );
+        return Err(Failure::look(says));
+    }
     Ok(0)
 }
 

@@ -28,6 +28,8 @@ pub(super) fn run(flags: &Generate) -> Result<u8, Failure> {
             write(&flags.folder, "polder-plan-1.json", &json(&schema)?)?;
             let schema = schemars::schema_for!(polder_risk::GraphForm);
             write(&flags.folder, "polder-graph-1.json", &json(&schema)?)?;
+            let schema = schemars::schema_for!(polder_report::CheckView);
+            write(&flags.folder, "polder-check-1.json", &json(&schema)?)?;
             let schema = schemars::schema_for!(polder_model::facts::Facts);
             write(&flags.folder, "polder-facts-1.json", &json(&schema)?)?;
         }
