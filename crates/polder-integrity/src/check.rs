@@ -12,7 +12,9 @@ use crate::mounts::Mount;
 use crate::now::Now;
 use crate::policy::{Policy, Rule};
 use crate::proof::{Proofs, prove};
-use crate::walk::{Folder, Ledger, Walk, WalkError};
+use crate::walk::{Folder, Ledger, Walk, WalkError, left_out};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,8 +60,10 @@ pub struct How {
     pub all_because: Option<String>,
     /// File systems whose tables were not used, with the reason.
     pub not_swept: Vec<(String, String)>,
-    /// What could not be seen at all.
+    /// What could not be seen at all, so that nothing can be said of it.
     pub problems: Vec<String>,
+    /// What is left out, and known to be.
+    pub notes: Vec<String>,
 }
 
 /// Why a host could not be checked.
@@ -108,10 +112,15 @@ pub fn head(now: &Now, policy: &Policy, sequence: u64, previous: [u8; 32], reaso
 
 /// Mounts without those that come and go with logins and devices.
 fn watched_mounts(mounts: &[Mount]) -> Vec<Mount> {
-    let passing = [&b"/run/"[..], b"/proc/", b"/sys/", b"/dev/"];
+    let passing = [&b"/run/"[..], b"/sys/fs/", b"/sys/kernel/", b"/sys/firmware/", b"/dev/"];
+    let is_passing = |it: &Mount| {
+        passing.iter().any(|start| it.point.starts_with(start))
+            || it.point == b"/proc/sys/fs/binfmt_misc"
+    };
+    // A file of the kernel's may be covered with another anywhere: what is a part of something is told.
     let mut all: Vec<Mount> = mounts
         .iter()
-        .filter(|it| !passing.iter().any(|start| it.point.starts_with(start)))
+        .filter(|it| !is_passing(it) || (it.part != b"/" && !it.point.starts_with(b"/run/")))
         .cloned()
         .collect();
     all.sort();
@@ -150,10 +159,12 @@ fn sweep(mount: &Mount) -> Result<ext4::Inodes, String> {
         return Err(format!("a table of inodes of {} is not read", mount.kind));
     }
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&mount.source));
-    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "its device may not be read".to_string(),
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
+        Errno::ACCESS | Errno::PERM => "its device may not be read".to_string(),
         _ => format!("its device cannot be opened: {error}"),
     })?;
+    let file = std::fs::File::from(file);
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let device = metadata.rdev();
     let numbers = (rustix::fs::major(device), rustix::fs::minor(device));
@@ -170,6 +181,7 @@ struct Check<'a> {
     progress: Progress<'a>,
     changes: Mutex<Vec<Change>>,
     failed: Mutex<Option<BaselineError>>,
+    seen: Mutex<BTreeSet<Vec<u8>>>,
     entries: AtomicU64,
     folders: AtomicU64,
     bytes: AtomicU64,
@@ -187,6 +199,9 @@ impl Ledger for Check<'_> {
     fn take(&self, folder: Folder, known: Option<Vec<Entry>>) {
         let mut found = compare(self.policy, &folder, known.as_deref());
         self.folders.fetch_add(1, Ordering::Relaxed);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(folder.path);
+        drop(seen);
         if !found.is_empty() {
             let mut all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
             all.append(&mut found);
@@ -231,11 +246,14 @@ pub fn check(
         progress,
         changes: Mutex::default(),
         failed: Mutex::default(),
+        seen: Mutex::default(),
         entries: AtomicU64::new(0),
         folders: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
     };
-    let mut how = How { all_because: because, problems: now.problems.clone(), ..How::default() };
+    let notes = [left_out(&now.mounts, &policy), now.notes.clone()].concat();
+    let problems = now.problems.clone();
+    let mut how = How { all_because: because, problems, notes, ..How::default() };
     let some = if walk.reads_all { None } else { touched(generation, now, &policy, &mut how)? };
     match &some {
         Some(folders) => walk.run_some(folders, &check)?,
@@ -247,14 +265,16 @@ pub fn check(
     how.entries = check.entries.into_inner();
     how.folders = check.folders.into_inner();
     how.bytes = check.bytes.into_inner();
-    let changes = check.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut changes = check.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let seen = check.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    changes.extend(unreached(head, &policy, &seen, some.as_deref(), &changes));
     let mounts = watched_mounts(&now.mounts);
     let mut outcome = Outcome {
         changes: together(changes, head),
-        mounted: without(&mounts, &head.mounts),
-        unmounted: without(&head.mounts, &mounts),
-        loaded: without(&now.modules, &head.modules),
-        unloaded: without(&head.modules, &now.modules),
+        mounted: if now.is_running { without(&mounts, &head.mounts) } else { Vec::new() },
+        unmounted: if now.is_running { without(&head.mounts, &mounts) } else { Vec::new() },
+        loaded: if now.is_running { without(&now.modules, &head.modules) } else { Vec::new() },
+        unloaded: if now.is_running { without(&head.modules, &now.modules) } else { Vec::new() },
         proofs: Proofs::default(),
         how,
     };
@@ -263,10 +283,55 @@ pub fn check(
     Ok(outcome)
 }
 
+/// Folders of the baseline that no walk came to although nothing tells that they are gone: one above them
+/// was moved, or leads elsewhere.
+fn unreached(
+    head: &Head,
+    policy: &Policy,
+    seen: &BTreeSet<Vec<u8>>,
+    asked: Option<&[&[u8]]>,
+    changes: &[Change],
+) -> Vec<Change> {
+    let asked: Option<BTreeSet<&[u8]>> =
+        asked.map(|it| it.iter().copied().filter(|path| !seen.contains(*path)).collect());
+    let told: BTreeSet<&[u8]> = changes.iter().map(|it| it.path.as_slice()).collect();
+    let mut found: Vec<Change> = Vec::new();
+    for row in head.folders.iter().filter(|it| !it.path.is_empty() && !seen.contains(&it.path)) {
+        let is_watched = !matches!(policy.of(&row.path), Rule::Volatile | Rule::Ignored);
+        let was_asked =
+            || asked.as_ref().is_none_or(|all| above(&row.path).any(|it| all.contains(it)));
+        let is_told = || above(&row.path).any(|it| told.contains(it));
+        let is_below_last = found.last().is_some_and(|it| is_below(&row.path, &it.path));
+        if is_watched && !is_below_last && was_asked() && !is_told() {
+            let because = "it was there, and cannot be reached by its path any more".to_string();
+            found.push(Change {
+                path: row.path.clone(),
+                before: None,
+                after: None,
+                differences: vec![Difference::Unverifiable(because)],
+                below: 0,
+            });
+        }
+    }
+    found
+}
+
+/// A path and all folders above it but the root.
+fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(path);
+    std::iter::from_fn(move || {
+        let path = rest.filter(|it| it.len() > 1)?;
+        rest = Some(crate::split(path).0);
+        Some(path)
+    })
+}
+
 /// Why times cannot be relied on, or that they are not to be.
 fn all_because(head: &Head, now: &Now, reads_all: bool) -> Option<String> {
     if reads_all {
         Some("that was asked for".into())
+    } else if !now.problems.is_empty() {
+        Some("not all can be seen by which times could be relied on".into())
     } else if !now.is_running {
         Some("nothing tells what happened to a folder while its system did not run".into())
     } else if head.boot != now.boot {
@@ -318,7 +383,7 @@ fn touched<'a>(
         return Ok(None);
     }
     for (index, row) in head.folders.iter().enumerate() {
-        let is_passing = || policy.within(&row.path).of(b"") == Rule::Volatile;
+        let is_passing = || policy.within(&row.path).has_volatile();
         if row.is_racy
             || row.path.is_empty()
             || !swept.contains(&row.device)

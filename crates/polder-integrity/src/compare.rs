@@ -1,9 +1,8 @@
 //! What differs between two looks at a folder.
 
 use crate::entry::{Attribute, Content, Entry, Kind};
-use crate::policy::{Here, Policy, Rule, join};
+use crate::policy::{Policy, Rule, join};
 use crate::walk::Folder;
-use std::collections::HashMap;
 
 /// One path that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,9 +88,10 @@ impl Change {
         }
     }
 
-    /// Whether it says that nothing can be said.
+    /// Whether it says that nothing can be said, and nothing else.
     pub fn is_unverifiable(&self) -> bool {
-        self.differences.iter().any(|it| matches!(it, Difference::Unverifiable(_)))
+        let is_unknown = |it: &Difference| matches!(it, Difference::Unverifiable(_));
+        !self.differences.is_empty() && self.differences.iter().all(is_unknown)
     }
 }
 
@@ -114,7 +114,7 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         known.get(at)
     };
     let logs = match rules.has_logs() {
-        true => Logs::new(&rules, folder, known),
+        true => Logs::new(folder, known),
         false => Logs::default(),
     };
     let mut changes = Vec::new();
@@ -128,6 +128,12 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         let before = was(&after.name);
         let differences = match (rule, before) {
             (Rule::Ignored, _) => continue,
+            (Rule::Volatile, Some(before)) if before.is_folder() => {
+                match differences(before, after) {
+                    none if none.is_empty() => continue,
+                    some => some,
+                }
+            }
             (Rule::Volatile, before) => {
                 if gives_rights(after) && before.is_none_or(|it| !has_same_rights(it, after)) {
                     let differences = before.map_or_else(Vec::new, |it| differences(it, after));
@@ -135,10 +141,14 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
                 }
                 continue;
             }
-            (Rule::Grows, _) if after.kind == Kind::File => match logs.judge(before, after) {
-                Some(differences) => differences,
-                None => continue,
-            },
+            // Between two baselines nothing tells how a log begins.
+            (Rule::Grows, Some(_)) if after.kind == Kind::File && !folder.has_logs => continue,
+            (Rule::Grows, _) if after.kind == Kind::File && folder.has_logs => {
+                match logs.judge(before, after) {
+                    Some(differences) => differences,
+                    None => continue,
+                }
+            }
             (_, None) => Vec::new(),
             (_, Some(before)) => match differences(before, after) {
                 none if none.is_empty() => continue,
@@ -152,7 +162,7 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         let rule = rules.of(&entry.name);
         let may_go = match rule {
             Rule::Ignored | Rule::Volatile => true,
-            Rule::Grows => logs.may_go(entry),
+            Rule::Grows => !folder.has_logs || logs.may_go(entry),
             Rule::Full => false,
         };
         if !is_there && !may_go {
@@ -176,8 +186,8 @@ fn has_same_rights(a: &Entry, b: &Entry) -> bool {
     let capability = |it: &Entry| it.attribute(b"security.capability").map(<[u8]>::to_vec);
     (a.kind, a.mode, a.uid, a.gid, a.device) == (b.kind, b.mode, b.uid, b.gid, b.device)
         && capability(a) == capability(b)
-        // Another inode is another program, whatever its rights.
-        && (a.kind != Kind::File || a.inode == b.inode)
+        // Other content is another program, whatever its rights.
+        && a.content == b.content
 }
 
 /// In what way an entry differs.
@@ -245,60 +255,36 @@ fn attributes(before: &[Attribute], after: &[Attribute]) -> Vec<Vec<u8>> {
 /// Logs of a folder: they grow, and are rotated.
 #[derive(Default)]
 struct Logs<'a> {
-    /// Of a log that is there, by its name before: what it begins with now.
-    beginnings: HashMap<&'a [u8], (&'a [u8], &'a Content)>,
-    /// Names of rotated logs by the log they come from: before, and now.
-    rotated: HashMap<Vec<u8>, (usize, usize)>,
-    known: HashMap<&'a [u8], &'a Entry>,
-    /// Inodes of now.
-    inodes: HashMap<u64, &'a Entry>,
+    known: &'a [Entry],
+    now: &'a [Entry],
+    /// What begins with what a log had: the name now, the name before, and how it begins.
+    beginnings: &'a [(Vec<u8>, Vec<u8>, Content)],
 }
 
 impl<'a> Logs<'a> {
-    fn new(rules: &Here<'_>, folder: &'a Folder, known: &'a [Entry]) -> Self {
-        let is_log = |it: &&Entry| it.kind == Kind::File && rules.of(&it.name) == Rule::Grows;
-        let mut rotated: HashMap<Vec<u8>, (usize, usize)> = HashMap::new();
-        for it in known.iter().filter(is_log) {
-            rotated.entry(stem(&it.name)).or_default().0 += 1;
-        }
-        for it in folder.entries.iter().filter(is_log) {
-            rotated.entry(stem(&it.name)).or_default().1 += 1;
-        }
-        let beginnings = folder.beginnings.iter();
-        Self {
-            beginnings: beginnings
-                .map(|(now, before, content)| (before.as_slice(), (now.as_slice(), content)))
-                .collect(),
-            rotated,
-            known: known.iter().map(|it| (it.name.as_slice(), it)).collect(),
-            inodes: folder.entries.iter().map(|it| (it.inode, it)).collect(),
-        }
+    fn new(folder: &'a Folder, known: &'a [Entry]) -> Self {
+        Self { known, now: &folder.entries, beginnings: &folder.beginnings }
     }
 
     /// What differs in a log in a way in which logs do not; none when all is well.
     fn judge(&self, before: Option<&Entry>, after: &Entry) -> Option<Vec<Difference>> {
         let mut found = Vec::new();
-        let own = self.beginnings.iter().find(|(_, (now, _))| *now == after.name.as_slice());
-        let same = own.and_then(|(name, (_, content))| Some((*self.known.get(name)?, *content)));
-        if let Some((was, beginning)) = same {
-            if after.size < was.size {
-                found.push(Difference::Truncated);
-            } else if let Content::Unverifiable(because) = beginning {
-                found.push(Difference::Unverifiable(because.clone()));
-            } else if *beginning != was.content {
-                found.push(Difference::Rewritten);
+        let same = self.known.iter().find(|it| is_same_inode(it, after));
+        if let Some(was) = same.filter(|was| !self.goes_on(was)) {
+            let begins =
+                self.beginnings.iter().find(|(now, old, _)| *now == after.name && *old == was.name);
+            match (begins.map(|it| &it.2), &was.content) {
+                _ if after.size < was.size => found.push(Difference::Truncated),
+                (Some(Content::Unverifiable(because)), _) | (_, Content::Unverifiable(because)) => {
+                    found.push(Difference::Unverifiable(because.clone()));
+                }
+                _ => found.push(Difference::Rewritten),
             }
         }
-        let stem = stem(&after.name);
         match before {
-            None => {
-                // One more rotated log of a log that was known, which nobody can run.
-                let (known, _) = self.rotated.get(&stem).copied().unwrap_or_default();
-                let is_rotated = stem != after.name && known > 0 && !after.is_executable();
-                if !is_rotated {
-                    return Some(found);
-                }
-            }
+            // One that takes the place of another is that one.
+            None if self.takes_over(after) => {}
+            None => return Some(found),
             Some(before) => {
                 let mut ours = differences(before, after);
                 ours.retain(|it| {
@@ -308,13 +294,14 @@ impl<'a> Logs<'a> {
                             | Difference::Owner
                             | Difference::Flags
                             | Difference::Links
+                            | Difference::Attributes(_)
                             | Difference::Unverifiable(_)
                             | Difference::ContentWithoutTrace
                     )
                 });
-                found.extend(ours);
-                // A new inode under the old name: the old one must be somewhere, or have been rotated away.
-                if before.inode != after.inode && !self.went_on(before) {
+                found.extend(ours.into_iter().filter(|it| !found.contains(it)).collect::<Vec<_>>());
+                // A new inode under the old name: what the old one held must be somewhere.
+                if !is_same_inode(before, after) && !self.went_on(before) {
                     found.push(Difference::Content);
                 }
             }
@@ -322,18 +309,46 @@ impl<'a> Logs<'a> {
         (!found.is_empty()).then_some(found)
     }
 
-    /// Whether a log is still there under another name, or one more rotated log took its place.
-    fn went_on(&self, before: &Entry) -> bool {
-        let is_there = self.inodes.get(&before.inode).is_some_and(|it| it.born == before.born);
-        let (known, now) = self.rotated.get(&stem(&before.name)).copied().unwrap_or_default();
-        let packed = |name: &&[u8]| !self.known.contains_key(*name) && is_packed(name);
-        let has_new_packed = self
-            .inodes
-            .values()
-            .map(|it| it.name.as_slice())
-            .filter(|name| stem(name) == stem(&before.name))
-            .any(|name| packed(&name));
-        is_there || (now >= known && (has_new_packed || stem(&before.name) != before.name))
+    /// Whether what a log held is still there, at the beginning of some log.
+    fn goes_on(&self, was: &Entry) -> bool {
+        let untouched = self
+            .now
+            .iter()
+            .any(|it| is_same_inode(it, was) && it.content == was.content && it.size == was.size);
+        let begins = self.beginnings.iter().any(|(_, old, begins)| {
+            *old == was.name && *begins == was.content && matches!(begins, Content::Digest(_))
+        });
+        untouched || begins || was.size == 0
+    }
+
+    /// The same, or it was the last of a row that moved up.
+    fn went_on(&self, was: &Entry) -> bool {
+        if self.goes_on(was) {
+            return true;
+        }
+        let stem = stem(&was.name);
+        let mut row: Vec<&Entry> = self
+            .known
+            .iter()
+            .filter(|it| it.kind == Kind::File && self::stem(&it.name) == stem)
+            .collect();
+        row.sort_by_key(|it| it.modified);
+        let is_last = row.first().is_some_and(|it| it.name == was.name) && was.name != stem;
+        let others = row.iter().filter(|it| it.name != was.name);
+        let moved =
+            |it: &&Entry| !self.now.iter().any(|now| now.name == it.name && is_same_inode(now, it));
+        let count = self.now.iter().filter(|it| self::stem(&it.name) == stem).count();
+        is_last && count >= row.len() && others.clone().all(|it| self.goes_on(it) && moved(it))
+    }
+
+    /// Whether a new name holds what a log that was known held.
+    fn takes_over(&self, after: &Entry) -> bool {
+        let same = self.known.iter().any(|it| is_same_inode(it, after));
+        let begins = self.beginnings.iter().any(|(now, old, begins)| {
+            let was = self.known.iter().find(|it| it.name == *old);
+            *now == after.name && was.is_some_and(|it| it.content == *begins)
+        });
+        (same || begins) && !after.is_executable()
     }
 
     /// Whether a log that is gone went the way of logs.
@@ -342,13 +357,13 @@ impl<'a> Logs<'a> {
     }
 }
 
-/// Whether a name is that of a compressed file.
-fn is_packed(name: &[u8]) -> bool {
-    [&b".gz"[..], b".xz", b".bz2", b".zst"].iter().any(|end| name.ends_with(end))
+/// Whether two entries are one inode.
+fn is_same_inode(a: &Entry, b: &Entry) -> bool {
+    a.inode == b.inode && a.born == b.born
 }
 
 /// The log that a rotated one comes from: `x.log` of `x.log.2.gz` and of `x.log-20261123`.
-fn stem(name: &[u8]) -> Vec<u8> {
+pub(crate) fn stem(name: &[u8]) -> Vec<u8> {
     let mut stem = name;
     for end in [&b".gz"[..], b".xz", b".bz2", b".zst"] {
         stem = stem.strip_suffix(end).unwrap_or(stem);
@@ -369,7 +384,9 @@ mod tests {
     fn log(name: &str, inode: u64, size: u64) -> Entry {
         let name = name.as_bytes().to_vec();
         let content = Content::Digest([u8::try_from(inode).unwrap(); 32]);
-        Entry { name, inode, size, mode: 0o640, content, ..Entry::default() }
+        // The higher the number, the older.
+        let modified = Moment(-i64::try_from(inode).unwrap(), 0);
+        Entry { name, inode, size, mode: 0o640, modified, content, ..Entry::default() }
     }
 
     /// Logs before and now, with what those that go on begin with; the names that are shown.
@@ -387,6 +404,7 @@ mod tests {
                     (now.as_bytes().to_vec(), was.as_bytes().to_vec(), content)
                 })
                 .collect(),
+            has_logs: true,
             ..Folder::default()
         };
         let changes = compare(&Policy::default(), &folder, Some(before));
@@ -408,13 +426,28 @@ mod tests {
     fn a_log_may_be_rotated_and_compressed() {
         let before = [log("a.log", 1, 10), log("a.log.1", 2, 10), log("a.log.2.gz", 3, 10)];
         let after = [log("a.log", 4, 1), log("a.log.1", 1, 15), log("a.log.2.gz", 5, 4)];
-        check(&before, &after, &[("a.log.1", "a.log", 1)], &[]);
-        // The same, but what was written yesterday is gone.
+        check(&before, &after, &[("a.log.1", "a.log", 1), ("a.log.2.gz", "a.log.1", 2)], &[]);
+        // The same, but what was compressed is not what the log held.
+        check(
+            &before,
+            &after,
+            &[("a.log.1", "a.log", 1)],
+            &["/var/log/a.log.1", "/var/log/a.log.2.gz"],
+        );
+        // What was written yesterday is gone.
         let after = [log("a.log", 4, 1), log("a.log.1", 2, 10), log("a.log.2.gz", 3, 10)];
         check(&before, &after, &[], &["/var/log/a.log"]);
         // Fewer than before.
         let after = [log("a.log", 1, 10), log("a.log.1", 2, 10)];
         check(&before, &after, &[], &["/var/log/a.log.2.gz"]);
+        // One that was rewritten beside its place, and one that nobody knows.
+        let after = [
+            log("a.log", 1, 10),
+            log("a.log.1", 9, 8),
+            log("a.log.2.gz", 3, 10),
+            log("a.log.9.gz", 8, 1),
+        ];
+        check(&before, &after, &[], &["/var/log/a.log.1", "/var/log/a.log.9.gz"]);
     }
 
     #[test]
@@ -439,6 +472,8 @@ mod tests {
         assert_eq!(compare(&policy, &folder(&with(0o4755)), Some(&[])).len(), 1);
         assert!(compare(&policy, &folder(&with(0o4755)), Some(&[with(0o4755)])).is_empty());
         assert_eq!(compare(&policy, &folder(&with(0o4755)), Some(&[with(0o755)])).len(), 1);
+        let other = Entry { content: Content::Digest([9; 32]), ..with(0o755) };
+        assert_eq!(compare(&policy, &folder(&other), Some(&[with(0o755)])).len(), 1);
     }
 
     #[test]

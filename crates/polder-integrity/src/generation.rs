@@ -108,7 +108,7 @@ pub struct Head {
 #[non_exhaustive]
 pub enum BaselineError {
     /// The file could not be read or written.
-    #[error("`{path}`: {source}")]
+    #[error("cannot use `{path}`")]
     Io {
         /// The file.
         path: String,
@@ -241,6 +241,9 @@ impl Writer {
         inside.head.problems.sort();
         let head = postcard::to_stdvec(&inside.head);
         let head = head.map_err(|error| failed(std::io::Error::other(error)))?;
+        if head.len() as u64 > HEAD_BYTES_MAX {
+            return Err(failed(std::io::Error::other("more folders than a baseline can hold")));
+        }
         let root = *blake3::hash(&head).as_bytes();
         let Block { at, length, .. } = inside.append(Ok(head), root);
         if let Some(source) = inside.failed.take() {

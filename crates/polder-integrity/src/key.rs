@@ -21,8 +21,8 @@ const ROUNDS_MAX: u32 = 10_000_000;
 /// What is signed besides the digest, so that a signature holds for nothing else.
 const CONTEXT: &[u8] = b"polder-baseline 1\n";
 
-/// Shortest passphrase taken, in characters (NIST SP 800-63B-4: eight beside another factor, fifteen alone).
-pub const PASSPHRASE_MIN: usize = 8;
+/// Shortest passphrase taken, in characters (NIST SP 800-63B-4, for one that stands alone).
+pub const PASSPHRASE_MIN: usize = 15;
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -158,22 +158,25 @@ mod tests {
 
     #[test]
     fn a_key_opens_with_its_passphrase_only() {
-        let (signer, text) = Signer::make("correct horse").unwrap();
-        let again = Signer::open(&text, "correct horse").unwrap();
+        let (signer, text) = Signer::make("correct horse battery").unwrap();
+        let again = Signer::open(&text, "correct horse battery").unwrap();
         let root = [7; 32];
         assert!(is_signed(&signer.public(), &root, &again.sign(&root)));
         assert!(!is_signed(&signer.public(), &[8; 32], &again.sign(&root)));
-        assert!(matches!(Signer::open(&text, "wrong horse"), Err(KeyError::Passphrase)));
+        assert!(matches!(Signer::open(&text, "wrong horse battery"), Err(KeyError::Passphrase)));
         assert!(matches!(Signer::make(""), Err(KeyError::Short)));
         let huge = text.replace("rounds 600000", "rounds 4000000000");
-        assert!(matches!(Signer::open(&huge, "correct horse"), Err(KeyError::Format)));
+        assert!(matches!(Signer::open(&huge, "correct horse battery"), Err(KeyError::Format)));
         for name in ["rounds", "salt", "nonce", "sealed"] {
             let without: String = text
                 .lines()
                 .filter(|line| !line.starts_with(name))
                 .flat_map(|line| [line, "\n"])
                 .collect();
-            assert!(matches!(Signer::open(&without, "correct horse"), Err(KeyError::Format)));
+            assert!(matches!(
+                Signer::open(&without, "correct horse battery"),
+                Err(KeyError::Format)
+            ));
         }
     }
 }

@@ -27,8 +27,10 @@ pub struct Now {
     pub modules: Vec<String>,
     /// Files that some process may write to through its memory.
     pub shared: HashSet<((u32, u32), u64)>,
-    /// What could not be seen.
+    /// What could not be seen, and without which times cannot be relied on.
     pub problems: Vec<String>,
+    /// What could not be seen besides.
+    pub notes: Vec<String>,
 }
 
 impl Now {
@@ -36,33 +38,72 @@ impl Now {
     pub fn here() -> Self {
         let read =
             |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
-        let mut problems = Vec::new();
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let boot = kernel("/proc/sys/kernel/random/boot_id", &mut problems).trim().to_string();
+        // A kernel without modules has no such file.
+        let modules = match Path::new("/proc/modules").exists() {
+            true => parse_modules(&kernel("/proc/modules", &mut problems)),
+            false => Vec::new(),
+        };
         let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_else(|error| {
             problems.push(format!("what is mounted: {error}"));
             Vec::new()
         });
-        let shared = shared(&mut problems);
+        let shared = shared(&mut notes);
         let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
         let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec;
         Self {
             root: "/".into(),
             is_running: true,
             taken: real,
-            boot: read("/proc/sys/kernel/random/boot_id"),
+            boot,
             clock: real - since_boot,
             host: read("/proc/sys/kernel/hostname"),
             machine: read("/etc/machine-id"),
             mounts: parse_mounts(&mounts),
-            modules: parse_modules(&std::fs::read_to_string("/proc/modules").unwrap_or_default()),
+            modules,
             shared,
             problems,
+            notes,
         }
     }
 
     /// Looks at a folder that holds a root file system. Files of running processes are nothing to it.
     pub fn folder(root: &Path) -> Self {
         let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
-        Self { root: root.to_path_buf(), taken: real, ..Self::default() }
+        let read = |path: &str| {
+            std::fs::read_to_string(root.join(path)).unwrap_or_default().trim().to_string()
+        };
+        let (host, machine) = (read("etc/hostname"), read("etc/machine-id"));
+        let host = if host.is_empty() { root.display().to_string() } else { host };
+        Self { root: root.to_path_buf(), taken: real, host, machine, ..Self::default() }
+    }
+}
+
+/// A file of the kernel's own. Whoever covers it with another one would be believed: only what lies on
+/// proc itself counts.
+fn kernel(path: &str, problems: &mut Vec<String>) -> String {
+    use std::io::Read;
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            problems.push(format!("`{path}`: {error}"));
+            return String::new();
+        }
+    };
+    let is_proc =
+        rustix::fs::fstatfs(&file).is_ok_and(|it| it.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    let mut text = String::new();
+    match file.take(16 << 20).read_to_string(&mut text) {
+        Ok(_) if is_proc => text,
+        Ok(_) => {
+            problems.push(format!("`{path}` is not the kernel's own: something is mounted on it"));
+            String::new()
+        }
+        Err(error) => {
+            problems.push(format!("`{path}`: {error}"));
+            String::new()
+        }
     }
 }
 

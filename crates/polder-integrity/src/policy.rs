@@ -109,6 +109,16 @@ pub const DEFAULTS: &[(Rule, &str)] = &[
     (Rule::Volatile, "/var/lib/upower"),
     (Rule::Volatile, "/var/lib/cloud"),
     (Rule::Volatile, "/var/backups"),
+    // Homes of services, and settings among their data: ways in, wherever they lie.
+    (Rule::Full, "/var/lib/*/.ssh"),
+    (Rule::Full, "/var/lib/*/.profile"),
+    (Rule::Full, "/var/lib/*/.bash*"),
+    (Rule::Full, "/var/lib/*/.config"),
+    (Rule::Full, "/var/lib/pgsql/data/*.conf"),
+    (Rule::Full, "/var/lib/pgsql/*/data/*.conf"),
+    (Rule::Full, "/var/lib/postgresql/*/*/postgresql.auto.conf"),
+    (Rule::Full, "/var/lib/cloud/scripts"),
+    (Rule::Full, "/var/spool/incron"),
     // Logs.
     (Rule::Grows, "/var/log"),
     (Rule::Volatile, "/var/log/journal"),
@@ -160,7 +170,12 @@ impl Policy {
         let mut rules: Vec<(Vec<Vec<u8>>, Rule)> =
             all.map(|(rule, pattern)| (segments(pattern.as_bytes()), rule)).collect();
         // The most exact last; of equals the one that was given last.
-        rules.sort_by_key(|(segments, _)| segments.len());
+        // A name without `*` is more exact than one with it, and so is one with more letters.
+        rules.sort_by_key(|(segments, _)| {
+            let is_star = |it: &&Vec<u8>| it.contains(&b'*');
+            let letters: usize = segments.iter().map(Vec::len).sum();
+            (segments.len(), segments.len() - segments.iter().filter(is_star).count(), letters)
+        });
         Self { rules }
     }
 
@@ -235,6 +250,12 @@ impl Here<'_> {
     /// Whether something in this folder may be a log.
     pub fn has_logs(&self) -> bool {
         self.inherited == Rule::Grows || self.names.iter().any(|(_, rule)| *rule == Rule::Grows)
+    }
+
+    /// Whether files may come and go in this folder, or under some names in it.
+    pub fn has_volatile(&self) -> bool {
+        let is_volatile = |rule: Rule| rule == Rule::Volatile;
+        is_volatile(self.inherited) || self.names.iter().any(|(_, rule)| is_volatile(*rule))
     }
 
     /// Whether a folder of this name is entered: something below it may be watched.
@@ -312,6 +333,11 @@ mod tests {
         check("/srv/shop/logs/a", Rule::Ignored);
         check("/srv/shop/x/logs", Rule::Full);
         check("/home/ada/.bash_history", Rule::Volatile);
+        check("/var/lib/redis/.ssh/authorized_keys", Rule::Full);
+        let policy =
+            Policy::only([(Rule::Full, "/srv/shop"), (Rule::Ignored, "/srv/*")].into_iter());
+        assert_eq!(policy.of(b"/srv/shop/x"), Rule::Full);
+        assert_eq!(policy.of(b"/srv/other/x"), Rule::Ignored);
     }
 
     #[test]

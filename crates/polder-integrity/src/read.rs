@@ -2,7 +2,7 @@
 
 use crate::entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom, Statx, StatxFlags};
 use rustix::io::Errno;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -23,8 +23,8 @@ const PIECE: usize = 256 << 10;
 /// How often a file that changes while it is read is read again.
 const TRIES: u32 = 3;
 
-/// Largest file that is mostly holes and still read.
-const HOLES_MAX: u64 = 16 << 30;
+/// From this length on a file that is mostly holes is read without them; its digest is not that of b3sum.
+const HOLES_MIN: u64 = 64 << 20;
 
 /// Longest list of names of attributes; the kernel's own limit.
 const NAMES_BYTES_MAX: usize = 64 << 10;
@@ -190,31 +190,55 @@ pub(crate) fn content(
     Ok(())
 }
 
-/// BLAKE3 of an open file, with the reason where it cannot be read.
+/// BLAKE3 of an open file, with the reason where it cannot be read. Never more is read than it is long,
+/// and a byte to see that it grew: somebody may make it grow for ever.
 fn digest(
     file: &OwnedFd,
     size: u64,
     part: Part,
     read: &mut dyn FnMut(u64),
 ) -> Result<[u8; 32], String> {
-    if size > HOLES_MAX {
-        let stat = rustix::fs::fstat(file).map_err(|error| error.to_string())?;
-        let kept = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-        if kept < size / 4 {
-            return Err(format!("it is {size} bytes long and nearly all of it is a hole"));
+    let stat = rustix::fs::fstat(file).map_err(|error| error.to_string())?;
+    let kept = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    let mut hasher = blake3::Hasher::new();
+    if size > HOLES_MIN && kept < size / 2 && part == Part::Whole {
+        // Mostly holes: what is between them, each with its place.
+        hasher.update(b"polder-holes 1").update(&size.to_le_bytes());
+        let mut at = 0;
+        while let Ok(start) = rustix::fs::seek(file, SeekFrom::Data(at)) {
+            let end = rustix::fs::seek(file, SeekFrom::Hole(start)).unwrap_or(size).min(size);
+            if start >= end {
+                break;
+            }
+            rustix::fs::seek(file, SeekFrom::Start(start)).map_err(|error| error.to_string())?;
+            hasher.update(&start.to_le_bytes()).update(&end.to_le_bytes());
+            feed(file, end - start, &mut hasher, read)?;
+            at = end;
         }
+        return Ok(*hasher.finalize().as_bytes());
     }
-    let mut left = match part {
-        Part::Whole => u64::MAX,
+    rustix::fs::seek(file, SeekFrom::Start(0)).map_err(|error| error.to_string())?;
+    let bytes = match part {
+        Part::Whole => size.saturating_add(1),
         Part::First(bytes) => bytes,
     };
+    feed(file, bytes, &mut hasher, read)?;
+    Ok(*hasher.finalize().as_bytes())
+}
+
+/// Reads at most so many bytes.
+fn feed(
+    file: &OwnedFd,
+    bytes: u64,
+    hasher: &mut blake3::Hasher,
+    read: &mut dyn FnMut(u64),
+) -> Result<(), String> {
     thread_local! {
         static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
     }
     BUFFER.with_borrow_mut(|buffer| {
         buffer.resize(PIECE, 0);
-        let mut hasher = blake3::Hasher::new();
-        let mut total = 0_u64;
+        let mut left = bytes;
         while left > 0 {
             let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
             let space = buffer.get_mut(..wanted).unwrap_or_default();
@@ -226,13 +250,37 @@ fn digest(
             };
             hasher.update(buffer.get(..count).unwrap_or_default());
             left -= count as u64;
-            total += count as u64;
             read(count as u64);
-            // What is read to its known end needs no further call to learn that there is no more.
-            if total == size && count < wanted {
+            // Short of what was wanted, and one byte short of all: that byte was to see whether it grew.
+            if count < wanted && left == 1 {
                 break;
             }
         }
-        Ok(*hasher.finalize().as_bytes())
+        Ok(())
     })
+}
+
+/// The digest of the first bytes of a log, unpacked where its name says that it is packed.
+pub(crate) fn beginning(folder: BorrowedFd<'_>, name: &[u8], bytes: u64) -> Content {
+    use std::io::Read;
+    let failed = |error: &dyn std::fmt::Display| Content::Unverifiable(error.to_string());
+    let file = match open(folder, name, OFlags::empty()) {
+        Ok(file) => std::fs::File::from(file),
+        Err(error) => return failed(&error),
+    };
+    let reader: Box<dyn Read> = match name.rsplit(|it| *it == b'.').next() {
+        Some(b"gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Some(b"xz") => Box::new(lzma_rust2::XzReader::new(file, true)),
+        Some(b"zst") => match ruzstd::decoding::StreamingDecoder::new(file) {
+            Ok(reader) => Box::new(reader),
+            Err(error) => return failed(&error),
+        },
+        _ => Box::new(file),
+    };
+    let mut hasher = blake3::Hasher::new();
+    match std::io::copy(&mut reader.take(bytes), &mut hasher) {
+        Ok(read) if read == bytes => Content::Digest(*hasher.finalize().as_bytes()),
+        Ok(_) => Content::Unverifiable("it is shorter".into()),
+        Err(error) => failed(&error),
+    }
 }

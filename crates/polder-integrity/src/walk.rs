@@ -2,6 +2,7 @@
 //!
 //! Each folder is opened below its parent, so that nobody can exchange a part of the path meanwhile.
 
+use crate::compare::stem;
 use crate::entry::{Content, Entry, Kind, Moment};
 use crate::mounts::Mount;
 use crate::policy::{Policy, Rule, join, split};
@@ -34,6 +35,8 @@ pub struct Folder {
     pub device: (u32, u32),
     /// Its inode number.
     pub inode: u64,
+    /// Whether logs may be in it.
+    pub has_logs: bool,
     /// Why it could not be read.
     pub problem: Option<String>,
 }
@@ -68,11 +71,14 @@ pub struct Walk<'a> {
 
 /// Why a tree could not be walked.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open `{path}`: {source}")]
+#[error("cannot open `{path}`")]
 pub struct WalkError {
     path: String,
     source: std::io::Error,
 }
+
+/// Longest path that is walked, in bytes: the kernel's own limit for one (PATH_MAX).
+const PATH_BYTES_MAX: usize = 4096;
 
 /// One walk under way.
 struct Running<'a> {
@@ -108,8 +114,9 @@ impl Walk<'_> {
     pub fn run(&self, ledger: &dyn Ledger) -> Result<(), WalkError> {
         let root = self.open_root()?;
         barrier(&root, &self.root, self.mounts);
+        raise_limit();
         self.root_entry(&root, ledger)?;
-        let running = Running { walk: self, ledger, entered: entered(self.mounts) };
+        let running = Running { walk: self, ledger, entered: entered(self.mounts, self.policy) };
         let root = Arc::new(root);
         rayon::scope(|scope| {
             let (name, path) = (b".".to_vec(), b"/".to_vec());
@@ -136,7 +143,8 @@ impl Walk<'_> {
     /// When the root cannot be opened.
     pub fn run_some(&self, folders: &[&[u8]], ledger: &dyn Ledger) -> Result<(), WalkError> {
         let root = self.open_root()?;
-        let running = Running { walk: self, ledger, entered: entered(self.mounts) };
+        raise_limit();
+        let running = Running { walk: self, ledger, entered: entered(self.mounts, self.policy) };
         rayon::scope(|scope| {
             for path in folders {
                 let (running, root) = (&running, &root);
@@ -177,16 +185,74 @@ fn barrier(root: &OwnedFd, path: &Path, mounts: &[Mount]) {
     }
 }
 
-/// Where something is mounted that is looked into: a whole file system, and each only once.
-fn entered(mounts: &[Mount]) -> HashSet<&[u8]> {
-    let mut devices = HashSet::new();
-    let mut points = HashSet::new();
-    for mount in mounts {
-        if Policy::looks_into(&mount.kind) && devices.insert(mount.device) {
-            points.insert(mount.point.as_slice());
+/// Lets this process have as many open folders as it may: each level of a tree holds one.
+fn raise_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, what is too deep is told as not readable.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Where something is mounted that is looked into: each part of a file system once.
+fn entered<'a>(mounts: &'a [Mount], policy: &Policy) -> HashSet<&'a [u8]> {
+    let mut entered: Vec<&Mount> = Vec::new();
+    for mount in
+        mounts.iter().filter(|it| Policy::looks_into(&it.kind) && policy.reaches(&it.point))
+    {
+        let is_part = |it: &&Mount| it.device == mount.device && is_within(&mount.part, &it.part);
+        if !entered.iter().any(is_part) {
+            entered.push(mount);
         }
     }
-    points
+    entered.into_iter().map(|it| it.point.as_slice()).collect()
+}
+
+/// Kinds of file systems that hold files of people and programs, and are not looked into.
+const LEFT_OUT: [&str; 14] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "9p",
+    "virtiofs",
+    "ceph",
+    "glusterfs",
+    "fuse",
+    "fuseblk",
+    "overlay",
+    "squashfs",
+    "iso9660",
+    "udf",
+];
+
+/// What is mounted on watched folders and not looked into, in words.
+pub(crate) fn left_out(mounts: &[Mount], policy: &Policy) -> Vec<String> {
+    let entered = entered(mounts, policy);
+    let mut all = Vec::new();
+    for mount in mounts {
+        let point = mount.point.as_slice();
+        let is_kind = LEFT_OUT.contains(&mount.kind.as_str()) || mount.kind.starts_with("fuse.");
+        if point == b"/" || entered.contains(point) || policy.of(point) == Rule::Ignored {
+            continue;
+        }
+        let shown = polder_model::printable(point);
+        if Policy::looks_into(&mount.kind) {
+            all.push(format!("`{shown}`: what is mounted there is looked at elsewhere"));
+        } else if is_kind {
+            all.push(format!(
+                "`{shown}`: a file system of the kind {} is mounted there",
+                mount.kind
+            ));
+        }
+    }
+    all
+}
+
+/// Whether a path is a folder or lies below it.
+fn is_within(path: &[u8], folder: &[u8]) -> bool {
+    folder == b"/"
+        || path.strip_prefix(folder).is_some_and(|it| it.is_empty() || it.starts_with(b"/"))
 }
 
 fn shown(path: &Path) -> String {
@@ -252,13 +318,20 @@ impl Running<'_> {
         };
         found.sort_unstable_by(|a, b| a.entry.name.cmp(&b.entry.name));
         let (device, inode) = (here.device, here.inode);
+        let has_logs = here.rules.has_logs();
         let folder = Arc::new(folder);
-        let mut out = Folder { path: task.path.clone(), device, inode, ..Folder::default() };
+        let path = task.path.clone();
+        let mut out = Folder { path, device, inode, has_logs, ..Folder::default() };
         out.entries.reserve_exact(found.len());
         self.ledger.progress(found.len() as u64, 0);
         for it in found {
             if it.enter && (task.depth == Depth::All || it.is_new) {
                 let path = join(&task.path, &it.entry.name);
+                if path.len() > PATH_BYTES_MAX {
+                    let problem = Some(format!("its path is longer than {PATH_BYTES_MAX} bytes"));
+                    self.ledger.take(Folder { path, problem, ..Folder::default() }, None);
+                    continue;
+                }
                 let (parent, name) = (Arc::clone(&folder), it.entry.name.clone());
                 let task = Task { depth: Depth::All, parent, name, path };
                 scope.spawn(move |scope| self.folder(scope, &task));
@@ -268,8 +341,41 @@ impl Running<'_> {
                 out.entries.push(it.entry);
             }
         }
+        here_logs(&mut out, known.as_deref().unwrap_or_default(), &folder);
         self.ledger.take(out, known);
     }
+}
+
+/// Of logs that are gone from their inode: which of the new files begins with what they had.
+fn here_logs(out: &mut Folder, known: &[Entry], folder: &OwnedFd) {
+    if out.beginnings.is_empty() && !out.has_logs {
+        return;
+    }
+    let inodes: HashSet<(u64, Option<Moment>)> =
+        out.entries.iter().map(|it| (it.inode, it.born)).collect();
+    let old: HashSet<(u64, Option<Moment>)> = known.iter().map(|it| (it.inode, it.born)).collect();
+    let cut =
+        |it: &Entry| out.entries.iter().any(|now| now.inode == it.inode && now.size < it.size);
+    let lost = known.iter().filter(|it| {
+        it.kind == Kind::File && it.size > 0 && (!inodes.contains(&(it.inode, it.born)) || cut(it))
+    });
+    let mut found = Vec::new();
+    for was in lost {
+        let stem = stem(&was.name);
+        let new = out.entries.iter().filter(|it| {
+            it.kind == Kind::File
+                && !old.contains(&(it.inode, it.born))
+                && self::stem(&it.name) == stem
+        });
+        for it in new {
+            let begins = read::beginning(folder.as_fd(), &it.name, was.size);
+            if begins == was.content {
+                found.push((it.name.clone(), was.name.clone(), begins));
+                break;
+            }
+        }
+    }
+    out.beginnings.extend(found);
 }
 
 /// Names in a folder with their inode numbers.
@@ -365,10 +471,9 @@ impl<'a> Place<'a> {
         match rule {
             Rule::Ignored => {}
             Rule::Volatile => {
-                if let Some(known) = known.filter(|known| entry.is_untouched_since(known)) {
-                    entry.attributes.clone_from(&known.attributes);
-                } else if entry.is_executable() {
-                    entry.attributes = read::attributes_unopened(folder, name);
+                // What somebody may run is read, wherever it lies.
+                if entry.is_executable() || entry.is_set_uid() || entry.is_set_gid() {
+                    self.complete(&mut entry, known);
                 }
             }
             Rule::Full if unread => self.complete(&mut entry, known),
@@ -442,20 +547,32 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// As much of a log as there is now: it may grow while it is read.
+    fn read_log(&self, entry: &mut Entry) {
+        let size = entry.size;
+        self.read(entry, Part::First(size));
+        entry.size = entry.size.min(size);
+        self.note_races(entry);
+    }
+
     /// A log: of one that grew, or was renamed, as much as there was before.
     fn log(&self, entry: &mut Entry, known: Option<&Entry>) -> Option<(Vec<u8>, Vec<u8>, Content)> {
         let before = self.by_inode.get(&entry.inode).copied().filter(|it| it.born == entry.born);
         let wants_all = self.running.walk.reads_logs;
         let is_same = known.is_some_and(|known| self.is_as_known(entry, known));
-        if entry.kind != Kind::File || is_same || before.is_none() {
+        if entry.kind != Kind::File || is_same {
             self.complete(entry, known);
+            return None;
+        }
+        if before.is_none() {
+            self.read_log(entry);
             return None;
         }
         let before = before?;
         self.read(entry, Part::First(before.size));
         let beginning = std::mem::take(&mut entry.content);
         if wants_all {
-            self.complete(entry, None);
+            self.read_log(entry);
         }
         Some((entry.name.clone(), before.name.clone(), beginning))
     }

@@ -61,8 +61,10 @@ pub struct CheckView {
     pub all_because: Option<String>,
     /// File systems whose tables of inodes were not used, with the reason.
     pub not_swept: Vec<(String, String)>,
-    /// What could not be seen.
+    /// What could not be seen, so that nothing can be said of it.
     pub problems: Vec<String>,
+    /// What was left out, and is known to be.
+    pub notes: Vec<String>,
 }
 
 /// A package that was installed or upgraded since the baseline.
@@ -175,7 +177,8 @@ pub fn check_view(
         bytes: outcome.how.bytes,
         all_because: outcome.how.all_because.clone(),
         not_swept: outcome.how.not_swept.clone(),
-        problems: [&outcome.how.problems[..], &outcome.proofs.problems].concat(),
+        problems: outcome.how.problems.clone(),
+        notes: [&outcome.how.notes[..], &outcome.proofs.problems].concat(),
     }
 }
 
@@ -472,7 +475,7 @@ fn change_text(line: &ChangeLine, out: &mut String) {
     }
     if !line.means.is_empty() {
         let technique = line.technique.as_ref().map_or(String::new(), |it| format!(" ({it})"));
-        let _ = writeln!(out, "  it {}{technique}", line.means.join("; "));
+        let _ = writeln!(out, "  {}{technique}", line.means.join("; "));
     }
     if let Some(since) = line.since.filter(|_| line.what != "unverifiable") {
         let _ = writeln!(out, "  last change of the inode: {}", moment(since));
@@ -500,7 +503,9 @@ fn how_text(view: &CheckView, out: &mut String) {
         Some(because) => {
             let _ = writeln!(out, "All content was read: {because}");
         }
-        None => out.push_str("Other content is taken to be as it was, since no inode was touched; `--content` reads it\n"),
+        None => out.push_str(
+            "Content of files that no attribute tells of was not read: `--content` reads it\n",
+        ),
     }
     for (place, because) in &view.not_swept {
         let _ = writeln!(out, "Walked name by name: {place}: {because}");
@@ -509,6 +514,9 @@ fn how_text(view: &CheckView, out: &mut String) {
         let _ = writeln!(out, "Written again as they were: {} files", view.rewritten);
     }
     for it in &view.problems {
+        let _ = writeln!(out, "Cannot be told: {it}");
+    }
+    for it in &view.notes {
         let _ = writeln!(out, "Not looked at: {it}");
     }
 }

@@ -62,6 +62,14 @@ pub enum BaselinesError {
         /// Its number.
         sequence: u64,
     },
+    /// What notes the last one is gone.
+    #[error(
+        "nothing tells which baseline was the last, so {sequence} may be an older one that was put back"
+    )]
+    Unseen {
+        /// Its number.
+        sequence: u64,
+    },
     /// A key is no key.
     #[error("`{0}` is no key: 64 hexadecimal digits are")]
     NoKey(String),
@@ -119,6 +127,7 @@ impl Baselines {
             sequences.last().copied().ok_or_else(|| BaselinesError::None(self.folder.clone()))?;
         let generation = self.open(sequence, pinned)?;
         match self.seen()? {
+            None => Err(BaselinesError::Unseen { sequence }),
             Some((seen, _)) if seen > sequence => {
                 Err(BaselinesError::Older { found: sequence, seen })
             }
@@ -191,8 +200,10 @@ impl Baselines {
         let path = self.folder.join("key");
         let (signer, text) = Signer::make(passphrase)
             .map_err(|source| BaselinesError::Key { path: path.clone(), source })?;
-        self.write("key", &text)?;
+        // The key last: while it is not there, all is made anew.
+        let _ = fs::remove_file(self.folder.join("trusted"));
         self.write("trusted", &format!("{}\n", hexadecimal(&signer.public())))?;
+        self.write("key", &text)?;
         Ok(signer)
     }
 

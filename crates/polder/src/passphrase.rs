@@ -36,7 +36,8 @@ fn prompt(terminal: &File, text: &str) -> Result<Zeroizing<String>, Failure> {
     writer.write_all(text.as_bytes()).map_err(Failure::look)?;
     let before = tcgetattr(terminal).map_err(|error| Failure::look(std::io::Error::from(error)))?;
     let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
+    // A key that interrupts would leave the terminal without an echo: it comes as a letter, and ends this.
+    silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     let set = |modes| {
         tcsetattr(terminal, OptionalActions::Flush, modes)
             .map_err(|error| Failure::look(std::io::Error::from(error)))
@@ -45,7 +46,11 @@ fn prompt(terminal: &File, text: &str) -> Result<Zeroizing<String>, Failure> {
     let answer = line(terminal);
     set(&before)?;
     output::say("\n");
-    answer
+    let answer = answer?;
+    match answer.contains(['\u{3}', '\u{1a}', '\u{1c}']) {
+        true => Err(Failure::usage("there is no passphrase").hint("Nothing was changed")),
+        false => Ok(answer),
+    }
 }
 
 /// The first line of what is read.

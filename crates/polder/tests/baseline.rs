@@ -764,3 +764,115 @@ fn a_tree_that_changes_meanwhile_hides_nothing() {
         busy.store(false, std::sync::atomic::Ordering::Relaxed);
     });
 }
+
+#[test]
+fn what_is_not_accepted_goes_on_being_told() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    folder(&disk, "etc/gone");
+    disk.init();
+    append(&disk, "usr/bin/su");
+    append(&disk, "etc/passwd");
+    remove(&disk, "etc/gone");
+    folder(&disk, "srv/new");
+    must("mount", &["-t", "tmpfs", "none", disk.at("etc/pam.d").to_str().unwrap()]);
+    let path = disk.at("usr/bin");
+    let accepted = disk.polder(&["accept", path.to_str().unwrap(), "--yes", "--because", "x"]);
+    assert!(accepted.status.success(), "{}", support::stderr(&accepted));
+    let (value, _) = disk.check(&[]);
+    must("umount", &[disk.at("etc/pam.d").to_str().unwrap()]);
+    let text = value["changes"].to_string();
+    for told in ["etc/passwd", "etc/gone", "srv/new", "\"mounted\""] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains("usr/bin/su"), "{text}");
+    // By reading everything the same, twice.
+    for more in [&["--content"][..], &[]] {
+        let told = disk.told(more);
+        let names: Vec<&str> = told.iter().filter_map(|it| it.split(' ').next()).collect();
+        assert_eq!(names, ["etc/gone", "etc/passwd", "srv/new"], "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_moved_out_of_sight_is_told() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.write("tmp/spool/cron/root", "0 * * * * true\n");
+    let config = disk.folder.path().join("polder.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let path = disk.root.display();
+    let text = text.replace("watch = [", &format!("watch = [\"{path}/tmp/spool/cron\", "));
+    let text = text.replace("volatile = [", &format!("volatile = [\"{path}/etc/history\", "));
+    fs::write(&config, text).unwrap();
+    disk.write("etc/history", "ls\n");
+    disk.init();
+    assert_eq!(disk.check(&[]).1, 0);
+    // A folder in which files come and go leads elsewhere, and with it one that is watched.
+    fs::rename(disk.at("tmp/spool"), disk.at("tmp/other")).unwrap();
+    symlink("other", disk.at("tmp/spool")).unwrap();
+    disk.write("tmp/other/cron/root", "0 * * * * evil\n");
+    // A name that may change all the time becomes a program of root's.
+    mode(&disk, "etc/history", 0o4755);
+    for more in [&[][..], &["--content"]] {
+        let told = disk.told(more);
+        assert!(told.iter().any(|it| it.starts_with("tmp/spool/cron unverifiable")), "{told:?}");
+        assert!(told.iter().any(|it| it.starts_with("etc/history added")), "{told:?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_written_over_where_files_come_and_go_is_told() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    add(&disk, "tmp/suid");
+    mode(&disk, "tmp/suid", 0o4755);
+    disk.init();
+    shell(&disk, "tmp/suid", "cat /bin/true > \"$1\"; chmod 4755 \"$1\"");
+    assert!(disk.told(&[])[0].starts_with("tmp/suid changed"));
+}
+
+#[test]
+fn a_baseline_of_which_nothing_tells_that_it_is_the_last_is_refused() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    fs::remove_file(disk.folder.path().join("state/baseline/seen")).unwrap();
+    let output = disk.polder(&["check"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        support::stderr(&output).contains("may be an older one"),
+        "{}",
+        support::stderr(&output)
+    );
+}
+
+#[test]
+fn logs_are_rotated_without_a_word_and_forged_with_one() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    log(&disk, "var/log/a.log");
+    disk.write("var/log/a.log.1", "yesterday\n");
+    disk.write("var/log/forged.log", "one\nhim\n");
+    disk.write("var/log/forged.log.1", "him\n");
+    disk.init();
+    // As logrotate does: rename, compress, begin anew.
+    shell(
+        &disk,
+        "var/log",
+        "cd \"$1\"; gzip -c a.log.1 > a.log.2.gz; rm a.log.1; mv a.log a.log.1; echo more >> a.log.1; echo new > a.log",
+    );
+    assert_eq!(disk.told(&[]), [""; 0]);
+    shell(
+        &disk,
+        "var/log",
+        "cd \"$1\"; sed -i /him/d forged.log.1; sed -i /him/d forged.log; : > forged.log.9.gz",
+    );
+    let told = disk.told(&[]);
+    let names: Vec<&str> = told.iter().filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(
+        names,
+        ["var/log/forged.log", "var/log/forged.log.1", "var/log/forged.log.9.gz"],
+        "{told:?}"
+    );
+}

@@ -276,7 +276,7 @@ fn what_is_not_proved_is_shown_with_the_reason() {
     let because = |vendor: &Vendor| {
         let (shown, value) = vendor.check();
         assert!(shown.len() > 30, "{shown:?}");
-        format!("{}{}", value["packages"][0]["because"], value["problems"])
+        format!("{}{}", value["packages"][0]["because"], value["notes"])
     };
     // The archive is not there, or another one.
     fs::remove_file(&archive).unwrap();

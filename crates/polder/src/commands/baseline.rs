@@ -10,8 +10,8 @@ use crate::{config, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_host::Host;
 use polder_integrity::{
-    Change, CheckError, Content, Entry, Folder, Generation, Now, Outcome, Policy, check, compare,
-    head, hexadecimal, record,
+    Change, CheckError, Content, Difference, Entry, Folder, Generation, Now, Outcome, Policy, Rule,
+    check, compare, head, hexadecimal, record,
 };
 use polder_model::{PackageManager, Timestamp, printable};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
@@ -58,7 +58,8 @@ fn failed(error: BaselinesError) -> Failure {
             Failure::usage(error).hint("`polder baseline init` printed it; so does `polder baseline show`")
         }
         BaselinesError::Key { .. } => Failure::usage(error).hint("Nothing was changed"),
-        BaselinesError::Older { .. } | BaselinesError::Replaced { .. } | BaselinesError::Baseline(_) => {
+        BaselinesError::Unseen { .. }
+        | BaselinesError::Older { .. } | BaselinesError::Replaced { .. } | BaselinesError::Baseline(_) => {
             Failure::look(error).hint(
                 "Nothing of this host can be told by it. Take one that was exported (`--baseline FILE --key KEY`), or look at the host as at one that was broken into",
             )
@@ -123,7 +124,7 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
     let now = now(flags.root.as_deref());
     let because = flags.because.as_deref().unwrap_or("the first look");
     let previous = before.as_ref().map_or([0; 32], |it| it.root);
-    let sequence = sequences.last().map_or(1, |it| it + 1);
+    let sequence = sequences.last().map_or(1, |it| it.saturating_add(1));
     let begun = store.begin(head(&now, policy, sequence, previous, because)).map_err(failed)?;
     let start = Instant::now();
     let recorded =
@@ -180,6 +181,11 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(flags.key.as_deref(), configuration.key.as_deref())?;
     let generation = match &flags.baseline {
+        Some(_) if pinned.is_none() => {
+            return Err(Failure::usage("a baseline from a file needs the key that signed it").hint(
+                "`--key KEY`, as `polder baseline init` printed it: one that lies beside it vouches for nothing",
+            ));
+        }
         Some(path) => Baselines::open_file(path, pinned.as_ref()).map_err(failed)?,
         None => {
             let store = store(flags.root.as_deref(), globals)?;
@@ -192,10 +198,10 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
     let policy = &configuration.policy;
     if policy.lines() != generation.head.policy {
         let says = "rules of the configuration differ from those of the baseline, which were used; `polder baseline init --again` takes the new ones";
-        outcome.how.problems.push(says.into());
+        outcome.how.notes.push(says.into());
     }
     let view = view(&generation, &outcome, flags.root.as_deref(), globals, Timestamp(now.taken))?;
-    if flags.only_changes && view.changes.is_empty() {
+    if flags.only_changes && view.changes.is_empty() && view.problems.is_empty() {
         return Ok(0);
     }
     shown(&view, flags.json, flags.all)
@@ -209,10 +215,11 @@ fn shown(view: &CheckView, as_json: bool, all: bool) -> Result<u8, Failure> {
         output::print(&check_text(view, all))?;
     }
     let differs = view.changes.len() as u64 > view.unverifiable;
-    Ok(match (differs, view.unverifiable) {
+    let is_unknown = view.unverifiable > 0 || !view.problems.is_empty();
+    Ok(match (differs, is_unknown) {
         (true, _) => 1,
-        (false, 0) => 0,
-        (false, _) => 3,
+        (false, false) => 0,
+        (false, true) => 3,
     })
 }
 
@@ -378,6 +385,25 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
     shown(&view, flags.json, flags.all)
 }
 
+/// Logs that are shorter than they were, or of the same length with other content.
+fn shorter(policy: &Policy, folder: &Folder, known: &[Entry]) -> Vec<Change> {
+    let rules = policy.within(&folder.path);
+    let mut all = Vec::new();
+    for after in folder.entries.iter().filter(|it| rules.of(&it.name) == Rule::Grows) {
+        let is_same = |it: &&Entry| it.name == after.name && it.inode == after.inode;
+        let Some(before) = known.iter().find(is_same) else { continue };
+        let difference = match after.size.cmp(&before.size) {
+            std::cmp::Ordering::Less => Difference::Truncated,
+            std::cmp::Ordering::Equal if after.content != before.content => Difference::Rewritten,
+            _ => continue,
+        };
+        let (before, after) = (Some(before.clone()), Some(after.clone()));
+        let path = polder_integrity::join(&folder.path, after.as_ref().map_or(&[], |it| &it.name));
+        all.push(Change { path, before, after, differences: vec![difference], below: 0 });
+    }
+    all
+}
+
 /// What differs between two generations.
 fn between(old: &Generation, new: &Generation) -> Result<Outcome, polder_integrity::BaselineError> {
     let policy = Policy::from_lines(&new.head.policy);
@@ -388,8 +414,18 @@ fn between(old: &Generation, new: &Generation) -> Result<Outcome, polder_integri
         let folder = Folder { path: row.path.clone(), entries, ..Folder::default() };
         let known = old.folder(&row.path)?;
         outcome.changes.extend(compare(&policy, &folder, known.as_deref()));
+        outcome.changes.extend(shorter(&policy, &folder, known.as_deref().unwrap_or_default()));
     }
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    let (a, b) = (&old.head, &new.head);
+    outcome.mounted = b.mounts.iter().filter(|it| !a.mounts.contains(it)).cloned().collect();
+    outcome.unmounted = a.mounts.iter().filter(|it| !b.mounts.contains(it)).cloned().collect();
+    outcome.loaded = b.modules.iter().filter(|it| !a.modules.contains(it)).cloned().collect();
+    outcome.unloaded = a.modules.iter().filter(|it| !b.modules.contains(it)).cloned().collect();
+    outcome.how.all_because = Some("both baselines hold its digests".into());
+    outcome.how.notes.push(
+        "what logs that grew begin with: a baseline holds only the digest of all of one".into(),
+    );
     Ok(outcome)
 }
 
@@ -499,8 +535,12 @@ fn verify(flags: &BaselineVerify, globals: &Globals) -> Result<u8, Failure> {
     };
     generation.verify().map_err(|it| failed(it.into()))?;
     let it = &generation.head;
+    let vouched = match (&flags.file, pinned) {
+        (Some(_), None) => "   (compare it with your note: `--key KEY` does)",
+        _ => "",
+    };
     output::print(&format!(
-        "baseline {} of {} is whole: {} names in {} folders\n  root  {}\n  key   {}\n",
+        "baseline {} of {} is whole: {} names in {} folders\n  root  {}\n  key   {}{vouched}\n",
         it.sequence,
         it.host,
         it.entries,
@@ -519,7 +559,7 @@ fn export(flags: &BaselineExport, globals: &Globals) -> Result<u8, Failure> {
     let sequence = generation.head.sequence;
     let bytes = store.export(sequence, &flags.file).map_err(failed)?;
     output::print(&format!(
-        "baseline {sequence} is in `{}`, {} KiB\nAnother machine checks this one with it: `polder baseline check --root FOLDER --baseline FILE --key {}`\n",
+        "baseline {sequence} is in `{}`, {} KiB\nWith the disk of this host mounted on another machine: `polder baseline check --root FOLDER --baseline FILE --key {}`\n",
         flags.file.display(),
         bytes >> 10,
         hexadecimal(&generation.key)
