@@ -124,38 +124,10 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         Change { path, before: before.cloned(), after: after.cloned(), differences, below: 0 }
     };
     for after in &folder.entries {
-        let rule = rules.of(&after.name);
         let before = was(&after.name);
-        let differences = match (rule, before) {
-            (Rule::Ignored, _) => continue,
-            (Rule::Volatile, Some(before)) if before.is_folder() => {
-                match differences(before, after) {
-                    none if none.is_empty() => continue,
-                    some => some,
-                }
-            }
-            (Rule::Volatile, before) => {
-                if gives_rights(after) && before.is_none_or(|it| !has_same_rights(it, after)) {
-                    let differences = before.map_or_else(Vec::new, |it| differences(it, after));
-                    changes.push(change(before, Some(after), differences));
-                }
-                continue;
-            }
-            // Between two baselines nothing tells how a log begins.
-            (Rule::Grows, Some(_)) if after.kind == Kind::File && !folder.has_logs => continue,
-            (Rule::Grows, _) if after.kind == Kind::File && folder.has_logs => {
-                match logs.judge(before, after) {
-                    Some(differences) => differences,
-                    None => continue,
-                }
-            }
-            (_, None) => Vec::new(),
-            (_, Some(before)) => match differences(before, after) {
-                none if none.is_empty() => continue,
-                some => some,
-            },
-        };
-        changes.push(change(before, Some(after), differences));
+        if let Some(differences) = judge(rules.of(&after.name), before, after, folder, &logs) {
+            changes.push(change(before, Some(after), differences));
+        }
     }
     for entry in known {
         let is_there = folder.entries.binary_search_by(|it| it.name.cmp(&entry.name)).is_ok();
@@ -170,6 +142,31 @@ pub fn compare(policy: &Policy, folder: &Folder, known: Option<&[Entry]>) -> Vec
         }
     }
     changes
+}
+
+/// In what way an entry is not as its rule wants it; none when all is well.
+fn judge(
+    rule: Rule,
+    before: Option<&Entry>,
+    after: &Entry,
+    folder: &Folder,
+    logs: &Logs<'_>,
+) -> Option<Vec<Difference>> {
+    let is_log = rule == Rule::Grows && after.kind == Kind::File;
+    let all = || before.map_or_else(Vec::new, |it| differences(it, after));
+    match (rule, before) {
+        (Rule::Ignored, _) => None,
+        (Rule::Volatile, before) if !before.is_some_and(Entry::is_folder) => {
+            let is_told =
+                gives_rights(after) && before.is_none_or(|it| !has_same_rights(it, after));
+            is_told.then(all)
+        }
+        _ if is_log && folder.has_logs => logs.judge(before, after),
+        // Between two baselines nothing tells how a log begins.
+        (_, Some(_)) if is_log => None,
+        (_, None) => Some(Vec::new()),
+        (_, Some(_)) => Some(all()).filter(|it| !it.is_empty()),
+    }
 }
 
 /// Whether a file gives rights to whoever uses it, wherever it lies.
