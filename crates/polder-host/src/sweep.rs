@@ -1,12 +1,10 @@
 //! Walks the local file systems once and keeps the files that somebody may misuse.
 
 use crate::{HostError, Kind, Stat};
-use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, StatxFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, OsStr};
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -169,7 +167,8 @@ pub(crate) fn sweep(root: &Path, mountinfo: &[u8]) -> Result<Sweep, HostError> {
         deadline: Instant::now() + Duration::from_secs(WALK_SECONDS_MAX),
     };
     open_folder(root).map_err(|error| HostError::from_io(root, &error.into()))?;
-    walk.folder(root, 0);
+    // Tasks stand in a queue, not on the stack: a tree may be as deep as somebody made it.
+    rayon::scope(|scope| walk.folder(scope, root, 0));
     let mut sweep = walk.kept.into_inner().unwrap_or_default();
     sweep.files = walk.files.into_inner();
     sweep.entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -202,7 +201,7 @@ fn parse_mounts(mountinfo: &[u8]) -> BTreeMap<(u32, u32), (PathBuf, String)> {
 }
 
 impl Walk<'_> {
-    fn folder(&self, path: &Path, depth: usize) {
+    fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, path: &Path, depth: usize) {
         if depth > DEPTH_MAX || Instant::now() > self.deadline {
             let because = if depth > DEPTH_MAX {
                 format!("folders deeper than {DEPTH_MAX} levels")
@@ -224,8 +223,8 @@ impl Walk<'_> {
             return self.denied(path);
         };
         let mut folders = Vec::new();
-        let mut buffer = [const { MaybeUninit::uninit() }; 32 << 10];
-        let mut entries = RawDir::new(&folder, &mut buffer);
+        let mut buffer = Vec::with_capacity(32 << 10);
+        let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
         let mut files = 0_u64;
         while let Some(entry) = entries.next() {
             let Ok(entry) = entry else { return self.denied(path) };
@@ -243,11 +242,11 @@ impl Walk<'_> {
         drop(folder);
         self.files.fetch_add(files, Ordering::Relaxed);
         let device = (own.stx_dev_major, own.stx_dev_minor);
-        folders.into_par_iter().for_each(|folder| {
+        for folder in folders {
             if self.enter(&folder, device) {
-                self.folder(&folder, depth + 1);
+                scope.spawn(move |scope| self.folder(scope, &folder, depth + 1));
             }
-        });
+        }
     }
 
     /// Whether a folder is on a file system that is walked; SGID on folders is of no interest.
