@@ -187,6 +187,9 @@ fn has_same_rights(a: &Entry, b: &Entry) -> bool {
         && a.content == b.content
 }
 
+/// Seconds between the times of content and inode that writing a file may leave.
+const SET_SECONDS: i64 = 2;
+
 /// In what way an entry differs.
 pub fn differences(before: &Entry, after: &Entry) -> Vec<Difference> {
     let mut all = Vec::new();
@@ -222,10 +225,10 @@ pub fn differences(before: &Entry, after: &Entry) -> Vec<Difference> {
     let names = attributes(&before.attributes, &after.attributes);
     note(!names.is_empty(), Difference::Attributes(names));
     note(!is_folder && before.links != after.links, Difference::Links);
-    note(
-        !is_folder && after.kind != Kind::Link && !is_other && before.modified != after.modified,
-        Difference::Modified,
-    );
+    // Who writes a file leaves the same moment in both times; who sets one does not.
+    let is_set = (after.modified.0 - after.changed.0).abs() > SET_SECONDS;
+    let is_plain = !is_folder && after.kind != Kind::Link && !is_other;
+    note(is_plain && is_set && before.modified != after.modified, Difference::Modified);
     if let Some(content) = content {
         all.insert(0, content);
     }

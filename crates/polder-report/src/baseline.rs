@@ -410,17 +410,81 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
         }
     }
     packages_text(view, all, &mut out);
-    let shown = if all { count } else { SHOWN };
-    for line in view.changes.iter().take(shown) {
+    let groups = groups(&view.changes, all);
+    let shown = if all { groups.len() } else { SHOWN };
+    for group in groups.iter().take(shown) {
         out.push('\n');
-        change_text(line, &mut out);
+        match group.as_slice() {
+            [line] => change_text(line, &mut out),
+            lines => group_text(lines, &mut out),
+        }
     }
-    if count > shown {
-        let _ = writeln!(out, "\nand {} more: `--all` shows them", count - shown);
+    let left: usize = groups.iter().skip(shown).map(Vec::len).sum();
+    if left > 0 {
+        let _ = writeln!(out, "\nand {left} more: `--all` shows them");
     }
     out.push('\n');
     how_text(view, &mut out);
     out
+}
+
+/// So many changes of one kind in one folder are told together.
+const GROUP_MIN: usize = 5;
+
+/// Names of a group that are shown.
+const GROUP_NAMES: usize = 8;
+
+/// Changes that are alike, together: of one folder, done in the same way, by files that give no rights.
+fn groups(changes: &[ChangeLine], all: bool) -> Vec<Vec<&ChangeLine>> {
+    let mut order: Vec<Vec<&ChangeLine>> = Vec::new();
+    let mut places: BTreeMap<(String, &str, &str), usize> = BTreeMap::new();
+    for line in changes {
+        let key = (folder_of(&line.path), line.what.as_str(), line.weight.as_str());
+        let gives = line.means.len() > 1;
+        match places.get(&key).and_then(|at| order.get_mut(*at)).filter(|_| !all && !gives) {
+            Some(group) => group.push(line),
+            None => {
+                if !gives {
+                    places.insert(key, order.len());
+                }
+                order.push(vec![line]);
+            }
+        }
+    }
+    order
+        .into_iter()
+        .flat_map(|it| match it.len() < GROUP_MIN {
+            true => it.into_iter().map(|line| vec![line]).collect(),
+            false => vec![it],
+        })
+        .collect()
+}
+
+/// The folder of a path; of compiled Python files the one that holds all of them.
+fn folder_of(path: &str) -> String {
+    match path.split_once("/__pycache__") {
+        Some((above, _)) => {
+            let parts: Vec<&str> = above.split('/').take(4).collect();
+            format!("{}/**/__pycache__", parts.join("/"))
+        }
+        None => path.rsplit_once('/').map_or("", |it| it.0).to_string(),
+    }
+}
+
+fn group_text(lines: &[&ChangeLine], out: &mut String) {
+    let Some(first) = lines.first() else { return };
+    let folder = folder_of(&first.path);
+    let _ = writeln!(out, "{folder}/  {} {}", lines.len(), first.what);
+    let name = |it: &&ChangeLine| it.path.rsplit('/').next().unwrap_or_default().to_string();
+    let names: Vec<String> = lines.iter().take(GROUP_NAMES).map(name).collect();
+    let more = if lines.len() > GROUP_NAMES { " ..." } else { "" };
+    let _ = writeln!(out, "  {}{more}", names.join(", "));
+    if folder.ends_with("/__pycache__") {
+        out.push_str("  Python makes these anew from their sources: to be rid of what nothing proves, delete them\n");
+    } else if let Some(means) = first.means.first() {
+        let technique = first.technique.as_ref().map_or(String::new(), |it| format!(" ({it})"));
+        let _ = writeln!(out, "  each {means}{technique}");
+    }
 }
 
 /// Packages that came since: in one line, but for those whose archives prove nothing.

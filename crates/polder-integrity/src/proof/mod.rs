@@ -3,6 +3,7 @@
 //! A signed release names the digest of an index, the index that of a package's archive, the archive
 //! holds the file. Nothing else makes a change silent: no name of a process, no hour of the day.
 
+mod certificates;
 mod deb;
 mod dpkg;
 mod prove;

@@ -1,5 +1,6 @@
 //! Which changes are a vendor's: held against the archives of the packages that were installed since.
 
+use super::certificates::Certificates;
 use super::deb::{self, Archive, Member};
 use super::dpkg::{self, PackageRow, field, installed, short, status};
 use super::signed::{Signed, Wanted, signed};
@@ -104,7 +105,8 @@ pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs
     for change in changes {
         let by = by_member(change, &members)
             .or_else(|| by_record(change, &own))
-            .or_else(|| by_removal(change, &upgrades, &members, &place));
+            .or_else(|| by_removal(change, &upgrades, &members, &place))
+            .or_else(|| by_source(root, change, generation, &members));
         if let Some(index) = by {
             proofs.paths.insert(change.path.clone());
             if let Some(count) = counts.get_mut(index) {
@@ -112,6 +114,7 @@ pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs
             }
         }
     }
+    prove_certificates(root, generation, changes, &members, (&mut proofs, &mut counts));
     prove_status(root, changes, &upgrades, &before, &mut proofs);
     proofs.packages = upgrades
         .into_iter()
@@ -119,6 +122,26 @@ pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs
         .map(|(it, proved)| ProvedPackage { proved, ..it.row })
         .collect();
     proofs
+}
+
+/// What is derived from certificates of packages rests on what was proved before.
+fn prove_certificates(
+    root: &Path,
+    generation: &Generation,
+    changes: &[Change],
+    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
+    (proofs, counts): (&mut Proofs, &mut [u64]),
+) {
+    let proved = proofs.paths.clone();
+    let certificates = Certificates::new(root, generation, changes, members, &proved);
+    for change in changes.iter().filter(|it| !proved.contains(&it.path)) {
+        if let Some(index) = certificates.prove(change) {
+            proofs.paths.insert(change.path.clone());
+            if let Some(count) = counts.get_mut(index) {
+                *count += 1;
+            }
+        }
+    }
 }
 
 /// A package whose version is not the one of the baseline.
@@ -318,6 +341,45 @@ fn by_removal(
     })
 }
 
+/// Longest compiled file read.
+const COMPILED_BYTES_MAX: u64 = 64 << 20;
+
+/// A compiled Python file whose source has other times and the same content: in its head (PEP 552) stand time
+/// and length of the source. With those of before it must be what the baseline knew.
+fn by_source(
+    root: &Path,
+    change: &Change,
+    generation: &Generation,
+    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
+) -> Option<usize> {
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+    let is_plain = change.differences.iter().all(|it| matches!(it, Difference::Content));
+    let (folder, name) = crate::split(&change.path);
+    let above = folder.strip_suffix(b"/__pycache__").filter(|_| is_plain)?;
+    let stem = name.strip_suffix(b".pyc")?.split(|it| *it == b'.').next()?;
+    let source = [above, b"/", stem, b".py"].concat();
+    let (index, member) = members.get(&source)?;
+    let was = generation.entry(&source).ok().flatten()?;
+    if was.content != Content::Digest(member.digest) {
+        return None;
+    }
+    let path = root.join(std::ffi::OsStr::from_bytes(change.path.strip_prefix(b"/")?));
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(COMPILED_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    if after.content != Content::Digest(*blake3::hash(&bytes).as_bytes()) {
+        return None;
+    }
+    // Only files that name the time of their source; the others name a digest of it.
+    let head = bytes.get_mut(4..16).filter(|it| it.starts_with(&[0; 4]))?;
+    let time = u32::try_from(was.modified.0 & 0xffff_ffff).ok()?;
+    let size = u32::try_from(was.size & 0xffff_ffff).ok()?;
+    head.get_mut(4..8)?.copy_from_slice(&time.to_le_bytes());
+    head.get_mut(8..12)?.copy_from_slice(&size.to_le_bytes());
+    (before.content == Content::Digest(*blake3::hash(&bytes).as_bytes())).then_some(*index)
+}
+
 /// The status file: each stanza is one of the baseline, or that of a package whose archive was read.
 fn prove_status(
     root: &Path,
@@ -344,8 +406,12 @@ fn prove_status(
             .collect();
         let is_known = |stanza: &&&str| {
             let key = (field(stanza, "Package"), field(stanza, "Architecture"));
-            let old = before.get(&key).is_some_and(|it| it.stanza == short(stanza.as_bytes()));
-            old || upgrades.iter().any(|it| it.tells(key, stanza))
+            let settled = settled(stanza);
+            let is_old = |it: &PackageRow| {
+                it.stanza == short(stanza.as_bytes()) || it.stanza == short(settled.as_bytes())
+            };
+            before.get(&key).is_some_and(|it| is_old(it))
+                || upgrades.iter().any(|it| it.tells(key, stanza))
         };
         let all = stanzas.iter().filter(is_known).count() == stanzas.len();
         let plain = change
@@ -378,6 +444,7 @@ impl Upgrade<'_> {
                 }
                 "Conffiles" if self.has_settings(&field) => {}
                 "Config-Version" if self.was_of(&field) => {}
+                "Triggers-Pending" | "Triggers-Awaited" => {}
                 _ => match fields.iter().position(|it| *it == field) {
                     Some(at) => drop(fields.swap_remove(at)),
                     None => return false,
@@ -408,6 +475,18 @@ impl Upgrade<'_> {
 /// States of a package that is wanted (dpkg(1)), on its way to being installed.
 const STATES: [&str; 5] =
     ["installed", "unpacked", "half-configured", "triggers-pending", "triggers-awaited"];
+
+/// A stanza without what passes while packages are installed: triggers that wait, and a state on the way.
+fn settled(stanza: &str) -> String {
+    let lines = stanza.lines().filter(|it| !it.starts_with("Triggers-"));
+    let lines: Vec<&str> = lines
+        .map(|it| match it.strip_prefix("Status: install ok ") {
+            Some(state) if STATES.contains(&state) => "Status: install ok installed",
+            _ => it,
+        })
+        .collect();
+    lines.join("\n")
+}
 
 /// The fields of a paragraph, each with its lines that go on.
 fn paragraphs(text: &str) -> Vec<String> {
