@@ -104,7 +104,7 @@ pub fn head(now: &Now, policy: &Policy, sequence: u64, previous: [u8; 32], reaso
         policy: policy.lines(),
         mounts: watched_mounts(&now.mounts),
         modules: now.modules.clone(),
-        packages: crate::proof::packages(&now.root),
+        packages: now.packages.clone(),
         problems: now.problems.iter().map(|it| (Vec::new(), it.clone())).collect(),
         ..Head::default()
     }
@@ -267,7 +267,7 @@ pub fn check(
     how.bytes = check.bytes.into_inner();
     let mut changes = check.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let seen = check.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    changes.extend(unreached(head, &policy, &seen, some.as_deref(), &changes));
+    changes.extend(unreached(generation, &policy, &seen, some.as_deref(), &changes));
     let mounts = watched_mounts(&now.mounts);
     let mut outcome = Outcome {
         changes: together(changes, head),
@@ -279,14 +279,14 @@ pub fn check(
         how,
     };
     outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
-    outcome.proofs = prove(&now.root, generation, &outcome.changes);
+    outcome.proofs = prove(now, generation, &outcome.changes);
     Ok(outcome)
 }
 
 /// Folders of the baseline that no walk came to although nothing tells that they are gone: one above them
 /// was moved, or leads elsewhere.
 fn unreached(
-    head: &Head,
+    generation: &Generation,
     policy: &Policy,
     seen: &BTreeSet<Vec<u8>>,
     asked: Option<&[&[u8]]>,
@@ -296,13 +296,17 @@ fn unreached(
         asked.map(|it| it.iter().copied().filter(|path| !seen.contains(*path)).collect());
     let told: BTreeSet<&[u8]> = changes.iter().map(|it| it.path.as_slice()).collect();
     let mut found: Vec<Change> = Vec::new();
-    for row in head.folders.iter().filter(|it| !it.path.is_empty() && !seen.contains(&it.path)) {
+    let rows = generation.head.folders.iter();
+    for row in rows.filter(|it| !it.path.is_empty() && !seen.contains(&it.path)) {
         let is_watched = !matches!(policy.of(&row.path), Rule::Volatile | Rule::Ignored);
         let was_asked =
             || asked.as_ref().is_none_or(|all| above(&row.path).any(|it| all.contains(it)));
         let is_told = || above(&row.path).any(|it| told.contains(it));
         let is_below_last = found.last().is_some_and(|it| is_below(&row.path, &it.path));
-        if is_watched && !is_below_last && was_asked() && !is_told() {
+        // One that was never accepted is nobody's to miss.
+        let was_there =
+            || row.path == b"/" || generation.entry(&row.path).is_ok_and(|it| it.is_some());
+        if is_watched && !is_below_last && was_asked() && !is_told() && was_there() {
             let because = "it was there, and cannot be reached by its path any more".to_string();
             found.push(Change {
                 path: row.path.clone(),

@@ -1,6 +1,7 @@
 //! What surrounds the files of a host: its boot, its clock, what is mounted, which code the kernel runs.
 
 use crate::mounts::{Mount, parse_modules, parse_mounts, parse_shared};
+use crate::proof::{PackageRow, packages};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub struct Now {
     pub modules: Vec<String>,
     /// Files that some process may write to through its memory.
     pub shared: HashSet<((u32, u32), u64)>,
+    /// Packages that dpkg knows.
+    pub packages: Vec<PackageRow>,
     /// What could not be seen, and without which times cannot be relied on.
     pub problems: Vec<String>,
     /// What could not be seen besides.
@@ -63,6 +66,7 @@ impl Now {
             mounts: parse_mounts(&mounts),
             modules,
             shared,
+            packages: packages(Path::new("/")),
             problems,
             notes,
         }
@@ -72,11 +76,13 @@ impl Now {
     pub fn folder(root: &Path) -> Self {
         let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
         let read = |path: &str| {
-            std::fs::read_to_string(root.join(path)).unwrap_or_default().trim().to_string()
+            let bytes = crate::proof::plain::read(root, Path::new(path), 4096).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).trim().to_string()
         };
         let (host, machine) = (read("etc/hostname"), read("etc/machine-id"));
         let host = if host.is_empty() { root.display().to_string() } else { host };
-        Self { root: root.to_path_buf(), taken: real, host, machine, ..Self::default() }
+        let packages = packages(root);
+        Self { root: root.to_path_buf(), taken: real, host, machine, packages, ..Self::default() }
     }
 }
 

@@ -59,6 +59,7 @@ impl Ledger for Recording<'_> {
             .filter(|it| !it.is_trace() && !accepts(it))
             .map(|it| crate::split(&it.path).1.to_vec())
             .collect();
+        let is_new = known.is_none();
         let mut merged = folder;
         match known {
             // What cannot be read stays known as it was.
@@ -70,6 +71,10 @@ impl Ledger for Recording<'_> {
                 merged.entries.extend(kept.map(|it| Entry { is_racy: true, ..it }));
                 merged.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             }
+        }
+        // A folder that is new and refused whole is not there.
+        if is_new && merged.entries.is_empty() && !refused.is_empty() {
+            return;
         }
         let is_open = !refused.is_empty() || merged.problem.is_some();
         self.writer.folder(&merged, is_open);
@@ -139,8 +144,13 @@ impl Recording<'_> {
         accepts: Accepts<'_>,
     ) -> Result<(), BaselineError> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone_with: Option<&[u8]> = None;
         for row in &generation.head.folders {
-            if seen.contains(&row.path) {
+            let is_gone = gone_with
+                .and_then(|it| row.path.strip_prefix(it))
+                .is_some_and(|rest| rest.starts_with(b"/"));
+            // What lay below a folder whose removal is accepted is gone with it.
+            if is_gone || seen.contains(&row.path) {
                 continue;
             }
             let entries = generation.entries(row)?;
@@ -155,6 +165,7 @@ impl Recording<'_> {
                 below: 0,
             };
             if accepts(&gone) {
+                gone_with = Some(&row.path);
                 continue;
             }
             let (path, device) = (row.path.clone(), row.device);

@@ -178,8 +178,14 @@ pub fn check_view(
         all_because: outcome.how.all_because.clone(),
         not_swept: outcome.how.not_swept.clone(),
         problems: outcome.how.problems.clone(),
-        notes: [&outcome.how.notes[..], &outcome.proofs.problems].concat(),
+        notes: notes(outcome),
     }
+}
+
+/// What was left out, and what proves nothing.
+fn notes(outcome: &Outcome) -> Vec<String> {
+    let proofs = outcome.proofs.problems.iter().map(|it| format!("as a proof of upgrades: {it}"));
+    outcome.how.notes.iter().cloned().chain(proofs).collect()
 }
 
 fn package_line(it: &ProvedPackage) -> PackageLine {
@@ -498,7 +504,7 @@ fn packages_text(view: &CheckView, all: bool, out: &mut String) {
         };
         let _ = writeln!(
             out,
-            "\n{count} of another version; {} changes are theirs, proved by signed archives",
+            "\n{count} of another version; changes of theirs that signed archives prove: {}",
             view.proved
         );
     }

@@ -126,6 +126,22 @@ impl Vendor {
         file
     }
 
+    /// Another package, which is never upgraded.
+    fn other(&self) -> PathBuf {
+        let tree = self.folder.path().join("tree-other");
+        fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+        fs::create_dir_all(tree.join("usr/lib/other")).unwrap();
+        fs::write(tree.join("usr/lib/other/file"), "x").unwrap();
+        let control = "Package: other\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: another\n";
+        fs::write(tree.join("DEBIAN/control"), control).unwrap();
+        let file = self.folder.path().join("other_1_all.deb");
+        must(
+            "dpkg-deb",
+            &["--root-owner-group", "-b", tree.to_str().unwrap(), file.to_str().unwrap()],
+        );
+        file
+    }
+
     fn install(&self, file: &Path) {
         must(
             "dpkg",
@@ -212,6 +228,7 @@ fn upgraded() -> Option<Vendor> {
         return None;
     };
     vendor.install(&vendor.build("1"));
+    vendor.install(&vendor.other());
     vendor.init();
     let second = vendor.build("2");
     vendor.publish(&[&second]);
@@ -321,4 +338,108 @@ fn a_package_that_went_back_is_shown() {
     let (shown, value) = vendor.check();
     assert!(shown.len() > 30, "{shown:?}");
     assert!(value["packages"][0]["because"].to_string().contains("went back"), "{value:#}");
+}
+
+#[test]
+fn what_only_looks_like_a_part_of_an_upgrade_is_told() {
+    let Some(vendor) = upgraded() else { return };
+    let write = |path: &str, text: &str| fs::write(vendor.root.join(path), text).unwrap();
+    let read = |path: &str| fs::read_to_string(vendor.root.join(path)).unwrap();
+    let (shown, _) = vendor.check();
+    assert!(shown.is_empty());
+    // dpkg forgets a package that was not upgraded, or is told to hold one.
+    let status = read("var/lib/dpkg/status");
+    let tool = status.find("Package: tool").unwrap();
+    write("var/lib/dpkg/status", &status[tool..]);
+    assert_eq!(vendor.check().0, ["/var/lib/dpkg/status changed"]);
+    write("var/lib/dpkg/status", &status.replace("install ok", "hold ok"));
+    assert_eq!(vendor.check().0, ["/var/lib/dpkg/status changed"]);
+    write("var/lib/dpkg/status", &status);
+    // A file of the vendor's in the place of another file of the vendor's.
+    let bytes = fs::read(vendor.root.join("usr/lib/tool/part1")).unwrap();
+    fs::write(vendor.root.join("usr/lib/tool/part2"), bytes).unwrap();
+    write("var/lib/dpkg/diversions", "/usr/lib/tool/part1\n/usr/lib/tool/part2\nother\n");
+    let (shown, value) = vendor.check();
+    assert_eq!(
+        shown,
+        ["/usr/lib/tool/part2 changed", "/var/lib/dpkg/diversions added"],
+        "{value:#}"
+    );
+}
+
+#[test]
+fn a_setting_that_was_hardened_stays_told_when_it_is_put_back_to_the_vendors() {
+    if !is_debian_root() {
+        return;
+    }
+    let Some(vendor) = Vendor::new() else { return skipped("gpg cannot make a key here") };
+    let (first, second) = (vendor.build("1"), vendor.build("2"));
+    vendor.install(&first);
+    let setting = vendor.root.join("etc/tool.d/setting");
+    fs::write(&setting, "a = hardened\n").unwrap();
+    vendor.init();
+    vendor.publish(&[&second]);
+    vendor.keep(&second);
+    vendor.install(&second);
+    fs::write(&setting, "a = 1\n").unwrap();
+    assert_eq!(vendor.check().0, ["/etc/tool.d/setting changed"]);
+}
+
+#[test]
+fn a_package_that_is_new_proves_nothing() {
+    if !is_debian_root() {
+        return;
+    }
+    let Some(vendor) = Vendor::new() else { return skipped("gpg cannot make a key here") };
+    let (first, second) = (vendor.build("1"), vendor.build("2"));
+    vendor.install(&vendor.other());
+    vendor.init();
+    vendor.publish(&[&first, &second]);
+    vendor.keep(&second);
+    vendor.install(&second);
+    let (shown, value) = vendor.check();
+    assert!(shown.iter().any(|it| it == "/usr/bin/tool added"), "{shown:?}");
+    assert!(value["packages"][0]["because"].to_string().contains("not there before"), "{value:#}");
+}
+
+#[test]
+fn a_folder_of_keys_that_leads_elsewhere_proves_nothing() {
+    let Some(vendor) = upgraded() else { return };
+    let intruder = Vendor::new().unwrap();
+    let evil = intruder.build("9");
+    intruder.publish(&[&evil]);
+    for name in ["InRelease", "main_binary-amd64_Packages"] {
+        let name = format!("var/lib/apt/lists/archive.example_d_dists_stable_{name}");
+        fs::copy(intruder.root.join(&name), vendor.root.join(&name)).unwrap();
+    }
+    vendor.keep(&evil);
+    vendor.install(&evil);
+    let keys = vendor.root.join("usr/share/keyrings");
+    fs::rename(&keys, vendor.root.join("usr/share/old")).unwrap();
+    fs::create_dir(vendor.root.join("usr/share/kr2")).unwrap();
+    fs::copy(
+        intruder.root.join("usr/share/keyrings/vendor.gpg"),
+        vendor.root.join("usr/share/kr2/vendor.gpg"),
+    )
+    .unwrap();
+    symlink("kr2", &keys).unwrap();
+    let (shown, value) = vendor.check();
+    assert!(shown.iter().any(|it| it == "/usr/bin/tool changed"), "{value:#}");
+    assert_eq!(value["proved"], 0, "{value:#}");
+}
+
+#[test]
+fn a_pipe_keeps_nobody_waiting() {
+    let Some(vendor) = upgraded() else { return };
+    for path in [
+        "var/lib/apt/lists/zz_InRelease",
+        "var/cache/apt/archives/tool_2_amd64.deb",
+        "var/lib/dpkg/status",
+    ] {
+        let path = vendor.root.join(path);
+        let _ = fs::remove_file(&path);
+        must("mkfifo", &[path.to_str().unwrap()]);
+    }
+    let (shown, _) = vendor.check();
+    assert!(shown.iter().any(|it| it == "/var/lib/dpkg/status changed"), "{shown:?}");
 }

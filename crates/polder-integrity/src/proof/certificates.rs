@@ -130,14 +130,9 @@ impl<'a> Certificates<'a> {
     }
 
     fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
-        use std::io::Read;
         use std::os::unix::ffi::OsStrExt;
-        let path = self.root.join(std::ffi::OsStr::from_bytes(path.strip_prefix(b"/")?));
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).ok()?;
-        let is_file = file.metadata().ok()?.is_file();
-        file.take(BYTES_MAX).read_to_end(&mut bytes).ok().filter(|_| is_file)?;
-        Some(bytes)
+        let path = Path::new(std::ffi::OsStr::from_bytes(path));
+        super::plain::read(self.root, path, BYTES_MAX).ok()
     }
 }
 

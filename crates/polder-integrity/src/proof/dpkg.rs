@@ -1,5 +1,7 @@
 //! What dpkg says is installed, as much of it as proofs need.
 
+use super::plain;
+use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +9,10 @@ use std::path::Path;
 /// Largest status file read.
 const STATUS_BYTES_MAX: u64 = 256 << 20;
 
-/// One installed package at the time of a baseline.
+/// Largest setting of a package that is read.
+const SETTING_BYTES_MAX: u64 = 16 << 20;
+
+/// One package that dpkg knew at the time of a baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageRow {
     /// Its name.
@@ -16,16 +21,20 @@ pub struct PackageRow {
     pub architecture: String,
     /// Its version.
     pub version: String,
-    /// The first eight bytes of BLAKE3 of what the status file says of it.
-    pub stanza: u64,
+    /// Whether it was installed; otherwise some of its settings may be left.
+    pub is_installed: bool,
+    /// The first sixteen bytes of BLAKE3 of what the status file says of it.
+    pub stanza: u128,
     /// The same of each path it owns, sorted.
-    pub paths: Vec<u64>,
+    pub paths: Vec<u128>,
+    /// Settings that nobody had changed: the same of the path, and BLAKE3 of the content.
+    pub settings: Vec<(u128, [u8; 32])>,
 }
 
-/// The first eight bytes of BLAKE3.
-pub(crate) fn short(bytes: &[u8]) -> u64 {
+/// The first sixteen bytes of BLAKE3.
+pub(crate) fn short(bytes: &[u8]) -> u128 {
     let digest = blake3::hash(bytes);
-    u64::from_le_bytes(digest.as_bytes().first_chunk::<8>().copied().unwrap_or_default())
+    u128::from_le_bytes(digest.as_bytes().first_chunk::<16>().copied().unwrap_or_default())
 }
 
 /// The value of a field of a stanza.
@@ -36,46 +45,68 @@ pub(crate) fn field<'a>(stanza: &'a str, name: &str) -> &'a str {
 
 /// The status file of a root, as text.
 pub(crate) fn status(root: &Path) -> String {
-    text(&root.join("var/lib/dpkg/status"))
+    text(root, Path::new("/var/lib/dpkg/status"))
 }
 
 /// A file of dpkg's as text; empty where there is none.
-pub(crate) fn text(path: &Path) -> String {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(STATUS_BYTES_MAX).read_to_end(&mut bytes));
-    if read.is_err() {
-        return String::new();
-    }
+pub(crate) fn text(root: &Path, path: &Path) -> String {
+    let bytes = plain::read(root, path, STATUS_BYTES_MAX).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The stanzas of a status file.
+pub(crate) fn stanzas(status: &str) -> impl Iterator<Item = &str> {
+    status.split("\n\n").map(|it| it.trim_matches('\n')).filter(|it| !it.is_empty())
 }
 
 /// Stanzas of installed packages, by name and architecture.
 pub(crate) fn installed(status: &str) -> BTreeMap<(&str, &str), &str> {
-    let stanzas = status.split("\n\n").map(|it| it.trim_matches('\n'));
-    stanzas
-        .filter(|it| field(it, "Status").ends_with(" installed"))
+    stanzas(status)
+        .filter(|it| is_installed(it))
         .map(|it| ((field(it, "Package"), field(it, "Architecture")), it))
         .collect()
 }
 
-/// What is installed in a root; empty where dpkg installs nothing.
+fn is_installed(stanza: &str) -> bool {
+    field(stanza, "Status").ends_with(" installed")
+}
+
+/// What dpkg knows in a root; empty where dpkg installs nothing.
 pub fn packages(root: &Path) -> Vec<PackageRow> {
     let status = status(root);
-    let rows = installed(&status).into_iter().map(|((name, architecture), stanza)| {
-        let info = root.join("var/lib/dpkg/info");
-        let own = info.join(format!("{name}:{architecture}.list"));
-        let list = if own.is_file() { own } else { info.join(format!("{name}.list")) };
-        let mut paths: Vec<u64> = text(&list).lines().map(|it| short(it.as_bytes())).collect();
+    let rows = stanzas(&status).map(|stanza| {
+        let (name, architecture) = (field(stanza, "Package"), field(stanza, "Architecture"));
+        let info = Path::new("/var/lib/dpkg/info");
+        let own = text(root, &info.join(format!("{name}:{architecture}.list")));
+        let list = match own.is_empty() {
+            true => text(root, &info.join(format!("{name}.list"))),
+            false => own,
+        };
+        let mut paths: Vec<u128> = list.lines().map(|it| short(it.as_bytes())).collect();
         paths.sort_unstable();
         PackageRow {
             name: name.into(),
             architecture: architecture.into(),
             version: field(stanza, "Version").into(),
+            is_installed: is_installed(stanza),
             stanza: short(stanza.as_bytes()),
             paths,
+            settings: settings(root, stanza),
         }
     });
     rows.collect()
+}
+
+/// Settings whose MD5 is the one that dpkg noted when it installed them.
+fn settings(root: &Path, stanza: &str) -> Vec<(u128, [u8; 32])> {
+    let lines = stanza.lines().skip_while(|it| !it.starts_with("Conffiles:")).skip(1);
+    let lines = lines.take_while(|it| it.starts_with(' '));
+    lines
+        .filter_map(|line| {
+            let (path, sum) = line.trim_start().split_once(' ')?;
+            let bytes = plain::read(root, Path::new(path), SETTING_BYTES_MAX).ok()?;
+            let same = format!("{:x}", Md5::digest(&bytes)) == sum;
+            same.then(|| (short(path.as_bytes()), *blake3::hash(&bytes).as_bytes()))
+        })
+        .collect()
 }

@@ -6,6 +6,7 @@
 mod certificates;
 mod deb;
 mod dpkg;
+pub(crate) mod plain;
 mod prove;
 mod signed;
 

@@ -3,22 +3,41 @@
 use super::certificates::Certificates;
 use super::deb::{self, Archive, Member};
 use super::dpkg::{self, PackageRow, field, installed, short, status};
+use super::plain;
 use super::signed::{Signed, Wanted, signed};
 use crate::compare::{Change, Difference};
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
+use crate::now::Now;
 use polder_model::version::deb::compare as compare_versions;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What must be as it was for any proof to hold: what decides which code runs here, and what verifies.
-const GROUND: [&str; 3] = ["/etc/ld.so.preload", "/usr/bin/gpgv", "/usr/bin/gpgv-sq"];
+/// Beginnings of paths that must be as they were for any proof to hold: what verifies, and the code it runs
+/// with. What is above them must be as it was, too.
+const GROUND: [&str; 16] = [
+    "/etc/ld.so.preload",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.cache",
+    "/etc/gcrypt",
+    "/usr/bin/gpgv",
+    "/usr/lib/x86_64-linux-gnu/libgcrypt.",
+    "/usr/lib/x86_64-linux-gnu/libgpg-error.",
+    "/usr/lib/x86_64-linux-gnu/libz.",
+    "/usr/lib/x86_64-linux-gnu/libbz2.",
+    "/usr/lib/x86_64-linux-gnu/libc.so",
+    "/usr/lib/x86_64-linux-gnu/ld-linux",
+    "/usr/lib/aarch64-linux-gnu/libgcrypt.",
+    "/usr/lib/aarch64-linux-gnu/libgpg-error.",
+    "/usr/lib/aarch64-linux-gnu/libz.",
+    "/usr/lib/aarch64-linux-gnu/libbz2.",
+    "/usr/lib/aarch64-linux-gnu/libc.so",
+];
 
 /// Where apt leaves archives.
-const ARCHIVES: &str = "var/cache/apt/archives";
+const ARCHIVES: &str = "/var/cache/apt/archives";
 
 /// Folders that became links into `/usr`.
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -58,8 +77,9 @@ struct Upgrade<'a> {
     archive: Option<Archive>,
 }
 
-/// Holds changes against the archives of the packages that were installed since the baseline.
-pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs {
+/// Holds changes against the archives of the packages that were upgraded since the baseline.
+pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
+    let root = now.root.as_path();
     let status = status(root);
     let before: HashMap<(&str, &str), &PackageRow> = generation
         .head
@@ -75,37 +95,35 @@ pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs
     if before.is_empty() || upgrades.is_empty() || changes.is_empty() {
         return proofs;
     }
-    let changed: HashSet<&[u8]> = changes.iter().map(|it| it.path.as_slice()).collect();
-    if let Some(path) = GROUND.iter().find(|it| changed.contains(it.as_bytes())) {
-        let says = format!("nothing is proved by archives, since `{path}` is not as it was");
-        proofs.problems.push(says);
+    // A folder elsewhere is looked at with the programs of this host, which are not those of the folder.
+    if let Some(path) = changes.iter().map(|it| &it.path).find(|it| now.is_running && is_ground(it))
+    {
+        let path = polder_model::printable(path);
+        proofs.problems.push(format!("archives prove nothing, since `{path}` is not as it was"));
         return proofs;
     }
-    let is_as_before = |path: &[u8]| {
-        !changed.contains(path) && generation.entry(path).is_ok_and(|it| it.is_some())
+    let digest_of = |path: &[u8]| match generation.entry(path).ok().flatten()?.content {
+        Content::Digest(digest) => Some(digest),
+        _ => None,
     };
     let wanted: HashSet<Wanted> = upgrades
         .iter()
         .map(|it| (it.row.name.clone(), it.row.to.clone(), it.architecture.to_string()))
         .collect();
-    let Signed { archives, problems } = signed(root, &wanted, &is_as_before);
+    let Signed { archives, problems } = signed(root, &wanted, &digest_of);
     proofs.problems.extend(problems);
     for upgrade in &mut upgrades {
         upgrade.load(root, &archives);
     }
-    let place = Places::new(root, generation);
-    let mut members: BTreeMap<Vec<u8>, (usize, &Member)> = BTreeMap::new();
-    for (index, upgrade) in upgrades.iter().enumerate() {
-        for (path, member) in upgrade.archive.iter().flat_map(|it| &it.members) {
-            members.insert(place.of(&upgrade.row.name, path), (index, member));
-        }
-    }
+    let place = Places::new(root, generation, &digest_of);
+    let kept = kept(&generation.head.packages, &upgrades);
+    let members = members(&upgrades, &place, &kept);
     let own = own_files(&upgrades);
     let mut counts = vec![0_u64; upgrades.len()];
     for change in changes {
-        let by = by_member(change, &members)
+        let by = by_member(change, &members, &upgrades)
             .or_else(|| by_record(change, &own))
-            .or_else(|| by_removal(change, &upgrades, &members, &place))
+            .or_else(|| by_removal(change, &upgrades, &members, (&place, &kept)))
             .or_else(|| by_source(root, change, generation, &members));
         if let Some(index) = by {
             proofs.paths.insert(change.path.clone());
@@ -124,12 +142,47 @@ pub fn prove(root: &Path, generation: &Generation, changes: &[Change]) -> Proofs
     proofs
 }
 
+/// Whether a path is one on which proofs rest, or one above it.
+fn is_ground(path: &[u8]) -> bool {
+    let above = |it: &str| it.as_bytes().strip_prefix(path).is_some_and(|it| it.starts_with(b"/"));
+    GROUND.iter().any(|it| path.starts_with(it.as_bytes()) || above(it))
+}
+
+/// Paths of packages that no archive was read of: they are nobody else's.
+fn kept(all: &[PackageRow], upgrades: &[Upgrade<'_>]) -> HashSet<u128> {
+    let is_read = |it: &PackageRow| {
+        upgrades.iter().any(|upgrade| {
+            upgrade.archive.is_some()
+                && (upgrade.row.name.as_str(), upgrade.architecture)
+                    == (it.name.as_str(), it.architecture.as_str())
+        })
+    };
+    all.iter().filter(|it| !is_read(it)).flat_map(|it| it.paths.iter().copied()).collect()
+}
+
+type Members<'a> = BTreeMap<Vec<u8>, (usize, &'a Member)>;
+
+/// What the archives put where. A file of a package that was not upgraded is not theirs; folders are shared.
+fn members<'a>(upgrades: &'a [Upgrade<'_>], place: &Places, kept: &HashSet<u128>) -> Members<'a> {
+    let mut members = Members::new();
+    for (index, upgrade) in upgrades.iter().enumerate() {
+        for (path, member) in upgrade.archive.iter().flat_map(|it| &it.members) {
+            let Some(lies) = place.of(path) else { continue };
+            let is_others = [path, &lies].into_iter().any(|it| kept.contains(&short(it)));
+            if member.kind == Kind::Folder || !is_others {
+                members.insert(lies, (index, member));
+            }
+        }
+    }
+    members
+}
+
 /// What is derived from certificates of packages rests on what was proved before.
 fn prove_certificates(
     root: &Path,
     generation: &Generation,
     changes: &[Change],
-    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
+    members: &Members<'_>,
     (proofs, counts): (&mut Proofs, &mut [u64]),
 ) {
     let proved = proofs.paths.clone();
@@ -151,14 +204,20 @@ fn upgrade<'a>(
     before: Option<&'a PackageRow>,
 ) -> Option<Upgrade<'a>> {
     let to = field(stanza, "Version");
+    let before = before.filter(|it| it.is_installed);
     let from = before.map(|it| it.version.clone());
     if from.as_deref() == Some(to) {
         return None;
     }
-    let went_back = from.as_ref().is_some_and(|it| compare_versions(to, it).is_lt());
-    let because = went_back.then(|| {
-        "it went back to an older version, which may have flaws that the newer had not".to_string()
-    });
+    let because = match &from {
+        // A vendor signs many packages, and old ones stay signed: that somebody wanted this one is not proved.
+        None => Some("it was not there before".to_string()),
+        Some(it) if compare_versions(to, it).is_lt() => Some(
+            "it went back to an older version, which may have flaws that the newer had not"
+                .to_string(),
+        ),
+        Some(_) => None,
+    };
     let row = ProvedPackage { name: name.into(), from, to: to.into(), proved: 0, because };
     Some(Upgrade { row, architecture, before, stanza, archive: None })
 }
@@ -170,26 +229,25 @@ impl Upgrade<'_> {
             return;
         }
         let key = (self.row.name.clone(), self.row.to.clone(), self.architecture.to_string());
-        match archives.get(&key).ok_or("no signed index names this version".to_string()).and_then(
-            |digest| {
-                let path = self.path(root);
-                archive(&path, digest)
-            },
-        ) {
+        match archives
+            .get(&key)
+            .ok_or("no signed index names this version".to_string())
+            .and_then(|digest| archive(root, &self.path(), digest))
+        {
             Ok(archive) => self.archive = Some(archive),
             Err(because) => self.row.because = Some(because),
         }
     }
 
     /// As apt names archives: the epoch's colon is escaped.
-    fn path(&self, root: &Path) -> PathBuf {
+    fn path(&self) -> PathBuf {
         let version = self.row.to.replace(':', "%3a");
-        root.join(ARCHIVES).join(format!("{}_{version}_{}.deb", self.row.name, self.architecture))
+        Path::new(ARCHIVES).join(format!("{}_{version}_{}.deb", self.row.name, self.architecture))
     }
 }
 
-fn archive(path: &Path, digest: &str) -> Result<Archive, String> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+fn archive(root: &Path, path: &Path, digest: &str) -> Result<Archive, String> {
+    let file = plain::open(root, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             "apt did not keep its archive; `apt-get download` in /var/cache/apt/archives brings it"
                 .to_string()
@@ -209,35 +267,35 @@ fn archive(path: &Path, digest: &str) -> Result<Archive, String> {
 /// Where members come to lie: folders that became links, and diversions (dpkg-divert(1)).
 struct Places {
     merged: Vec<&'static str>,
-    /// Path, where it went, and the package that keeps the path.
-    diverted: HashMap<Vec<u8>, (Vec<u8>, String)>,
+    /// Paths that are diverted, and those they are diverted to. Nothing is proved of them: the file that
+    /// lists them can be written by root.
+    diverted: HashSet<Vec<u8>>,
 }
 
 impl Places {
-    fn new(root: &Path, generation: &Generation) -> Self {
+    fn new(
+        root: &Path,
+        generation: &Generation,
+        digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>,
+    ) -> Self {
+        const LIST: &str = "/var/lib/dpkg/diversions";
         let is_link = |name: &&&str| {
             let entry = generation.entry(format!("/{name}").as_bytes());
             entry.is_ok_and(|it| it.is_some_and(|it| it.kind == Kind::Link))
         };
-        let text = dpkg::text(&root.join("var/lib/dpkg/diversions"));
-        let lines: Vec<&str> = text.lines().collect();
-        let diverted = lines.chunks_exact(3).filter_map(|it| match it {
-            [from, to, by] => {
-                Some((from.as_bytes().to_vec(), (to.as_bytes().to_vec(), (*by).to_string())))
-            }
-            _ => None,
-        });
-        Self {
-            merged: MERGED.iter().filter(is_link).copied().collect(),
-            diverted: diverted.collect(),
-        }
+        let merged = MERGED.iter().filter(is_link).copied().collect();
+        let text = dpkg::text(root, Path::new(LIST));
+        let is_known =
+            digest_of(LIST.as_bytes()) == Some(*blake3::hash(text.as_bytes()).as_bytes());
+        let lines: Vec<&str> = if is_known { text.lines().collect() } else { Vec::new() };
+        let mut places = Self { merged, diverted: HashSet::new() };
+        let pairs = lines.chunks_exact(3).flat_map(|it| it.iter().take(2));
+        places.diverted = pairs.map(|it| places.lies(it.as_bytes())).collect();
+        places
     }
 
-    fn of(&self, package: &str, path: &[u8]) -> Vec<u8> {
-        let path = match self.diverted.get(path) {
-            Some((to, by)) if by != package => to.as_slice(),
-            _ => path,
-        };
+    /// A path with the links of its first folder followed.
+    fn lies(&self, path: &[u8]) -> Vec<u8> {
         let first = path.get(1..).unwrap_or_default().split(|it| *it == b'/').next();
         match first {
             Some(name) if self.merged.iter().any(|it| it.as_bytes() == name) => {
@@ -246,42 +304,73 @@ impl Places {
             _ => path.to_vec(),
         }
     }
+
+    /// Where a member lies; none where that cannot be told.
+    fn of(&self, path: &[u8]) -> Option<Vec<u8>> {
+        Some(self.lies(path)).filter(|it| !self.diverted.contains(it))
+    }
 }
 
 /// A change whose end is what an archive puts there.
-fn by_member(change: &Change, members: &BTreeMap<Vec<u8>, (usize, &Member)>) -> Option<usize> {
+fn by_member(change: &Change, members: &Members<'_>, upgrades: &[Upgrade<'_>]) -> Option<usize> {
     let (index, member) = members.get(&change.path)?;
     let after = change.after.as_ref()?;
-    is_member(after, change, member).then_some(*index)
+    let may = upgrades.get(*index)?.may_write(change);
+    (may && is_member(after, change, member)).then_some(*index)
+}
+
+impl Upgrade<'_> {
+    /// Whether dpkg writes a file by itself: a setting only where nobody had changed it, and one that is new
+    /// only where it was not taken away.
+    fn may_write(&self, change: &Change) -> bool {
+        let is_setting = |it: &Archive| it.settings.contains_key(&change.path);
+        if !self.archive.as_ref().is_some_and(is_setting) {
+            return true;
+        }
+        let path = short(&change.path);
+        match (&change.before, self.before) {
+            (Some(before), Some(row)) => row
+                .settings
+                .iter()
+                .any(|(name, digest)| *name == path && before.content == Content::Digest(*digest)),
+            (None, Some(row)) => row.paths.binary_search(&path).is_err(),
+            (_, None) => false,
+        }
+    }
 }
 
 fn is_member(after: &Entry, change: &Change, member: &Member) -> bool {
-    let before = change.before.as_ref();
-    // What an administrator set before may stay.
-    let mode = after.mode == member.mode || before.is_some_and(|it| it.mode == after.mode);
-    let owner = (after.uid, after.gid) == (member.uid, member.gid)
-        || before.is_some_and(|it| (it.uid, it.gid) == (after.uid, after.gid));
+    // What an administrator set before may stay, as long as it is the same kind of thing.
+    let before = change.before.as_ref().filter(|it| it.kind == after.kind);
+    let rights = (after.mode, after.uid, after.gid);
+    let is_old = before.is_some_and(|it| (it.mode, it.uid, it.gid) == rights);
+    let is_new = (member.mode, member.uid, member.gid) == rights;
+    let rights = match after.kind {
+        // dpkg leaves a folder that is there as it is.
+        Kind::Folder if before.is_some() => is_old,
+        Kind::Link => (after.uid, after.gid) == (member.uid, member.gid),
+        // Rights that the new version gave up are no longer needed.
+        _ => is_new || (is_old && after.mode & 0o6000 & !member.mode == 0),
+    };
     let attributes =
         after.attributes.is_empty() || before.is_some_and(|it| it.attributes == after.attributes);
+    let content = match member.kind {
+        Kind::File => after.content == Content::Digest(member.digest),
+        Kind::Link => after.target == member.target,
+        Kind::Folder => true,
+        _ => false,
+    };
+    after.kind == member.kind && rights && attributes && content && is_unmarked(after, change)
+}
+
+/// Whether neither flags, nor further names, nor a mount were put on something.
+fn is_unmarked(after: &Entry, change: &Change) -> bool {
+    let before = change.before.as_ref();
     let flags = after.flags == 0 || before.is_some_and(|it| it.flags == after.flags);
     let links = after.kind == Kind::Folder
         || after.links == 1
         || before.is_some_and(|it| it.links == after.links);
-    let content = match member.kind {
-        Kind::File => after.content == Content::Digest(member.digest),
-        Kind::Link => after.target == member.target,
-        // A link of a program's own may stand where an archive has a folder.
-        _ => true,
-    };
-    let is_rights = mode || after.kind == Kind::Link;
-    after.kind == member.kind
-        && is_rights
-        && owner
-        && attributes
-        && flags
-        && links
-        && content
-        && !change.differences.contains(&Difference::Mounted)
+    flags && links && !change.differences.contains(&Difference::Mounted)
 }
 
 /// What dpkg writes for a package in its own folder, by path: the package, and the digest it must have.
@@ -315,6 +404,7 @@ fn by_record(change: &Change, own: &HashMap<Vec<u8>, (usize, [u8; 32])>) -> Opti
     let (index, digest) = own.get(&change.path)?;
     let after = change.after.as_ref()?;
     let is_plain = after.kind == Kind::File && (after.uid, after.gid) == (0, 0);
+    let is_plain = is_plain && after.attributes.is_empty() && is_unmarked(after, change);
     let is_mode = after.mode & 0o7022 == 0;
     (is_plain && is_mode && after.content == Content::Digest(*digest)).then_some(*index)
 }
@@ -323,8 +413,8 @@ fn by_record(change: &Change, own: &HashMap<Vec<u8>, (usize, [u8; 32])>) -> Opti
 fn by_removal(
     change: &Change,
     upgrades: &[Upgrade<'_>],
-    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
-    places: &Places,
+    members: &Members<'_>,
+    (places, kept): (&Places, &HashSet<u128>),
 ) -> Option<usize> {
     if change.after.is_some() || members.contains_key(&change.path) {
         return None;
@@ -333,8 +423,16 @@ fn by_removal(
     let first = inside.get(1..).unwrap_or_default().split(|it| *it == b'/').next();
     let is_merged = first.is_some_and(|it| places.merged.iter().any(|name| name.as_bytes() == it));
     let names = std::iter::once(change.path.as_slice()).chain(is_merged.then_some(inside));
-    let names: Vec<u64> = names.map(short).collect();
+    let names: Vec<u128> = names.map(short).collect();
+    if names.iter().any(|it| kept.contains(it)) || places.of(&change.path).is_none() {
+        return None;
+    }
+    // Settings stay when a package is upgraded.
+    let is_setting = |it: &Archive| it.settings.contains_key(&change.path);
     upgrades.iter().position(|it| {
+        if it.archive.as_ref().is_some_and(is_setting) {
+            return false;
+        }
         let had =
             |before: &PackageRow| names.iter().any(|it| before.paths.binary_search(it).is_ok());
         it.archive.is_some() && it.before.is_some_and(had)
@@ -350,9 +448,8 @@ fn by_source(
     root: &Path,
     change: &Change,
     generation: &Generation,
-    members: &BTreeMap<Vec<u8>, (usize, &Member)>,
+    members: &Members<'_>,
 ) -> Option<usize> {
-    use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
     let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
     let is_plain = change.differences.iter().all(|it| matches!(it, Difference::Content));
@@ -365,9 +462,8 @@ fn by_source(
     if was.content != Content::Digest(member.digest) {
         return None;
     }
-    let path = root.join(std::ffi::OsStr::from_bytes(change.path.strip_prefix(b"/")?));
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(COMPILED_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(&change.path));
+    let mut bytes = plain::read(root, path, COMPILED_BYTES_MAX).ok()?;
     if after.content != Content::Digest(*blake3::hash(&bytes).as_bytes()) {
         return None;
     }
@@ -388,24 +484,15 @@ fn prove_status(
     before: &HashMap<(&str, &str), &PackageRow>,
     proofs: &mut Proofs,
 ) {
-    for (path, file) in [
-        ("/var/lib/dpkg/status", "var/lib/dpkg/status"),
-        ("/var/lib/dpkg/status-old", "var/lib/dpkg/status-old"),
-    ] {
+    for path in ["/var/lib/dpkg/status", "/var/lib/dpkg/status-old"] {
         let Some(change) = changes.iter().find(|it| it.path == path.as_bytes()) else { continue };
         let Some(after) = &change.after else { continue };
-        let text = dpkg::text(&root.join(file));
+        let text = dpkg::text(root, Path::new(path));
         // What is judged must be what was compared.
         if after.content != Content::Digest(*blake3::hash(text.as_bytes()).as_bytes()) {
             continue;
         }
-        let stanzas: Vec<&str> = text
-            .split("\n\n")
-            .map(|it| it.trim_matches('\n'))
-            .filter(|it| !it.is_empty())
-            .collect();
-        let is_known = |stanza: &&&str| {
-            let key = (field(stanza, "Package"), field(stanza, "Architecture"));
+        let is_known = |key: (&str, &str), stanza: &str| {
             let settled = settled(stanza);
             let is_old = |it: &PackageRow| {
                 it.stanza == short(stanza.as_bytes()) || it.stanza == short(settled.as_bytes())
@@ -413,7 +500,13 @@ fn prove_status(
             before.get(&key).is_some_and(|it| is_old(it))
                 || upgrades.iter().any(|it| it.tells(key, stanza))
         };
-        let all = stanzas.iter().filter(is_known).count() == stanzas.len();
+        // Each package once, and none missing: what is not listed gets no updates.
+        let mut seen = BTreeSet::new();
+        let all = dpkg::stanzas(&text).all(|stanza| {
+            let key = (field(stanza, "Package"), field(stanza, "Architecture"));
+            is_known(key, stanza) && seen.insert(key)
+        });
+        let all = all && before.keys().all(|key| seen.contains(key));
         let plain = change
             .differences
             .iter()

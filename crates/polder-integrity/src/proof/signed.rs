@@ -2,12 +2,13 @@
 //! against releases.
 
 use super::dpkg::field;
-use crate::policy::join;
+use super::plain;
+use rustix::fd::{AsRawFd, OwnedFd};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Verifies signatures of OpenPGP and decides nothing else.
@@ -19,6 +20,14 @@ const KEYS: [&str; 3] = ["/usr/share/keyrings", "/etc/apt/keyrings", "/etc/apt/t
 /// Largest release, and largest index when it is unpacked.
 const RELEASE_BYTES_MAX: u64 = 16 << 20;
 const INDEX_BYTES_MAX: u64 = 2 << 30;
+
+/// Largest key, line and stanza.
+const KEY_BYTES_MAX: u64 = 16 << 20;
+const LINE_BYTES_MAX: u64 = 1 << 20;
+const STANZA_BYTES_MAX: usize = 8 << 20;
+
+/// Where apt keeps indices.
+const LISTS: &str = "/var/lib/apt/lists";
 
 /// Suffixes an index may have on the disk.
 const SUFFIXES: [&str; 5] = ["", ".lz4", ".gz", ".xz", ".zst"];
@@ -35,65 +44,87 @@ pub(crate) struct Signed {
     pub(crate) problems: Vec<String>,
 }
 
-/// Finds the digests of archives in the indices of a root. `is_as_before` says whether a path is what the
-/// baseline says: of keys only such count.
+/// Finds the digests of archives in the indices of a root. `digest_of` tells what the baseline says of the
+/// content of a path: only keys with that content count.
 pub(crate) fn signed(
     root: &Path,
     wanted: &HashSet<Wanted>,
-    is_as_before: &dyn Fn(&[u8]) -> bool,
+    digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>,
 ) -> Signed {
     let mut out = Signed::default();
-    let keys = keys(root, is_as_before);
+    let keys = keys(root, digest_of);
     if keys.is_empty() {
         out.problems.push("there are no keys of archives that are as they were".into());
         return out;
     }
-    let lists = root.join("var/lib/apt/lists");
-    let Ok(entries) = std::fs::read_dir(&lists) else {
+    let Ok(entries) = std::fs::read_dir(root.join(&LISTS[1..])) else {
         out.problems.push("apt has no indices here".into());
         return out;
     };
-    let mut releases: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
-    releases.retain(|it| {
-        it.file_name().is_some_and(|it| it.as_encoded_bytes().ends_with(b"_InRelease"))
-    });
+    let mut releases: Vec<String> =
+        entries.flatten().filter_map(|it| it.file_name().into_string().ok()).collect();
+    releases.retain(|it| it.ends_with("_InRelease"));
     releases.sort();
     for release in releases {
-        let shown = polder_model::printable(release.as_os_str().as_encoded_bytes());
-        match verified(&release, &keys) {
-            Ok(text) => indices(&release, &text, wanted, &mut out),
-            Err(because) => out.problems.push(format!("`{shown}`: {because}")),
+        let path = format!("{LISTS}/{release}");
+        match verified(root, Path::new(&path), &keys) {
+            Ok(text) => indices(root, &path, &text, wanted, &mut out),
+            Err(because) => {
+                let shown = polder_model::printable_str(&path);
+                out.problems.push(format!("`{shown}`: {because}"));
+            }
         }
     }
     out
 }
 
-/// Key files that are as they were.
-fn keys(root: &Path, is_as_before: &dyn Fn(&[u8]) -> bool) -> Vec<PathBuf> {
+/// Keys as the baseline knew them, each in a file of its own that nobody else can reach.
+fn keys(root: &Path, digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>) -> Vec<OwnedFd> {
     let mut keys = Vec::new();
     for folder in KEYS {
         let inside = root.join(folder.trim_start_matches('/'));
         for entry in std::fs::read_dir(inside).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let path = join(folder.as_bytes(), name.as_encoded_bytes());
-            let is_file = entry.file_type().is_ok_and(|it| it.is_file());
-            if is_file && name.as_encoded_bytes().ends_with(b".gpg") && is_as_before(&path) {
-                keys.push(entry.path());
+            let bytes = name.as_encoded_bytes();
+            // Keys that an archive gave up are kept for old signatures only.
+            let is_key =
+                bytes.ends_with(b".gpg") && memchr::memmem::find(bytes, b"removed").is_none();
+            let path = Path::new(folder).join(&name);
+            let Some(expected) = digest_of(path.as_os_str().as_encoded_bytes()).filter(|_| is_key)
+            else {
+                continue;
+            };
+            let Ok(bytes) = plain::read(root, &path, KEY_BYTES_MAX) else { continue };
+            if *blake3::hash(&bytes).as_bytes() == expected {
+                keys.extend(private(&bytes));
             }
         }
     }
-    keys.sort();
     keys
 }
 
+/// A file that only this process and its children have.
+fn private(bytes: &[u8]) -> Option<OwnedFd> {
+    let file = rustix::fs::memfd_create("polder", rustix::fs::MemfdFlags::empty()).ok()?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let count = rustix::io::write(&file, rest).ok()?;
+        rest = rest.get(count..)?;
+    }
+    Some(file)
+}
+
 /// What of a release is signed.
-fn verified(release: &Path, keys: &[PathBuf]) -> Result<String, String> {
+fn verified(root: &Path, release: &Path, keys: &[OwnedFd]) -> Result<String, String> {
+    let bytes = plain::read(root, release, RELEASE_BYTES_MAX).map_err(|error| error.to_string())?;
+    let release = private(&bytes).ok_or("it cannot be kept in memory")?;
     let mut command = Command::new(GPGV);
     command.env_clear().stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+    command.args(["--weak-digest", "SHA1"]);
     for key in keys {
-        command.arg("--keyring").arg(key);
+        command.arg("--keyring").arg(format!("/proc/self/fd/{}", key.as_raw_fd()));
     }
-    command.arg("--output").arg("-").arg(release);
+    command.arg("--output").arg("-").arg(format!("/proc/self/fd/{}", release.as_raw_fd()));
     let mut child = command.spawn().map_err(|error| format!("`{GPGV}` cannot be run: {error}"))?;
     let mut text = String::new();
     let read = child.stdout.take().map(|it| it.take(RELEASE_BYTES_MAX).read_to_string(&mut text));
@@ -106,26 +137,31 @@ fn verified(release: &Path, keys: &[PathBuf]) -> Result<String, String> {
 }
 
 /// Indices of a release that are the ones it names.
-fn indices(release: &Path, text: &str, wanted: &HashSet<Wanted>, out: &mut Signed) {
-    let Some(stem) = release.to_str().and_then(|it| it.strip_suffix("InRelease")) else { return };
+fn indices(root: &Path, release: &str, text: &str, wanted: &HashSet<Wanted>, out: &mut Signed) {
+    let Some(stem) = release.strip_suffix("InRelease") else { return };
     let sums = text.split("\nSHA256:").nth(1).unwrap_or_default();
     let lines = sums.lines().skip(1).take_while(|it| it.starts_with(' '));
     for line in lines {
         let mut words = line.split_whitespace();
-        let (Some(digest), Some(_), Some(name)) = (words.next(), words.next(), words.next()) else {
+        let (Some(digest), Some(bytes), Some(name)) = (words.next(), words.next(), words.next())
+        else {
             continue;
         };
-        if !name.ends_with("/Packages") {
+        // Those of the installer are no packages of a running system.
+        if !name.ends_with("/Packages") || name.contains("/debian-installer/") {
             continue;
         }
         let base = format!("{stem}{}", name.replace('/', "_"));
-        let file =
-            SUFFIXES.iter().map(|it| format!("{base}{it}")).find(|it| Path::new(it).is_file());
-        let Some(file) = file else { continue };
-        match index(Path::new(&file), digest, wanted) {
+        let found = SUFFIXES.iter().find_map(|suffix| {
+            let path = format!("{base}{suffix}");
+            plain::open(root, Path::new(&path)).ok().map(|file| (path, file))
+        });
+        let Some((path, file)) = found else { continue };
+        let bytes = bytes.parse().unwrap_or(0_u64).min(INDEX_BYTES_MAX);
+        match index(Path::new(&path), file, (digest, bytes), wanted) {
             Ok(found) => out.archives.extend(found),
             Err(because) => {
-                let shown = polder_model::printable_str(&file);
+                let shown = polder_model::printable_str(&path);
                 out.problems.push(format!("`{shown}`: {because}"));
             }
         }
@@ -135,10 +171,10 @@ fn indices(release: &Path, text: &str, wanted: &HashSet<Wanted>, out: &mut Signe
 /// Digests of the archives that are wanted, when the index is the one that was signed.
 fn index(
     path: &Path,
-    digest: &str,
+    file: File,
+    (digest, bytes): (&str, u64),
     wanted: &HashSet<Wanted>,
 ) -> Result<Vec<(Wanted, String)>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
     let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
     let reader: Box<dyn Read> = match extension {
         "lz4" => Box::new(lz4_flex::frame::FrameDecoder::new(file)),
@@ -151,14 +187,18 @@ fn index(
         _ => Box::new(file),
     };
     let names: HashSet<&str> = wanted.iter().map(|it| it.0.as_str()).collect();
-    let mut reader = BufReader::with_capacity(1 << 20, reader.take(INDEX_BYTES_MAX));
+    let mut reader = BufReader::with_capacity(1 << 20, reader.take(bytes.saturating_add(1)));
     let (mut hasher, mut found) = (Sha256::new(), Vec::new());
     let (mut stanza, mut line) = (String::new(), Vec::new());
     let mut is_wanted = false;
     loop {
         line.clear();
-        let count =
-            reader.read_until(b'\n', &mut line).map_err(|error: io::Error| error.to_string())?;
+        // A line without an end takes no more memory than the longest one may.
+        let count = reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .map_err(|error: io::Error| error.to_string())?;
         hasher.update(&line);
         let is_end = count == 0 || line == b"\n";
         if is_end {
@@ -182,7 +222,7 @@ fn index(
             let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
             is_wanted = names.contains(name);
         }
-        if is_wanted {
+        if is_wanted && stanza.len() < STANZA_BYTES_MAX {
             stanza.push_str(&String::from_utf8_lossy(&line));
         }
     }

@@ -498,6 +498,7 @@ fn sign_accepted(
     if !flags.paths.is_empty() {
         next.mounts.clone_from(&generation.head.mounts);
         next.modules.clone_from(&generation.head.modules);
+        next.packages.clone_from(&generation.head.packages);
     }
     let begun = store.begin(next).map_err(failed)?;
     let reads_all = found.how.all_because.is_some();
