@@ -409,7 +409,7 @@ fn add_shared(changed: &mut Vec<u32>, row: &SweepRow, now: &Now) {
 }
 
 /// Puts what was added or removed with a folder under that folder.
-fn together(mut changes: Vec<Change>, head: &Head) -> Vec<Change> {
+pub fn together(mut changes: Vec<Change>, head: &Head) -> Vec<Change> {
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(|it| it.kind == Kind::Folder);
     let mut out: Vec<Change> = Vec::with_capacity(changes.len());

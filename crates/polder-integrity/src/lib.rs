@@ -22,7 +22,7 @@ mod read;
 mod record;
 mod walk;
 
-pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of};
+pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of, together};
 pub use compare::{Change, Difference, compare, differences};
 pub use entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
 pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, SweepRow, Writer};

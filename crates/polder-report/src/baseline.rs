@@ -41,6 +41,8 @@ pub struct CheckView {
     pub root: String,
     /// The key that signed it, Ed25519.
     pub key: String,
+    /// The other baseline, where two are compared instead of one and the host.
+    pub beside: Option<String>,
     /// What is not as it was, what matters most first.
     pub changes: Vec<ChangeLine>,
     /// Changes that are a vendor's, proved by signed archives.
@@ -167,6 +169,7 @@ pub fn check_view(
         baseline_taken: Timestamp(head.taken),
         root: hexadecimal(root),
         key: hexadecimal(key),
+        beside: None,
         unverifiable: changes.iter().filter(|it| it.1.what == "unverifiable").count() as u64,
         changes: changes.into_iter().map(|(_, line)| line).collect(),
         proved: outcome.proofs.paths.len() as u64,
@@ -407,6 +410,9 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
         age(view.baseline_taken, view.taken),
         view.key.get(..16).unwrap_or(&view.key)
     );
+    if let Some(beside) = &view.beside {
+        let _ = writeln!(out, "compared with {beside}");
+    }
     let count = view.changes.len();
     match count {
         0 => out.push_str("\nNothing that is watched differs from it.\n"),
@@ -415,7 +421,6 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
             let _ = writeln!(out, "\n{count} things are not as they were:");
         }
     }
-    packages_text(view, all, &mut out);
     let groups = groups(&view.changes, all);
     let shown = if all { groups.len() } else { SHOWN };
     for group in groups.iter().take(shown) {
@@ -429,6 +434,7 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
     if left > 0 {
         let _ = writeln!(out, "\nand {left} more: `--all` shows them");
     }
+    packages_text(view, all, &mut out);
     out.push('\n');
     how_text(view, &mut out);
     out
@@ -562,6 +568,12 @@ fn change_text(line: &ChangeLine, out: &mut String) {
 }
 
 fn how_text(view: &CheckView, out: &mut String) {
+    if view.beside.is_some() {
+        for it in &view.notes {
+            let _ = writeln!(out, "Not compared: {it}");
+        }
+        return;
+    }
     let mut parts = Vec::new();
     if view.inodes > 0 {
         parts.push(format!("{} inodes by the tables of their file systems", view.inodes));

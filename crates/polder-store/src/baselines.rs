@@ -46,6 +46,14 @@ pub enum BaselinesError {
         #[source]
         source: KeyError,
     },
+    /// There is none of this number.
+    #[error("there is no baseline {sequence}; there are {there}")]
+    NoSuch {
+        /// The number.
+        sequence: u64,
+        /// The numbers there are.
+        there: String,
+    },
     /// A later one was seen before.
     #[error(
         "this is baseline {found}, and baseline {seen} was seen before: an older one was put back"
@@ -152,7 +160,15 @@ impl Baselines {
             None => self.trusted()?,
         };
         let path = self.path(sequence);
-        let file = File::open(&path).map_err(|source| self.failed(&name(sequence), source))?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let there: Vec<String> =
+                    self.sequences()?.iter().map(ToString::to_string).collect();
+                return Err(BaselinesError::NoSuch { sequence, there: there.join(", ") });
+            }
+            Err(source) => return Err(self.failed(&name(sequence), source)),
+        };
         let generation = Generation::open(file, &path, Some(&trusted))?;
         if generation.head.sequence != sequence {
             return Err(BaselinesError::Replaced { sequence });

@@ -10,8 +10,8 @@ use crate::{config, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_host::Host;
 use polder_integrity::{
-    Change, CheckError, Content, Difference, Entry, Folder, Generation, Now, Outcome, Policy, Rule,
-    check, compare, head, hexadecimal, record,
+    Change, CheckError, Content, Difference, Entry, Folder, Generation, Head, Now, Outcome, Policy,
+    Recorded, Rule, check, compare, head, hexadecimal, record, together,
 };
 use polder_model::{PackageManager, Timestamp, printable};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
@@ -153,15 +153,34 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         }))?;
         return Ok(0);
     }
+    let took = format!("{} MiB read in {seconds:.1} s", recorded.bytes >> 20);
+    output::print(&recorded_text(
+        flags,
+        globals,
+        &head,
+        (&hexadecimal(&root), &key),
+        &took,
+        &recorded,
+    ))?;
+    Ok(0)
+}
+
+/// What a person is told of a baseline that was made.
+fn recorded_text(
+    flags: &BaselineInit,
+    globals: &Globals,
+    head: &Head,
+    (root, key): (&str, &str),
+    took: &str,
+    recorded: &Recorded,
+) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "baseline {}: {} names in {} folders, {} MiB read in {seconds:.1} s\n\n  root  {}\n  key   {key}\n",
+        "baseline {}: {} names in {} folders, {took}\n\n  root  {root}\n  key   {key}\n",
         head.sequence,
         head.entries,
-        head.folders.len(),
-        recorded.bytes >> 20,
-        hexadecimal(&root)
+        head.folders.len()
     );
     if !head.problems.is_empty() {
         let count = head.problems.len();
@@ -170,11 +189,15 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
     for (place, because) in &recorded.not_swept {
         let _ = writeln!(out, "Will be walked name by name: {place}: {because}");
     }
-    out.push_str(
-        "Write root and key down away from this host: whoever becomes root here can replace\nfiles, baseline and key together, but not your note.\n\nNext: `polder baseline check`\n",
+    let flag = |name: &str, value: Option<&Path>| {
+        value.map_or(String::new(), |it| format!(" --{name} {}", it.display()))
+    };
+    let more = flag("root", flags.root.as_deref()) + &flag("state", globals.state.as_deref());
+    let _ = writeln!(
+        out,
+        "Write root and key down away from this host: whoever becomes root here can replace\nfiles, baseline and key together, but not your note.\n\nNext: polder baseline check{more}"
     );
-    output::print(&out)?;
-    Ok(0)
+    out
 }
 
 fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
@@ -381,7 +404,10 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
         None => store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
     };
     let outcome = between(&old, &new).map_err(|it| failed(it.into()))?;
-    let view = view(&old, &outcome, None, globals, Timestamp(new.head.taken))?;
+    let mut view = view(&old, &outcome, None, globals, Timestamp(new.head.taken))?;
+    let (sequence, host) = (new.head.sequence, polder_model::printable_str(&new.head.host));
+    let taken = moment(Timestamp(new.head.taken));
+    view.beside = Some(format!("baseline {sequence} of {host}, {taken}"));
     shown(&view, flags.json, flags.all)
 }
 
@@ -416,7 +442,9 @@ fn between(old: &Generation, new: &Generation) -> Result<Outcome, polder_integri
         outcome.changes.extend(compare(&policy, &folder, known.as_deref()));
         outcome.changes.extend(shorter(&policy, &folder, known.as_deref().unwrap_or_default()));
     }
-    outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    outcome.changes = together(outcome.changes, &old.head);
+    let says = "what logs that grew begin with: a baseline holds the digest of all of one only";
+    outcome.how.notes.push(says.into());
     let (a, b) = (&old.head, &new.head);
     outcome.mounted = b.mounts.iter().filter(|it| !a.mounts.contains(it)).cloned().collect();
     outcome.unmounted = a.mounts.iter().filter(|it| !b.mounts.contains(it)).cloned().collect();
@@ -450,7 +478,18 @@ fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
     };
     let found = with_bar(globals, |progress| check(&generation, &now, false, progress));
     let mut found = found.map_err(not_checked)?;
+    let all = found.shown().count();
+    if let Some(path) = flags.paths.iter().find(|it| is_nowhere(it, &generation, &found, &now)) {
+        let text = format!("`{}` is neither in the baseline nor on the disk", path.display());
+        return Err(
+            Failure::usage(text).hint("`polder baseline check` shows the paths that differ")
+        );
+    }
     found.changes.retain(&named);
+    let count = found.shown().count();
+    if count < all {
+        output::say(&format!("{count} of {all} changes are named; the others go on being told\n"));
+    }
     if !paths.is_empty() {
         // Mounts and modules have no paths to name; they are accepted with everything.
         found.keep_files_only();
@@ -520,6 +559,15 @@ fn sign_accepted(
         return Err(Failure::look(says));
     }
     Ok(0)
+}
+
+/// Whether a path was never there.
+fn is_nowhere(path: &Path, generation: &Generation, found: &Outcome, now: &Now) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    let inside = now.root.join(path.strip_prefix("/").unwrap_or(path));
+    let is_known = generation.entry(bytes).is_ok_and(|it| it.is_some());
+    let is_told = found.changes.iter().any(|it| is_at_or_below(&it.path, bytes));
+    !is_known && !is_told && inside.symlink_metadata().is_err()
 }
 
 fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
