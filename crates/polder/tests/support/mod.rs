@@ -8,6 +8,8 @@
     reason = "each test file uses a part of it, and a test may panic"
 )]
 
+pub(crate) mod disk;
+
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
