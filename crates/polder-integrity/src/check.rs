@@ -462,11 +462,4 @@ impl Outcome {
         self.loaded.clear();
         self.unloaded.clear();
     }
-
-    /// What cannot be told.
-    pub fn unverifiable(&self) -> impl Iterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(|it| it.differences.iter().any(|it| matches!(it, Difference::Unverifiable(_))))
-    }
 }

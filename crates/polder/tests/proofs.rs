@@ -17,6 +17,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::disk::must;
 use support::{is_debian_root, run, skipped, stderr, stdout};
 
 /// Files of the package.
@@ -24,13 +25,6 @@ const FILES: u32 = 30;
 
 /// Single tampers that are tried.
 const TAMPERS: usize = 150;
-
-#[track_caller]
-fn must(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
-    stdout(&output)
-}
 
 /// A root with a package in it, an archive of the vendor's, and the vendor's key.
 struct Vendor {
