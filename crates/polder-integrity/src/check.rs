@@ -10,7 +10,7 @@ use crate::ext4;
 use crate::generation::{BaselineError, Generation, Head, SweepRow};
 use crate::mounts::Mount;
 use crate::now::Now;
-use crate::policy::{Policy, Rule};
+use crate::policy::{Policy, Rule, is_below};
 use crate::proof::{Proofs, prove};
 use crate::walk::{Folder, Ledger, Walk, WalkError, left_out};
 use rustix::fs::{Mode, OFlags};
@@ -257,7 +257,10 @@ pub fn check(
     let some = if walk.reads_all { None } else { touched(generation, now, &policy, &mut how)? };
     match &some {
         Some(folders) => walk.run_some(folders, &check)?,
-        None => walk.run(&check)?,
+        None => {
+            walk.settle()?;
+            walk.run(&check)?;
+        }
     }
     if let Some(error) = check.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -268,17 +271,10 @@ pub fn check(
     let mut changes = check.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let seen = check.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     changes.extend(unreached(generation, &policy, &seen, some.as_deref(), &changes));
-    let mounts = watched_mounts(&now.mounts);
-    let mut outcome = Outcome {
-        changes: together(changes, head),
-        mounted: if now.is_running { without(&mounts, &head.mounts) } else { Vec::new() },
-        unmounted: if now.is_running { without(&head.mounts, &mounts) } else { Vec::new() },
-        loaded: if now.is_running { without(&now.modules, &head.modules) } else { Vec::new() },
-        unloaded: if now.is_running { without(&head.modules, &now.modules) } else { Vec::new() },
-        proofs: Proofs::default(),
-        how,
-    };
-    outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut outcome = Outcome { changes: together(changes, head), how, ..Outcome::default() };
+    if now.is_running {
+        outcome.surround(head, &watched_mounts(&now.mounts), &now.modules);
+    }
     outcome.proofs = prove(now, generation, &outcome.changes);
     Ok(outcome)
 }
@@ -409,7 +405,7 @@ fn add_shared(changed: &mut Vec<u32>, row: &SweepRow, now: &Now) {
 }
 
 /// Puts what was added or removed with a folder under that folder.
-pub fn together(mut changes: Vec<Change>, head: &Head) -> Vec<Change> {
+pub(crate) fn together(mut changes: Vec<Change>, head: &Head) -> Vec<Change> {
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(|it| it.kind == Kind::Folder);
     let mut out: Vec<Change> = Vec::with_capacity(changes.len());
@@ -436,10 +432,6 @@ pub fn together(mut changes: Vec<Change>, head: &Head) -> Vec<Change> {
     out
 }
 
-fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.first() == Some(&b'/'))
-}
-
 /// Whether a change is one of the folder it lies in: it was added with it.
 pub fn is_part_of(change: &Change, folder: &Change) -> bool {
     folder.before.is_none()
@@ -449,6 +441,14 @@ pub fn is_part_of(change: &Change, folder: &Change) -> bool {
 }
 
 impl Outcome {
+    /// Adds what is mounted, and which modules run, in another way than a baseline says.
+    pub(crate) fn surround(&mut self, before: &Head, mounts: &[Mount], modules: &[String]) {
+        self.mounted = without(mounts, &before.mounts);
+        self.unmounted = without(&before.mounts, mounts);
+        self.loaded = without(modules, &before.modules);
+        self.unloaded = without(&before.modules, modules);
+    }
+
     /// Changes that somebody should see: without what was written again as it was, and without what is a
     /// vendor's.
     pub fn shown(&self) -> impl Iterator<Item = &Change> {

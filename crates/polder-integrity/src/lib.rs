@@ -7,6 +7,7 @@
     reason = "reads whole file systems itself; what it reads is recorded as a baseline"
 )]
 
+mod between;
 mod check;
 mod compare;
 mod entry;
@@ -22,7 +23,8 @@ mod read;
 mod record;
 mod walk;
 
-pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of, together};
+pub use between::between;
+pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of};
 pub use compare::{Change, Difference, compare, differences};
 pub use entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
 pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, SweepRow, Writer};
@@ -30,6 +32,6 @@ pub use key::{KeyError, PASSPHRASE_MIN, Signer, hexadecimal, parse};
 pub use meaning::{Meaning, Weight, capabilities, gives, meaning};
 pub use mounts::{Mount, parse_modules, parse_mounts, parse_shared};
 pub use now::Now;
-pub use policy::{DEFAULTS, Policy, Rule, join, split};
+pub use policy::{DEFAULTS, Policy, Rule, is_at_or_below, join, split};
 pub use record::{Accepts, Recorded, record};
 pub use walk::{Folder, Ledger, Walk, WalkError};

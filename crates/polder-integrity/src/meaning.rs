@@ -1,6 +1,7 @@
 //! What it means that something changed: surfaces by which an intruder stays, and rights that files give.
 
 use crate::entry::{Entry, Kind};
+use crate::policy::segments;
 
 /// How much a change matters, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -265,15 +266,11 @@ const SURFACES: &[(&str, Weight, &str, &str)] = &[
 
 /// What a path is for; none for a file like others.
 pub fn meaning(path: &[u8]) -> Option<Meaning> {
-    let names: Vec<&[u8]> = segments(path);
+    let names: Vec<&[u8]> = segments(path).collect();
     SURFACES
         .iter()
-        .find(|(pattern, ..)| fits(&segments(pattern.as_bytes()), &names))
+        .find(|(pattern, ..)| fits(&segments(pattern.as_bytes()).collect::<Vec<_>>(), &names))
         .map(|(_, weight, says, technique)| Meaning { weight: *weight, says, technique })
-}
-
-fn segments(path: &[u8]) -> Vec<&[u8]> {
-    path.split(|byte| *byte == b'/').filter(|it| !it.is_empty()).collect()
 }
 
 /// Whether names fit a pattern. `**` at its end needs nothing more; elsewhere it passes any number.

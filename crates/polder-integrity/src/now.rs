@@ -66,10 +66,16 @@ impl Now {
             mounts: parse_mounts(&mounts),
             modules,
             shared,
-            packages: packages(Path::new("/")),
             problems,
             notes,
+            ..Self::default()
         }
+    }
+
+    /// Looks at the packages, too: a baseline that is written holds them, a check asks for none.
+    pub fn with_packages(mut self) -> Self {
+        self.packages = packages(&self.root);
+        self
     }
 
     /// Looks at a folder that holds a root file system. Files of running processes are nothing to it.
@@ -81,8 +87,7 @@ impl Now {
         };
         let (host, machine) = (read("etc/hostname"), read("etc/machine-id"));
         let host = if host.is_empty() { root.display().to_string() } else { host };
-        let packages = packages(root);
-        Self { root: root.to_path_buf(), taken: real, host, machine, packages, ..Self::default() }
+        Self { root: root.to_path_buf(), taken: real, host, machine, ..Self::default() }
     }
 }
 

@@ -168,7 +168,7 @@ impl Policy {
 
     fn of_rules<'a>(all: impl Iterator<Item = (Rule, &'a str)>) -> Self {
         let mut rules: Vec<(Vec<Vec<u8>>, Rule)> =
-            all.map(|(rule, pattern)| (segments(pattern.as_bytes()), rule)).collect();
+            all.map(|(rule, pattern)| (owned_segments(pattern.as_bytes()), rule)).collect();
         // The most exact last; of equals the one that was given last.
         // A name without `*` is more exact than one with it, and so is one with more letters.
         rules.sort_by_key(|(segments, _)| {
@@ -185,7 +185,7 @@ impl Policy {
             let (word, pattern) = line.split_once(' ')?;
             let all = [Rule::Full, Rule::Grows, Rule::Volatile, Rule::Ignored];
             let rule = all.into_iter().find(|it| it.word() == word)?;
-            Some((segments(pattern.as_bytes()), rule))
+            Some((owned_segments(pattern.as_bytes()), rule))
         };
         Self { rules: lines.iter().filter_map(rule).collect() }
     }
@@ -202,7 +202,7 @@ impl Policy {
 
     /// The rules within one folder.
     pub fn within(&self, folder: &[u8]) -> Here<'_> {
-        let path = segments(folder);
+        let path: Vec<&[u8]> = segments(folder).collect();
         let mut inherited = Rule::Full;
         let (mut names, mut leads_on) = (Vec::new(), Vec::new());
         for (pattern, rule) in &self.rules {
@@ -273,6 +273,17 @@ pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Whether a path lies below a folder, which is written without a slash at its end.
+pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
+}
+
+/// Whether a path is a folder or lies below it; of the root everything does.
+pub fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    path == folder || is_below(path, folder)
+}
+
 /// A name below a folder.
 pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = folder.to_vec();
@@ -283,8 +294,14 @@ pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     path
 }
 
-fn segments(path: &[u8]) -> Vec<Vec<u8>> {
-    path.split(|byte| *byte == b'/').filter(|it| !it.is_empty()).map(<[u8]>::to_vec).collect()
+/// The names of a path.
+pub(crate) fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|it| !it.is_empty())
+}
+
+/// The same, kept.
+fn owned_segments(path: &[u8]) -> Vec<Vec<u8>> {
+    segments(path).map(<[u8]>::to_vec).collect()
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text.

@@ -5,7 +5,7 @@ use crate::compare::{Change, compare};
 use crate::entry::Entry;
 use crate::generation::{BaselineError, Generation, Writer};
 use crate::now::Now;
-use crate::policy::Policy;
+use crate::policy::{Policy, is_below};
 use crate::walk::{Folder, Ledger, Walk};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,9 +146,7 @@ impl Recording<'_> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone_with: Option<&[u8]> = None;
         for row in &generation.head.folders {
-            let is_gone = gone_with
-                .and_then(|it| row.path.strip_prefix(it))
-                .is_some_and(|rest| rest.starts_with(b"/"));
+            let is_gone = gone_with.is_some_and(|it| is_below(&row.path, it));
             // What lay below a folder whose removal is accepted is gone with it.
             if is_gone || seen.contains(&row.path) {
                 continue;

@@ -5,7 +5,7 @@
 use crate::compare::stem;
 use crate::entry::{Content, Entry, Kind, Moment};
 use crate::mounts::Mount;
-use crate::policy::{Policy, Rule, join, split};
+use crate::policy::{Policy, Rule, is_at_or_below, join, split};
 use crate::read::{self, Part};
 use rayon::prelude::*;
 use rustix::fd::{AsFd, OwnedFd};
@@ -113,7 +113,6 @@ impl Walk<'_> {
     /// When the root cannot be opened.
     pub fn run(&self, ledger: &dyn Ledger) -> Result<(), WalkError> {
         let root = self.open_root()?;
-        barrier(&root, &self.root, self.mounts);
         raise_limit();
         self.root_entry(&root, ledger)?;
         let running = Running { walk: self, ledger, entered: entered(self.mounts, self.policy) };
@@ -200,7 +199,8 @@ fn entered<'a>(mounts: &'a [Mount], policy: &Policy) -> HashSet<&'a [u8]> {
     for mount in
         mounts.iter().filter(|it| Policy::looks_into(&it.kind) && policy.reaches(&it.point))
     {
-        let is_part = |it: &&Mount| it.device == mount.device && is_within(&mount.part, &it.part);
+        let is_part =
+            |it: &&Mount| it.device == mount.device && is_at_or_below(&mount.part, &it.part);
         if !entered.iter().any(is_part) {
             entered.push(mount);
         }
@@ -249,12 +249,6 @@ pub(crate) fn left_out(mounts: &[Mount], policy: &Policy) -> Vec<String> {
     all
 }
 
-/// Whether a path is a folder or lies below it.
-fn is_within(path: &[u8], folder: &[u8]) -> bool {
-    folder == b"/"
-        || path.strip_prefix(folder).is_some_and(|it| it.is_empty() || it.starts_with(b"/"))
-}
-
 fn shown(path: &Path) -> String {
     polder_model::printable(path.as_os_str().as_encoded_bytes())
 }
@@ -283,12 +277,15 @@ impl Running<'_> {
                 self.folder(scope, &Task { depth: Depth::New, parent, name, path });
             }
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-            Err(error) => {
-                let problem = Some(std::io::Error::from(error).to_string());
-                let folder = Folder { path: path.to_vec(), problem, ..Folder::default() };
-                self.ledger.take(folder, self.ledger.known(path));
-            }
+            Err(error) => self.unread(path, error),
         }
+    }
+
+    /// A folder that cannot be read.
+    fn unread(&self, path: &[u8], error: Errno) {
+        let problem = Some(std::io::Error::from(error).to_string());
+        let folder = Folder { path: path.to_vec(), problem, ..Folder::default() };
+        self.ledger.take(folder, self.ledger.known(path));
     }
 
     fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, task: &Task) {
@@ -298,12 +295,7 @@ impl Running<'_> {
             Ok(both) => both,
             // Gone since its parent was read, which tells of it.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return,
-            Err(error) => {
-                let problem = Some(std::io::Error::from(error).to_string());
-                let folder = Folder { path: task.path.clone(), problem, ..Folder::default() };
-                self.ledger.take(folder, self.ledger.known(&task.path));
-                return;
-            }
+            Err(error) => return self.unread(&task.path, error),
         };
         // In the order in which they lie on the disk.
         names.sort_unstable_by_key(|(inode, _)| *inode);
@@ -341,14 +333,14 @@ impl Running<'_> {
                 out.entries.push(it.entry);
             }
         }
-        here_logs(&mut out, known.as_deref().unwrap_or_default(), &folder);
+        add_lost_logs(&mut out, known.as_deref().unwrap_or_default(), &folder);
         self.ledger.take(out, known);
     }
 }
 
 /// Of logs that are gone from their inode: which of the new files begins with what they had.
-fn here_logs(out: &mut Folder, known: &[Entry], folder: &OwnedFd) {
-    if out.beginnings.is_empty() && !out.has_logs {
+fn add_lost_logs(out: &mut Folder, known: &[Entry], folder: &OwnedFd) {
+    if !out.has_logs {
         return;
     }
     let inodes: HashSet<(u64, Option<Moment>)> =

@@ -9,31 +9,27 @@ use crate::compare::{Change, Difference};
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
 use crate::now::Now;
+use crate::policy::{matches, segments};
 use polder_model::version::deb::compare as compare_versions;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Beginnings of paths that must be as they were for any proof to hold: what verifies, and the code it runs
-/// with. What is above them must be as it was, too.
-const GROUND: [&str; 16] = [
-    "/etc/ld.so.preload",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.cache",
-    "/etc/gcrypt",
-    "/usr/bin/gpgv",
-    "/usr/lib/x86_64-linux-gnu/libgcrypt.",
-    "/usr/lib/x86_64-linux-gnu/libgpg-error.",
-    "/usr/lib/x86_64-linux-gnu/libz.",
-    "/usr/lib/x86_64-linux-gnu/libbz2.",
-    "/usr/lib/x86_64-linux-gnu/libc.so",
-    "/usr/lib/x86_64-linux-gnu/ld-linux",
-    "/usr/lib/aarch64-linux-gnu/libgcrypt.",
-    "/usr/lib/aarch64-linux-gnu/libgpg-error.",
-    "/usr/lib/aarch64-linux-gnu/libz.",
-    "/usr/lib/aarch64-linux-gnu/libbz2.",
-    "/usr/lib/aarch64-linux-gnu/libc.so",
+/// What must be as it was for any proof to hold: what verifies, and the code it runs with, on every
+/// architecture. What is above and below them must be as it was, too.
+const GROUND: [&str; 11] = [
+    "/etc/ld.so.preload*",
+    "/etc/ld.so.conf*",
+    "/etc/ld.so.cache*",
+    "/etc/gcrypt*",
+    "/usr/bin/gpgv*",
+    "/usr/lib/*-linux-gnu*/libgcrypt.*",
+    "/usr/lib/*-linux-gnu*/libgpg-error.*",
+    "/usr/lib/*-linux-gnu*/libz.*",
+    "/usr/lib/*-linux-gnu*/libbz2.*",
+    "/usr/lib/*-linux-gnu*/libc.so*",
+    "/usr/lib/*-linux-gnu*/ld-linux*",
 ];
 
 /// Where apt leaves archives.
@@ -79,6 +75,10 @@ struct Upgrade<'a> {
 
 /// Holds changes against the archives of the packages that were upgraded since the baseline.
 pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
+    let mut proofs = Proofs::default();
+    if changes.is_empty() || generation.head.packages.is_empty() {
+        return proofs;
+    }
     let root = now.root.as_path();
     let status = status(root);
     let before: HashMap<(&str, &str), &PackageRow> = generation
@@ -91,8 +91,7 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
         .into_iter()
         .filter_map(|(key, stanza)| upgrade(key, stanza, before.get(&key).copied()))
         .collect();
-    let mut proofs = Proofs::default();
-    if before.is_empty() || upgrades.is_empty() || changes.is_empty() {
+    if upgrades.is_empty() {
         return proofs;
     }
     // A folder elsewhere is looked at with the programs of this host, which are not those of the folder.
@@ -142,10 +141,12 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
     proofs
 }
 
-/// Whether a path is one on which proofs rest, or one above it.
+/// Whether proofs rest on a path, or on one above or below it.
 fn is_ground(path: &[u8]) -> bool {
-    let above = |it: &str| it.as_bytes().strip_prefix(path).is_some_and(|it| it.starts_with(b"/"));
-    GROUND.iter().any(|it| path.starts_with(it.as_bytes()) || above(it))
+    GROUND.iter().any(|pattern| {
+        let names = segments(path).zip(segments(pattern.as_bytes()));
+        names.into_iter().all(|(name, pattern)| matches(pattern, name))
+    })
 }
 
 /// Paths of packages that no archive was read of: they are nobody else's.
@@ -594,4 +595,29 @@ fn paragraphs(text: &str) -> Vec<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_rest_on_what_verifies_and_on_what_is_above_it() {
+        for path in [
+            "/usr/bin/gpgv",
+            "/usr/bin/gpgv-sq",
+            "/usr/bin",
+            "/etc",
+            "/etc/ld.so.conf.d/x.conf",
+            "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
+            "/usr/lib/x86_64-linux-gnu/libgcrypt.so.20",
+        ] {
+            assert!(is_ground(path.as_bytes()), "{path}");
+        }
+        for path in
+            ["/usr/bin/su", "/etc/motd", "/usr/lib/python3", "/usr/lib/x86_64-linux-gnu/libm.so.6"]
+        {
+            assert!(!is_ground(path.as_bytes()), "{path}");
+        }
+    }
 }

@@ -8,10 +8,11 @@ use crate::flags::{
 };
 use crate::{config, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use polder_facts::users::{parse_group, parse_passwd};
 use polder_host::Host;
 use polder_integrity::{
-    Change, CheckError, Content, Difference, Entry, Folder, Generation, Head, Now, Outcome, Policy,
-    Recorded, Rule, check, compare, head, hexadecimal, record, together,
+    Change, CheckError, Content, Entry, Generation, Head, Now, Outcome, Policy, Recorded, between,
+    check, head, hexadecimal, is_at_or_below, record,
 };
 use polder_model::{PackageManager, Timestamp, printable};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
@@ -24,6 +25,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// Largest list of users or groups.
+const LIST_BYTES_MAX: u64 = 16 << 20;
 
 pub(super) fn run(flags: &BaselineFlags, globals: &Globals) -> Result<u8, Failure> {
     match &flags.command {
@@ -121,7 +125,7 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         None => None,
     };
     let policy = &configuration.policy;
-    let now = now(flags.root.as_deref());
+    let now = now(flags.root.as_deref()).with_packages();
     let because = flags.because.as_deref().unwrap_or("the first look");
     let previous = before.as_ref().map_or([0; 32], |it| it.root);
     let sequence = sequences.last().map_or(1, |it| it.saturating_add(1));
@@ -273,23 +277,16 @@ fn names(host: &dyn Host, outcome: &Outcome) -> Names {
         () if has("/var/lib/rpm") => Some(PackageManager::Dnf),
         () => None,
     };
-    let numbered = |path: &str| numbers(host, path);
-    Names { users: numbered("/etc/passwd"), groups: numbered("/etc/group"), owners, manager }
-}
-
-/// `name:x:number:...` of passwd(5) and group(5).
-fn numbers(host: &dyn Host, path: &str) -> BTreeMap<u32, String> {
-    let bytes = host.read(path.as_ref(), 16 << 20).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let mut all = BTreeMap::new();
-    for line in text.lines() {
-        let mut parts = line.split(':');
-        let (name, number) = (parts.next(), parts.nth(1).and_then(|it| it.parse().ok()));
-        if let Some((name, number)) = name.zip(number) {
-            all.entry(number).or_insert_with(|| polder_model::printable_str(name));
-        }
-    }
-    all
+    let text = |path: &str| {
+        let bytes = host.read(path.as_ref(), LIST_BYTES_MAX).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    // Of several names of one number the first is meant.
+    let (users, _) = parse_passwd(&text("/etc/passwd"));
+    let (groups, _) = parse_group(&text("/etc/group"));
+    let users = users.into_iter().rev().map(|it| (it.uid, it.name)).collect();
+    let groups = groups.into_iter().rev().map(|it| (it.gid, it.name)).collect();
+    Names { users, groups, owners, manager }
 }
 
 fn show(flags: &BaselineShow, globals: &Globals) -> Result<u8, Failure> {
@@ -411,58 +408,12 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
     shown(&view, flags.json, flags.all)
 }
 
-/// Logs that are shorter than they were, or of the same length with other content.
-fn shorter(policy: &Policy, folder: &Folder, known: &[Entry]) -> Vec<Change> {
-    let rules = policy.within(&folder.path);
-    let mut all = Vec::new();
-    for after in folder.entries.iter().filter(|it| rules.of(&it.name) == Rule::Grows) {
-        let is_same = |it: &&Entry| it.name == after.name && it.inode == after.inode;
-        let Some(before) = known.iter().find(is_same) else { continue };
-        let difference = match after.size.cmp(&before.size) {
-            std::cmp::Ordering::Less => Difference::Truncated,
-            std::cmp::Ordering::Equal if after.content != before.content => Difference::Rewritten,
-            _ => continue,
-        };
-        let (before, after) = (Some(before.clone()), Some(after.clone()));
-        let path = polder_integrity::join(&folder.path, after.as_ref().map_or(&[], |it| &it.name));
-        all.push(Change { path, before, after, differences: vec![difference], below: 0 });
-    }
-    all
-}
-
-/// What differs between two generations.
-fn between(old: &Generation, new: &Generation) -> Result<Outcome, polder_integrity::BaselineError> {
-    let policy = Policy::from_lines(&new.head.policy);
-    let mut outcome = Outcome::default();
-    for row in &new.head.folders {
-        let entries = new.entries(row)?;
-        outcome.how.entries += entries.len() as u64;
-        let folder = Folder { path: row.path.clone(), entries, ..Folder::default() };
-        let known = old.folder(&row.path)?;
-        outcome.changes.extend(compare(&policy, &folder, known.as_deref()));
-        outcome.changes.extend(shorter(&policy, &folder, known.as_deref().unwrap_or_default()));
-    }
-    outcome.changes = together(outcome.changes, &old.head);
-    let says = "what logs that grew begin with: a baseline holds the digest of all of one only";
-    outcome.how.notes.push(says.into());
-    let (a, b) = (&old.head, &new.head);
-    outcome.mounted = b.mounts.iter().filter(|it| !a.mounts.contains(it)).cloned().collect();
-    outcome.unmounted = a.mounts.iter().filter(|it| !b.mounts.contains(it)).cloned().collect();
-    outcome.loaded = b.modules.iter().filter(|it| !a.modules.contains(it)).cloned().collect();
-    outcome.unloaded = a.modules.iter().filter(|it| !b.modules.contains(it)).cloned().collect();
-    outcome.how.all_because = Some("both baselines hold its digests".into());
-    outcome.how.notes.push(
-        "what logs that grew begin with: a baseline holds only the digest of all of one".into(),
-    );
-    Ok(outcome)
-}
-
 fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
     let store = store(flags.root.as_deref(), globals)?;
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(None, configuration.key.as_deref())?;
     let generation = store.newest(pinned.as_ref()).map_err(failed)?;
-    let now = now(flags.root.as_deref());
+    let now = now(flags.root.as_deref()).with_packages();
     let paths: Vec<&[u8]> = flags.paths.iter().map(|it| it.as_os_str().as_bytes()).collect();
     if let Some(path) = flags.paths.iter().find(|it| !it.is_absolute()) {
         let text = format!("`{}` does not begin with `/`", path.display());
@@ -568,11 +519,6 @@ fn is_nowhere(path: &Path, generation: &Generation, found: &Outcome, now: &Now) 
     let is_known = generation.entry(bytes).is_ok_and(|it| it.is_some());
     let is_told = found.changes.iter().any(|it| is_at_or_below(&it.path, bytes));
     !is_known && !is_told && inside.symlink_metadata().is_err()
-}
-
-fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
-    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
 }
 
 fn verify(flags: &BaselineVerify, globals: &Globals) -> Result<u8, Failure> {
