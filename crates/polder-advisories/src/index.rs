@@ -67,6 +67,11 @@ impl Kind {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What the head says of a section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SectionInfo {
@@ -77,6 +82,9 @@ pub struct SectionInfo {
     pub rows: u64,
     /// Date of its newest record, in seconds since 1970, where records have dates.
     pub newest: Option<i64>,
+    /// Lines of the file that could not be understood.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// When it was imported, in seconds since 1970.
     pub imported: i64,
     /// Name of the file it came from.
@@ -315,21 +323,27 @@ pub fn compile(
         }
         Content::Predicted(items) => {
             let mut list: Vec<(&str, f32)> = items
+                .all
                 .iter()
                 .map(|Predicted { cve, probability }| (cve.as_str(), *probability))
                 .collect();
             list.sort_by_key(|it| it.0);
-            (Kind::Predicted, list.len(), None, encode(&list)?)
+            (Kind::Predicted, list.len(), items.made, encode(&list)?)
         }
         Content::Stated(document, items) => {
             let newest = items.iter().map(|it| it.when).max();
             (Kind::Stated { document: document.clone() }, items.len(), newest, encode(items)?)
         }
     };
+    let left_out = match content {
+        Content::Predicted(items) => items.left_out,
+        _ => 0,
+    };
     let info = SectionInfo {
         kind,
         rows: rows as u64,
         newest,
+        left_out,
         imported: now,
         file: file.to_string(),
         file_sha256: file_sha256.to_string(),

@@ -16,8 +16,8 @@ mod stated;
 mod track;
 
 pub use feeds::{
-    Content, Exploited, FeedError, FlawFeed, Predicted, RawAdvisory, RawRow, Statement, Status,
-    read,
+    Content, Exploited, FeedError, FlawFeed, Predicted, Predictions, RawAdvisory, RawRow,
+    Statement, Status, read,
 };
 pub use guard::{Refusal, canaries, may_replace};
 pub use index::{

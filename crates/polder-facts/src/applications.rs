@@ -8,7 +8,7 @@
 //! read is bounded in all.
 
 use crate::interpreted::{Interpreter, normal};
-use crate::lock::{LockFile, LockFiles, LockKind};
+use crate::lock::{LockFile, LockFiles, LockKind, is_archive};
 use crate::reading::shown;
 use polder_host::{Host, Kind};
 use polder_model::facts::{Application, Facts, Namespace, Process};
@@ -36,6 +36,9 @@ const SITES_MAX: usize = 2_000;
 const BYTES_MAX: u64 = 256 << 20;
 const NOTES_MAX: usize = 4_096;
 const PLACES_MAX: usize = 1_000;
+
+/// Archives of Java that one process takes; the largest servers take some hundreds.
+const ARCHIVES_MAX: usize = 4_096;
 
 /// Versions of Python in one environment.
 const VERSIONS_MAX: usize = 64;
@@ -88,7 +91,8 @@ impl Runtime {
             Self::Interpreted(Interpreter::Python) => "PyPI",
             Self::Interpreted(Interpreter::Ruby) => "RubyGems",
             Self::Interpreted(Interpreter::Php) => "Packagist",
-            Self::Interpreted(Interpreter::Java | Interpreter::Perl) | Self::Own => "",
+            Self::Interpreted(Interpreter::Java) => "Maven",
+            Self::Interpreted(Interpreter::Perl) | Self::Own => "",
         }
     }
 
@@ -126,8 +130,8 @@ struct Place {
     ecosystem: &'static str,
     pids: BTreeSet<u32>,
     because: String,
-    /// What its compiler noted.
-    program: Option<LockFile>,
+    /// What its compiler noted, or each of its archives tells.
+    programs: Vec<LockFile>,
     /// Why its libraries cannot be told, or not all of them.
     unknown: Option<String>,
 }
@@ -163,7 +167,10 @@ pub(crate) fn look(host: &dyn Host, facts: &Facts) -> Table<Application> {
         }
         let mut it = Search { host, process, runtime, known: &mut known };
         let is_php = runtime == Runtime::Interpreted(Interpreter::Php);
-        let is_told = it.environment(&works_in) | it.folders(&works_in);
+        let is_told = match runtime {
+            Runtime::Interpreted(Interpreter::Java) => it.archives(&works_in, &mut gaps),
+            _ => it.environment(&works_in) | it.folders(&works_in),
+        };
         // What serves web sites works nowhere in particular: these are looked for below.
         match is_php && !process.own_root {
             true => {
@@ -321,9 +328,104 @@ impl Search<'_> {
         };
         if is_noted {
             let place = self.note(Path::new(executable), format!("`{executable}` runs"));
-            place.program = place.program.take().or(program);
+            if place.programs.is_empty() {
+                place.programs.extend(program);
+            }
         }
         is_noted
+    }
+
+    /// The archives that a machine of Java has open, or was told to take: what it runs, whatever lies
+    /// beside them. Those that packages of the distribution brought are their vendor's.
+    fn archives(&mut self, works_in: &Path, gaps: &mut BTreeSet<String>) -> bool {
+        let pid = self.process.pid;
+        let open = format!("/proc/{pid}/fd");
+        let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
+        match self.host.list(open.as_ref()) {
+            Ok(entries) => {
+                let links = entries.iter().take(ARCHIVES_MAX);
+                let link = |it: &polder_host::Entry| {
+                    self.host.read_link(&Path::new(&open).join(&it.name)).ok()
+                };
+                paths.extend(links.filter_map(link).filter(|it| is_archive(it)));
+            }
+            Err(_) => {
+                gaps.insert(format!(
+                    "which archives process {pid} of Java has open cannot be seen"
+                ));
+            }
+        }
+        let words: Vec<&str> = self.process.command.split(' ').collect();
+        let main = words.iter().skip_while(|it| **it != "-jar").nth(1);
+        let main = main.map(|it| normal(&works_in.join(it)));
+        paths.extend(main.clone());
+        for pair in words.windows(2) {
+            let [flag, value] = pair else { continue };
+            if matches!(*flag, "-cp" | "-classpath" | "--class-path" | "-p" | "--module-path") {
+                self.of_class_path(works_in, value, &mut paths);
+            }
+        }
+        // What serves web applications takes their archives from below its own folder.
+        let base = words.iter().find_map(|it| it.strip_prefix("-Dcatalina.base="));
+        if let Some(base) = base.map(|it| normal(&works_in.join(it)).join("webapps")) {
+            for site in self.host.list(&self.seen(&base)).unwrap_or_default() {
+                let libraries = base.join(&site.name).join("WEB-INF/lib");
+                self.of_folder(&libraries, &mut paths);
+            }
+        }
+        if paths.len() > ARCHIVES_MAX {
+            gaps.insert(format!("process {pid} of Java takes more than {ARCHIVES_MAX} archives"));
+        }
+        let texts: BTreeSet<String> = paths
+            .iter()
+            .take(ARCHIVES_MAX)
+            .filter_map(|it| it.to_str().map(String::from))
+            .collect();
+        let owned = match self.process.own_root {
+            true => polder_host::Owners::default(),
+            false => self.host.owners(&texts).unwrap_or_default(),
+        };
+        let own: Vec<String> =
+            texts.into_iter().filter(|it| !owned.owned.contains_key(it)).collect();
+        let found: Vec<LockFile> = own
+            .iter()
+            .filter_map(|it| LockFiles::noted(self.host, &self.seen(Path::new(it))))
+            .collect();
+        if found.is_empty() {
+            // All that it takes came with packages.
+            return !paths.is_empty() && own.is_empty();
+        }
+        let place = main.or_else(|| own.first().map(PathBuf::from));
+        let because =
+            format!("`{}` takes it, and {} archives in all", self.process.name, found.len());
+        if let Some(place) = place {
+            let place = self.note(&place, because);
+            if place.programs.is_empty() {
+                place.programs = found;
+            }
+        }
+        true
+    }
+
+    /// The archives of a class path: files, folders with `/*`, colons between them.
+    fn of_class_path(&self, works_in: &Path, value: &str, paths: &mut BTreeSet<PathBuf>) {
+        for part in value.split(':').filter(|it| !it.is_empty()).take(ARCHIVES_MAX) {
+            match part.strip_suffix("/*") {
+                Some(folder) => self.of_folder(&normal(&works_in.join(folder)), paths),
+                None => {
+                    let path = normal(&works_in.join(part));
+                    if is_archive(&path) {
+                        paths.insert(path);
+                    }
+                }
+            }
+        }
+    }
+
+    fn of_folder(&self, folder: &Path, paths: &mut BTreeSet<PathBuf>) {
+        let entries = self.host.list(&self.seen(folder)).unwrap_or_default();
+        let entries = entries.iter().filter(|it| it.kind == Kind::File).take(ARCHIVES_MAX);
+        paths.extend(entries.map(|it| folder.join(&it.name)).filter(|it| is_archive(it)));
     }
 
     /// The nearest folder above its script, or above where it works, that tells of libraries.
@@ -374,7 +476,7 @@ impl Search<'_> {
             // Programs of an image come with it; what was built for it has no place of its own.
             Runtime::Own if self.process.own_root && is_systems(&executable) => return,
             Runtime::Own => "its compiler noted nothing in it, and no lock file lies above it",
-            Runtime::Interpreted(Interpreter::Java) => "archives of Java are not read",
+            Runtime::Interpreted(Interpreter::Java) => "no archive that it has open tells of them",
             Runtime::Interpreted(Interpreter::Perl) => "Perl has no lock file that is read",
             Runtime::Interpreted(_) => "no lock file and no virtual environment tells of them",
         };
@@ -473,16 +575,16 @@ fn application(host: &dyn Host, place: Place, left: &AtomicU64) -> Option<Applic
     let (mut libraries, mut unknown) = (BTreeSet::new(), place.unknown);
     let mut ecosystem = place.ecosystem;
     if unknown.is_none() {
-        let mut notes = match place.program {
-            Some(_) => Vec::new(),
-            None => notes(host, path),
+        let mut notes = match place.programs.is_empty() {
+            true => notes(host, path),
+            false => Vec::new(),
         };
         if notes.len() > NOTES_MAX {
             notes.truncate(NOTES_MAX);
             unknown = Some(format!("more than {NOTES_MAX} notes of installers"));
         }
         let mut found = LockFiles::recorded(host, &notes, left);
-        found.files.extend(place.program);
+        found.files.extend(place.programs);
         unknown = unknown.or(found.unread.into_iter().next().map(|it| it.1));
         for file in found.files {
             ecosystem = file.ecosystem;

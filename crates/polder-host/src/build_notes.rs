@@ -1,9 +1,9 @@
 //! What compilers leave in a program: the modules it was built from.
 //!
 //! Go writes them into every program since 1.18 (`debug/buildinfo`), Rust where `cargo auditable`
-//! built it. Only the sections with the notes are read, however large the program is.
+//! built it, Maven into every archive of Java (`java_notes.rs`). Only the sections with the notes are read, however large the program is.
 
-use crate::{ErrorKind, HostError};
+use crate::{ErrorKind, HostError, java_notes};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
@@ -25,6 +25,10 @@ pub struct BuildNotes {
     pub go: Option<String>,
     /// Rust's: JSON with the packages.
     pub rust: Option<String>,
+    /// Maven's, of an archive of Java: lines of group, artifact and version, tabs between them; a line with the
+    /// name of an archive alone where that says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub java: Option<String>,
 }
 
 /// The sections with notes, by their names.
@@ -48,6 +52,8 @@ pub(crate) fn read(file: &File, what: &str) -> Result<BuildNotes, HostError> {
     };
     notes.go = note(go_at)?.and_then(|it| go(&it));
     notes.rust = note(rust_at)?.and_then(|it| rust(&it));
+    let name = what.rsplit('/').next().unwrap_or(what);
+    notes.java = java_notes::read(file, name);
     Ok(notes)
 }
 

@@ -12,6 +12,7 @@ mod build_notes;
 mod environment;
 mod host;
 mod index;
+mod java_notes;
 mod live;
 mod owners;
 mod program;

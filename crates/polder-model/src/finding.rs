@@ -90,6 +90,9 @@ pub struct Finding {
     pub says: String,
     /// How it is known; never empty.
     pub evidence: Vec<Evidence>,
+    /// Known flaws it stands for, by their names in the CVE list or those of their advisories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaws: Vec<String>,
     /// What it means for the host: the steps of the graph that it opens.
     pub opens: Vec<EdgeId>,
     /// What can be done; empty only with `untreatable`.
@@ -108,6 +111,7 @@ impl Finding {
             subject,
             says: says.into(),
             evidence: Vec::new(),
+            flaws: Vec::new(),
             opens: Vec::new(),
             treatments: Vec::new(),
             untreatable: None,
@@ -118,6 +122,15 @@ impl Finding {
     #[must_use]
     pub fn because(mut self, evidence: Evidence) -> Self {
         self.evidence.push(evidence);
+        self
+    }
+
+    /// The same finding, standing for these known flaws.
+    #[must_use]
+    pub fn naming(mut self, flaws: impl IntoIterator<Item = String>) -> Self {
+        self.flaws.extend(flaws);
+        self.flaws.sort();
+        self.flaws.dedup();
         self
     }
 

@@ -1,8 +1,9 @@
 //! What is installed, for other programs: CycloneDX, SPDX; and what is known of its flaws: OpenVEX.
 
 use crate::words::moment_rfc3339;
-use polder_model::facts::{Facts, Flaw, Library, Package, Verdict};
+use polder_model::facts::{ApplicationFlaw, Facts, Flaw, Library, Package, Verdict};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A library that was found in a file.
 #[derive(Clone, Debug)]
@@ -23,7 +24,9 @@ fn library_purl(it: &Library) -> String {
         "pypi" => it.name.to_lowercase().replace(['_', '.'], "-"),
         _ => it.name.clone(),
     };
-    let name: Vec<String> = name.split('/').map(encoded).collect();
+    // Group and artifact of Maven are namespace and name.
+    let between = if kind == "maven" { ':' } else { '/' };
+    let name: Vec<String> = name.split(between).map(encoded).collect();
     // Versions of Go begin with a letter, but for the one of the compiler.
     let v = if kind == "golang" && it.name != "stdlib" { "v" } else { "" };
     format!("pkg:{kind}/{}@{v}{}", name.join("/"), encoded(&it.version))
@@ -138,9 +141,10 @@ pub fn spdx(facts: &Facts, libraries: &[FoundLibrary], version: &str) -> Value {
     })
 }
 
-/// The known flaws as OpenVEX 0.2.0: only what the feeds tell of installed versions.
+/// The known flaws as OpenVEX 0.2.0: what the feeds tell of installed packages, and of the libraries of
+/// programs that run.
 pub fn openvex(facts: &Facts, version: &str) -> Value {
-    let statement = |(flaw, name): (&Flaw, &String)| {
+    let of_package = |(flaw, name): (&Flaw, &String)| {
         let products: Vec<Value> = facts
             .packages
             .rows
@@ -148,36 +152,11 @@ pub fn openvex(facts: &Facts, version: &str) -> Value {
             .filter(|it| flaw.packages.contains(&it.name))
             .map(|it| json!({ "@id": purl(facts, it) }))
             .collect();
-        let mut statement = json!({
-            "vulnerability": { "name": name, "description": flaw.advisory },
-            "products": products,
-            "timestamp": moment_rfc3339(facts.taken),
-        });
-        let (status, key, text) = match &flaw.verdict {
-            Verdict::FixableNow { fixed } => (
-                "affected",
-                "action_statement",
-                format!("Install {fixed} or newer, which is on offer"),
-            ),
-            Verdict::FixableElsewhere { fixed, from } => {
-                ("affected", "action_statement", format!("Install {fixed} or newer from {from}"))
-            }
-            Verdict::NoFix { state } => (
-                "affected",
-                "action_statement",
-                format!("No fix ({state}): wrap it or do without it"),
-            ),
-            Verdict::Unknown { because } => {
-                ("under_investigation", "status_notes", because.clone())
-            }
-            Verdict::Stated { because } => ("not_affected", "impact_statement", because.clone()),
-        };
-        if let Some(fields) = statement.as_object_mut() {
-            fields.insert("status".into(), json!(status));
-            fields.insert(key.into(), json!(text));
-        }
-        statement
+        statement(facts, (name, &flaw.advisory), &products, &flaw.verdict)
     };
+    let rows = facts.flaws.rows.iter();
+    let packages =
+        rows.flat_map(|it| named(&it.cves, &it.advisory).iter().map(move |name| (it, name)));
     let host = encoded(facts.host_name());
     json!({
         "@context": "https://openvex.dev/ns/v0.2.0",
@@ -185,17 +164,70 @@ pub fn openvex(facts: &Facts, version: &str) -> Value {
         "author": format!("polder {version}"),
         "timestamp": moment_rfc3339(facts.taken),
         "version": 1,
-        "statements": facts.flaws.rows.iter().flat_map(named).map(statement).collect::<Vec<_>>(),
+        "statements": packages.map(of_package).chain(of_libraries(facts)).collect::<Vec<_>>(),
     })
 }
 
-/// A flaw once for each of its names: an advisory of several CVE tells of several flaws.
-fn named(flaw: &Flaw) -> impl Iterator<Item = (&Flaw, &String)> {
-    let names = match flaw.cves.is_empty() {
-        true => std::slice::from_ref(&flaw.advisory),
-        false => flaw.cves.as_slice(),
+/// One statement for each flaw of a library, about the programs that have it: a program is the
+/// product, the library a part of it.
+fn of_libraries(facts: &Facts) -> Vec<Value> {
+    let mut all: BTreeMap<(&Library, &String), Vec<&ApplicationFlaw>> = BTreeMap::new();
+    for it in &facts.application_flaws.rows {
+        for name in named(&it.flaw.cves, &it.flaw.advisory) {
+            all.entry((&it.flaw.library, name)).or_default().push(it);
+        }
+    }
+    let of_library = |((library, name), rows): ((&Library, &String), Vec<&ApplicationFlaw>)| {
+        let first = rows.first()?;
+        let part = json!({ "@id": library_purl(library) });
+        let product = |it: &&ApplicationFlaw| {
+            let host = encoded(facts.host_name());
+            let at: Vec<String> = it.application.split('/').map(encoded).collect();
+            json!({ "@id": format!("file://{host}{}", at.join("/")), "subcomponents": [part.clone()] })
+        };
+        let products: Vec<Value> = rows.iter().map(product).collect();
+        Some(statement(facts, (name, &first.flaw.advisory), &products, &first.flaw.verdict))
     };
-    names.iter().map(move |name| (flaw, name))
+    all.into_iter().filter_map(of_library).collect()
+}
+
+fn statement(
+    facts: &Facts,
+    (name, advisory): (&str, &str),
+    products: &[Value],
+    verdict: &Verdict,
+) -> Value {
+    let mut statement = json!({
+        "vulnerability": { "name": name, "description": advisory },
+        "products": products,
+        "timestamp": moment_rfc3339(facts.taken),
+    });
+    let (status, key, text) = match verdict {
+        Verdict::FixableNow { fixed } => {
+            ("affected", "action_statement", format!("Install {fixed} or newer, which is on offer"))
+        }
+        Verdict::FixableElsewhere { fixed, from } => {
+            ("affected", "action_statement", format!("Install {fixed} or newer from {from}"))
+        }
+        Verdict::NoFix { state } => {
+            ("affected", "action_statement", format!("No fix ({state}): wrap it or do without it"))
+        }
+        Verdict::Unknown { because } => ("under_investigation", "status_notes", because.clone()),
+        Verdict::Stated { because } => ("not_affected", "impact_statement", because.clone()),
+    };
+    if let Some(fields) = statement.as_object_mut() {
+        fields.insert("status".into(), json!(status));
+        fields.insert(key.into(), json!(text));
+    }
+    statement
+}
+
+/// The names of a flaw: an advisory of several CVE tells of several flaws.
+fn named<'a>(cves: &'a [String], advisory: &'a String) -> &'a [String] {
+    match cves.is_empty() {
+        true => std::slice::from_ref(advisory),
+        false => cves,
+    }
 }
 
 /// Name and version of the operating system.
@@ -260,7 +292,35 @@ mod tests {
         assert_eq!(of("npm", "@a/b", "1.0.0"), "pkg:npm/%40a/b@1.0.0");
         assert_eq!(of("Go", "github.com/a/b", "1.2.3"), "pkg:golang/github.com/a/b@v1.2.3");
         assert_eq!(of("Go", "stdlib", "1.21.3"), "pkg:golang/stdlib@1.21.3");
+        assert_eq!(of("Maven", "org.a:b-c", "1.0"), "pkg:maven/org.a/b-c@1.0");
         assert_eq!(of("crates.io", "serde", "1.0.0"), "pkg:cargo/serde@1.0.0");
+    }
+
+    #[test]
+    fn a_flaw_of_a_library_is_stated_of_the_programs_that_have_it() {
+        let library =
+            Library { ecosystem: "npm".into(), name: "left".into(), version: "1.0.0".into() };
+        let flaw: polder_model::facts::LibraryFlaw = serde_json::from_value(json!({
+            "library": library, "advisory": "GHSA-1", "cves": ["CVE-2026-1", "CVE-2026-2"],
+            "summary": "", "informational": "", "published": null, "score": null, "vector": "",
+            "exploited_since": null, "likelihood": null, "told_by": "t",
+            "verdict": "fixable_now", "fixed": "1.0.1",
+        }))
+        .unwrap();
+        let of = |application: &str| ApplicationFlaw {
+            application: application.into(),
+            flaw: flaw.clone(),
+            free: None,
+        };
+        let rows = vec![of("/srv/a b/package-lock.json"), of("/srv/c/package-lock.json")];
+        let facts = Facts { application_flaws: Table::complete(rows), ..Facts::default() };
+        let statements = openvex(&facts, "0")["statements"].clone();
+        assert_eq!(statements.as_array().unwrap().len(), 2);
+        let products = statements[0]["products"].as_array().unwrap();
+        assert_eq!(products.len(), 2);
+        assert!(products[0]["@id"].as_str().unwrap().ends_with("/srv/a%20b/package-lock.json"));
+        assert_eq!(products[0]["subcomponents"][0]["@id"], "pkg:npm/left@1.0.0");
+        assert_eq!(statements[0]["status"], "affected");
     }
 
     #[test]

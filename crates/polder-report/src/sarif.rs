@@ -43,7 +43,10 @@ pub fn sarif(view: &View) -> Value {
                 "message": { "text": line.finding.says },
                 "locations": locations,
                 "partialFingerprints": { "polderFinding/v1": line.finding.id.0 },
-                "properties": { "lossesAvoidedPerYear": line.avoided },
+                "properties": {
+                    "lossesAvoidedPerYear": line.avoided,
+                    "tags": line.finding.flaws,
+                },
             });
             if line.decided
                 && let Some(object) = result.as_object_mut()

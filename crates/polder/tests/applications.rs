@@ -176,6 +176,67 @@ fn a_program_says_what_its_compiler_noted() {
     assert!(audited.contains("1 library of 1 place"), "{audited}");
 }
 
+#[test]
+fn archives_that_a_machine_of_java_has_open_tell_of_their_libraries() {
+    let python = Path::new("/usr/bin/python3");
+    if !python.exists() {
+        return skipped("`python3` is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Its name is what tells the machine: this one only holds the archives open.
+    let java = here.join("java");
+    fs::copy(fs::canonicalize(python).unwrap(), &java).unwrap();
+    let make = "import sys, zipfile, io\n\
+        note = 'version=%s\\ngroupId=org.invented\\nartifactId=%s\\n'\n\
+        def jar(out, name, version, inner=()):\n\
+        \x20   with zipfile.ZipFile(out, 'w') as it:\n\
+        \x20       it.writestr('META-INF/maven/org.invented/%s/pom.properties' % name, note % (version, name))\n\
+        \x20       for at, content in inner: it.writestr(at, content)\n\
+        fat = io.BytesIO(); jar(fat, 'inner', '2.0')\n\
+        jar('shop.jar', 'shop', '0.1', [('BOOT-INF/lib/inner.jar', fat.getvalue())])\n\
+        jar('open.jar', 'log', '1.0'); jar('lies-there.jar', 'unused', '1.0')\n";
+    let made = Command::new(python).args(["-c", make]).current_dir(here).status().unwrap();
+    assert!(made.success());
+    let hold = "held=open('open.jar');print(0,flush=True);input()";
+    let mut child = Command::new(&java)
+        .args(["-c", hold, "-jar", "shop.jar"])
+        .current_dir(here)
+        .env("PYTHONHOME", "/usr")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let running = Running(child);
+    let looked = look("applications", "--state=/nonexistent");
+    let rows = rows(&looked);
+    let path = here.join("shop.jar").display().to_string();
+    let mine = rows.iter().find(|it| text(it, "path") == path);
+    let mine = mine.unwrap_or_else(|| panic!("{looked}"));
+    assert_eq!(
+        (text(mine, "ecosystem").as_str(), &mine["pids"][0]),
+        ("Maven", &running.0.id().into())
+    );
+    let libraries = mine["libraries"].as_array().unwrap().iter();
+    let names: Vec<String> =
+        libraries.map(|it| format!("{} {}", text(it, "name"), text(it, "version"))).collect();
+    let wanted = ["org.invented:inner 2.0", "org.invented:log 1.0", "org.invented:shop 0.1"];
+    assert_eq!(names, wanted);
+
+    let state = format!("--state={}", here.join("state").display());
+    let mut flaw = record("org.invented:log", "1.0.1");
+    flaw["affected"][0]["package"]["ecosystem"] = "Maven".into();
+    fs::write(here.join("feed.json"), serde_json::json!([flaw]).to_string()).unwrap();
+    let feed = here.join("feed.json").display().to_string();
+    assert!(run(&["feed", "import", &feed, &state]).status.success());
+    let audited = run(&["audit", &here.display().to_string(), &state]);
+    assert_eq!(audited.status.code(), Some(1), "{}", stderr(&audited));
+    let said = support::stdout(&audited);
+    assert!(said.contains("org.invented:log") && said.contains("1.0.1"), "{said}");
+}
+
 /// Who knows better says so, and is named.
 fn stated(folder: &Path, state: &str, path: &str) {
     let file = folder.join("vex.json");

@@ -112,6 +112,17 @@ pub struct Predicted {
     pub probability: f32,
 }
 
+/// A table of predictions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// The day they were made, in seconds since 1970, where the table says so.
+    pub made: Option<i64>,
+    /// One for each flaw.
+    pub all: Vec<Predicted>,
+    /// Lines that are none.
+    pub left_out: u64,
+}
+
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
@@ -122,7 +133,7 @@ pub enum Content {
     /// Flaws that are exploited.
     Exploited(Vec<Exploited>),
     /// Predictions.
-    Predicted(Vec<Predicted>),
+    Predicted(Predictions),
     /// What a document states of packages: its name, and the statements.
     Stated(String, Vec<Statement>),
 }
@@ -192,7 +203,7 @@ pub(super) fn clean(contents: &mut [Content]) {
                 advisory(it);
             }),
             Content::Exploited(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
-            Content::Predicted(items) => items.iter_mut().for_each(|it| text(&mut it.cve)),
+            Content::Predicted(items) => items.all.iter_mut().for_each(|it| text(&mut it.cve)),
             Content::Stated(document, items) => {
                 text(document);
                 for it in items {

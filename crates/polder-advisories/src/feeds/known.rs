@@ -1,6 +1,6 @@
 //! Which flaws are exploited (CISA KEV), and which probably will be (FIRST EPSS).
 
-use super::content::{Exploited, FeedError, Predicted, day};
+use super::content::{Exploited, FeedError, Predicted, Predictions, day};
 use serde::Deserialize;
 
 /// One line in so many may be wrong.
@@ -47,7 +47,10 @@ pub(super) fn exploited(text: &str) -> Result<Vec<Exploited>, FeedError> {
 
 /// A table `cve,epss,percentile,...`, with or without the line of comments before it; nothing
 /// where the text is something else.
-pub(super) fn predictions(text: &str) -> Result<Option<Vec<Predicted>>, FeedError> {
+pub(super) fn predictions(text: &str) -> Result<Option<Predictions>, FeedError> {
+    // `#model_version:v2025.03.14,score_date:2026-11-22T00:00:00+0000`
+    let comment = text.lines().next().unwrap_or_default().strip_prefix('#');
+    let date = comment.and_then(|it| it.split("score_date:").nth(1));
     let mut lines = text.lines().filter(|it| !it.starts_with('#'));
     if !lines.next().is_some_and(|it| it.starts_with("cve,epss")) {
         return Ok(None);
@@ -71,5 +74,26 @@ pub(super) fn predictions(text: &str) -> Result<Option<Vec<Predicted>>, FeedErro
             "`{line}` is no prediction, nor are {others} others"
         )));
     }
-    Ok(Some(all))
+    let left_out = wrong.len() as u64;
+    Ok(Some(Predictions { made: date.and_then(day), all, left_out }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_have_the_date_of_their_comment_and_count_what_is_none() {
+        let line = |at: usize| format!("CVE-2026-{at},0.5,0.9\n");
+        let lines: String = (0..2_000).map(line).collect();
+        let head = "#model_version:v2025.03.14,score_date:2026-11-22T12:00:00+0000\n";
+        let text = format!("{head}cve,epss,percentile\n{lines}CVE-2026-9,1.5,0.9\n");
+        let found = predictions(&text).unwrap().unwrap();
+        assert_eq!((found.made, found.all.len(), found.left_out), (day("2026-11-22"), 2_000, 1));
+        let text = format!("cve,epss,percentile\n{}", line(1));
+        assert_eq!(predictions(&text).unwrap().unwrap().made, None);
+        let text = format!("cve,epss,percentile\n{}x,y,z\n", line(1));
+        assert!(predictions(&text).is_err());
+        assert!(predictions("a,b\n").unwrap().is_none());
+    }
 }

@@ -9,6 +9,8 @@ mod read;
 mod tracker;
 mod vex;
 
-pub use content::{Content, Exploited, FeedError, FlawFeed, Predicted, RawAdvisory, RawRow};
+pub use content::{
+    Content, Exploited, FeedError, FlawFeed, Predicted, Predictions, RawAdvisory, RawRow,
+};
 pub use read::read;
 pub use vex::{Statement, Status};

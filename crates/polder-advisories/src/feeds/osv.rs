@@ -183,6 +183,7 @@ fn order(ecosystem: &str) -> Option<Order> {
         "Packagist" => Some(Order::Composer),
         "RubyGems" => Some(Order::Gem),
         "PyPI" => Some(Order::Pep440),
+        "Maven" => Some(Order::Maven),
         "Debian" | "Ubuntu" => Some(Order::Deb),
         "AlmaLinux" | "Rocky Linux" | "Red Hat" | "SUSE" | "openSUSE" | "Mageia" => {
             Some(Order::Rpm)

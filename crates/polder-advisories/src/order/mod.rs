@@ -2,6 +2,7 @@
 
 mod composer;
 mod gem;
+mod maven;
 
 use polder_model::version::{apk, deb, rpm};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub enum Order {
     Gem,
     /// PHP packages.
     Composer,
+    /// Java archives.
+    Maven,
 }
 
 impl Order {
@@ -46,6 +49,7 @@ impl Order {
             }
             Self::Gem => Some(gem::compare(left, right)),
             Self::Composer => Some(composer::compare(left, right)),
+            Self::Maven => Some(maven::compare(left, right)),
         }
     }
 }
@@ -114,10 +118,46 @@ mod tests {
         assert_eq!(Order::Composer.compare("v1.0", "1.0.0.0"), Some(Ordering::Equal));
     }
 
+    #[test]
+    fn java_archives_rise() {
+        // From the POM reference of Maven, "Version Order Specification".
+        let versions = [
+            "1-alpha-1",
+            "1-alpha-2",
+            "1-beta",
+            "1-m1",
+            "1-rc",
+            "1-snapshot",
+            "1",
+            "1-sp",
+            "1-abc",
+            "1-1",
+            "1.1",
+            "1.2-snapshot",
+            "1.2",
+            "1.10",
+        ];
+        rising(Order::Maven, &versions);
+        let same = [
+            ("1", "1.0.0"),
+            ("1-ga", "1"),
+            ("1.0-final", "1"),
+            ("1-a1", "1-alpha-1"),
+            ("1x", "1-x"),
+            ("1.0.0-CR1", "1-rc-1"),
+            ("2.0.RELEASE", "2"),
+        ];
+        for (a, b) in same {
+            assert_eq!(Order::Maven.compare(a, b), Some(Ordering::Equal), "{a} {b}");
+        }
+        rising(Order::Maven, &["2.9.10", "2.9.10.8", "2.12.0-rc1", "2.12.0"]);
+        rising(Order::Maven, &["31.0-android", "31.0-jre", "31.1-android"]);
+    }
+
     proptest! {
         #[test]
         fn every_order_is_total(a in "[0-9a-z.-]{1,9}", b in "[0-9a-z.-]{1,9}", c in "[0-9a-z.-]{1,9}") {
-            for order in [Order::Gem, Order::Composer] {
+            for order in [Order::Gem, Order::Composer, Order::Maven] {
                 let compare = |a: &str, b: &str| order.compare(a, b).unwrap();
                 prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
                 prop_assert_eq!(compare(&a, &a), Ordering::Equal);

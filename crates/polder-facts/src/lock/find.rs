@@ -67,7 +67,9 @@ impl LockFiles {
                 Err(error) => it.unread.push((path.clone(), error.because)),
             }
         }
-        let of_programs = it.programs(host, named, found.programs.unwrap_or_default());
+        let mut others = found.programs.unwrap_or_default();
+        others.append(&mut found.archives);
+        let of_programs = it.programs(host, named, others);
         it.files = joined(host, &found.files, &read);
         it.files.extend(of_programs);
         it.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -161,6 +163,7 @@ impl LockFiles {
                 Kind::Folder => self.walk(host, &path, depth + 1, found),
                 Kind::File => match (kind(&path), &mut found.programs) {
                     (Some(kind), _) => found.files.push((path, kind)),
+                    _ if is_archive(&path) => found.archives.push(path),
                     (None, Some(programs)) => {
                         if host.stat_link(&path).is_ok_and(|it| it.mode & 0o111 != 0) {
                             programs.push(path);
@@ -183,8 +186,15 @@ impl LockFiles {
 #[derive(Default)]
 struct Found {
     files: Vec<(PathBuf, LockKind)>,
+    /// Archives of Java, which tell what they hold.
+    archives: Vec<PathBuf>,
     /// Files that may be run, where these are wanted.
     programs: Option<Vec<PathBuf>>,
+}
+
+/// Whether a file is an archive of Java by its name.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "jar" || it == "war" || it == "ear")
 }
 
 fn program(path: &Path, notes: &BuildNotes) -> Option<LockFile> {

@@ -1,12 +1,14 @@
 //! Lock files: which libraries a program is built with, read from the text that pins them.
 
 mod find;
+mod java;
 mod node;
 mod other;
 mod program;
 mod python;
 mod rust;
 
+pub(crate) use find::is_archive;
 pub use find::{LockFile, LockFiles};
 
 use polder_model::facts::Library;
@@ -40,6 +42,10 @@ pub enum LockKind {
     Go,
     /// `Gemfile.lock` and `gems.locked`.
     Gems,
+    /// `gradle.lockfile` and `buildscript-gradle.lockfile`.
+    Gradle,
+    /// `pom.xml`.
+    Pom,
 }
 
 /// What a lock file says.
@@ -96,6 +102,8 @@ impl LockKind {
             "installed.json" if folder.ends_with("composer") => Self::Composer,
             "go.mod" => Self::Go,
             "Gemfile.lock" | "gems.locked" => Self::Gems,
+            "gradle.lockfile" | "buildscript-gradle.lockfile" => Self::Gradle,
+            "pom.xml" => Self::Pom,
             _ if is_requirements => Self::Requirements,
             _ if name.starts_with("pylock.") && name.ends_with(".toml") => Self::Pylock,
             _ => return None,
@@ -113,6 +121,7 @@ impl LockKind {
             Self::Composer => "Packagist",
             Self::Go => "Go",
             Self::Gems => "RubyGems",
+            Self::Gradle | Self::Pom => "Maven",
         }
     }
 
@@ -135,6 +144,8 @@ impl LockKind {
             Self::Composer => other::composer(text, &mut found)?,
             Self::Go => other::go(text, &mut found)?,
             Self::Gems => other::gems(text, &mut found)?,
+            Self::Gradle => java::gradle(text, &mut found)?,
+            Self::Pom => java::pom(text, &mut found)?,
         }
         Ok(found.locked)
     }

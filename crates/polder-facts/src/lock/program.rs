@@ -1,6 +1,7 @@
-//! What compilers noted in a program: Go's modules, and crates where `cargo auditable` built it.
+//! What compilers noted in a program: Go's modules, crates where `cargo auditable` built it, and
+//! artifacts of Maven in archives of Java.
 
-use super::{Found, Locked};
+use super::{Found, Locked, java};
 use polder_host::BuildNotes;
 use serde::Deserialize;
 
@@ -9,7 +10,7 @@ pub(super) fn program(notes: &BuildNotes) -> Option<(&'static str, Locked)> {
     match (&notes.go, &notes.rust) {
         (Some(text), _) => Some(("Go", go(text))),
         (None, Some(text)) => Some(("crates.io", rust(text)?)),
-        (None, None) => None,
+        (None, None) => Some(("Maven", java::archives(notes.java.as_ref()?))),
     }
 }
 

@@ -26,6 +26,7 @@ impl Library {
             "Go" => "golang",
             "Packagist" => "composer",
             "RubyGems" => "gem",
+            "Maven" => "maven",
             _ => "npm",
         }
     }

@@ -122,6 +122,7 @@ fn found(
     let says =
         format!("{path} names {what} with known flaws ({}); {reach}", known::listed(&names, 3));
     let mut finding = Finding::new("patch/library", path, says).opening(opens);
+    finding = finding.naming(counted.iter().map(|it| name(it)));
     finding = finding.because(Evidence::file(application.because.clone(), path, None));
     for (library, flaws) in libraries.iter().take(SHOWN) {
         let Some(first) = flaws.first() else { continue };

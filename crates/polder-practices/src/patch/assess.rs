@@ -189,7 +189,8 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
     let count =
         if names.len() == 1 { String::new() } else { format!(" ({} packages)", names.len()) };
     let says = format!("`{source}`{count} has had an update waiting {since}; {reach}");
-    let mut finding = Finding::new("patch/pending", source, says).opening(opens);
+    let mut finding =
+        Finding::new("patch/pending", source, says).opening(opens).naming(known::names(&flaws));
     for candidate in candidates.iter().take(8) {
         let held = match candidate.kept_back.as_slice() {
             _ if candidate.held => ", held back by the administrator".to_string(),
@@ -208,6 +209,7 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
         ));
     }
     if let Some(fix) = &first.fix {
+        finding = finding.naming(fix.cves.iter().cloned());
         let shown: Vec<&str> = fix.cves.iter().take(12).map(String::as_str).collect();
         let says = match fix.cves.len() {
             0 => "the vendor names no CVE".to_string(),

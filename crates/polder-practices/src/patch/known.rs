@@ -187,7 +187,9 @@ fn exploited(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Model
         "`{source}` has {}, which attackers use (in CISA's catalogue for {days} days); {fix}. By the rule book (CISA BOD 26-04) it is to be closed {by}{late}{unrated}",
         listed(&names(&flaws), 3)
     );
-    let mut finding = Finding::new("patch/exploited", source, says).opening(opened(model, source));
+    let mut finding = Finding::new("patch/exploited", source, says)
+        .opening(opened(model, source))
+        .naming(names(&flaws));
     for flaw in flaws.iter().take(4) {
         finding = finding.because(evidence(flaw));
     }
@@ -241,7 +243,8 @@ fn without_fix(scene: &Scene<'_>, source: &str, flaws: &[&Flaw], model: &mut Mod
     if is_local {
         opens.extend(open_local(source, first, model));
     }
-    let mut finding = Finding::new("patch/no-fix", source, says).opening(opens);
+    let mut finding =
+        Finding::new("patch/no-fix", source, says).opening(opens).naming(names(&flaws));
     for flaw in flaws.iter().take(6) {
         finding = finding.because(evidence(flaw));
     }

@@ -58,7 +58,12 @@ pub(super) fn said(imported: &[Imported]) -> String {
             None => String::new(),
         };
         let noun = if rows == 1 { "row" } else { "rows" };
-        let _ = writeln!(out, "{}: {rows} {noun}{before}", it.section.kind.title());
+        let left_out = match it.section.left_out {
+            0 => String::new(),
+            1 => "; 1 line could not be understood and is left out".into(),
+            count => format!("; {count} lines could not be understood and are left out"),
+        };
+        let _ = writeln!(out, "{}: {rows} {noun}{before}{left_out}", it.section.kind.title());
     }
     out
 }

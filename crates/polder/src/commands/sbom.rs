@@ -5,16 +5,21 @@ use crate::failure::Failure;
 use crate::flags::{Sbom, SbomFormat};
 use crate::{output, session};
 use polder_facts::{LockFile, LockFiles};
+use polder_model::Coverage;
 use polder_report::{FoundLibrary, cyclonedx, openvex, spdx};
 
 pub(super) fn run(flags: &Sbom, globals: &Globals) -> Result<u8, Failure> {
     if flags.format == SbomFormat::Openvex && !flags.files.is_empty() {
-        return Err(Failure::usage("`--format openvex` tells of installed packages only")
+        return Err(Failure::usage("`--format openvex` tells of packages and of what runs")
             .hint("Leave `--files` out, or ask `polder audit FOLDER`"));
     }
     let host = session::open(&flags.target, globals)?;
     // The flaws are made from the packages and the system, so both are looked at.
-    let facts = session::look_only(host.as_ref(), "flaws", globals, &flags.target);
+    let mut facts = session::look_only(host.as_ref(), "flaws", globals, &flags.target);
+    if flags.format == SbomFormat::Openvex {
+        let more = session::look_only(host.as_ref(), "application-flaws", globals, &flags.target);
+        facts.application_flaws = more.application_flaws;
+    }
     let found = LockFiles::read(host.as_ref(), &flags.files, true);
     let libraries: Vec<FoundLibrary> = found.files.iter().flat_map(libraries).collect();
     let version = env!("CARGO_PKG_VERSION");
@@ -23,13 +28,18 @@ pub(super) fn run(flags: &Sbom, globals: &Globals) -> Result<u8, Failure> {
         SbomFormat::Spdx => spdx(&facts, &libraries, version),
         SbomFormat::Openvex => openvex(&facts, version),
     })?;
-    let (title, coverage) = match flags.format {
-        SbomFormat::Openvex => ("known flaws", &facts.flaws.coverage),
-        SbomFormat::Cyclonedx | SbomFormat::Spdx => ("packages", &facts.packages.coverage),
+    let tables = match flags.format {
+        SbomFormat::Openvex => vec![
+            ("known flaws", &facts.flaws.coverage),
+            ("known flaws of libraries", &facts.application_flaws.coverage),
+        ],
+        SbomFormat::Cyclonedx | SbomFormat::Spdx => vec![("packages", &facts.packages.coverage)],
     };
-    let because = coverage.because().filter(|_| !coverage.empty_means_none());
-    let mut gaps: Vec<String> =
-        because.map(|it| format!("not all {title} are known: {it}")).into_iter().collect();
+    let gap = |(title, coverage): (&str, &Coverage)| {
+        let because = coverage.because().filter(|_| !coverage.empty_means_none());
+        because.map(|it| format!("not all {title} are known: {it}"))
+    };
+    let mut gaps: Vec<String> = tables.into_iter().filter_map(gap).collect();
     let unread = found.unread.iter().map(|(path, because)| (path, because.as_str()));
     let damaged = found.files.iter().filter_map(|it| Some((&it.path, it.unread.as_deref()?)));
     for (path, because) in unread.chain(damaged) {
