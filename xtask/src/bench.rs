@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{integrity, inventory, libraries, packages, peers, run};
+use crate::{flaws, integrity, inventory, libraries, packages, peers, run};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -75,10 +75,18 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     println!("\nknown flaws: the index, and a host of eight thousand packages\n");
     run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
+    flaws::run(polder)?;
     integrity::run(polder)?;
     inventory::run(polder)?;
     libraries::run(polder)?;
     peers::run(polder)
+}
+
+/// Only known flaws beside debsecan.
+pub(crate) fn flaws() -> Result<(), String> {
+    packages::install(packages::BENCH)?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    flaws::run(&run::polder())
 }
 
 /// Only the baseline beside its peers.

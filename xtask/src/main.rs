@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod flaws;
 mod integrity;
 mod inventory;
 mod libraries;
@@ -21,7 +22,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test                    install what the tests need (as root), and run all of them
-  bench                   print our figures beside those of the incumbents
+  bench [PART]            print our figures beside those of the incumbents; a part: flaws, integrity
   page                    check the HTML page in headless Chromium with axe-core
   generate                write manual pages, completions, schemas and lists into docs/
   record-hosts [NAME...]  make the recorded servers of tests/hosts anew (as root)
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let done = match names.as_slice() {
         ["test"] => test(),
         ["bench"] => bench::run(),
+        ["bench", "flaws"] => bench::flaws(),
         ["bench", "integrity"] => bench::integrity(),
         ["page"] => page::run(),
         ["generate"] => generate(),

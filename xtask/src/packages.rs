@@ -32,6 +32,7 @@ pub(crate) const BENCH: &[Need] = &[
     ("pip3", "python3-venv"),
     ("aide", "aide"),
     ("b3sum", "b3sum"),
+    ("debsecan", "debsecan"),
     ("time", "time"),
 ];
 
