@@ -225,6 +225,18 @@ pub fn check(
     reads_all: bool,
     progress: Progress<'_>,
 ) -> Result<Outcome, CheckError> {
+    let mut outcome = look(generation, now, reads_all, progress)?;
+    outcome.proofs = prove(now, generation, &outcome.changes);
+    Ok(outcome)
+}
+
+/// The same, without asking which of the changes can be proved.
+pub(crate) fn look(
+    generation: &Generation,
+    now: &Now,
+    reads_all: bool,
+    progress: Progress<'_>,
+) -> Result<Outcome, CheckError> {
     let head = &generation.head;
     if head.machine != now.machine {
         let (theirs, ours) = (head.host.clone(), now.host.clone());
@@ -275,7 +287,6 @@ pub fn check(
     if now.is_running {
         outcome.surround(head, &watched_mounts(&now.mounts), &now.modules);
     }
-    outcome.proofs = prove(now, generation, &outcome.changes);
     Ok(outcome)
 }
 

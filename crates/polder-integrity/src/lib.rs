@@ -22,6 +22,7 @@ pub mod proof;
 mod read;
 mod record;
 mod walk;
+pub mod watch;
 
 pub use between::between;
 pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of};
@@ -31,7 +32,8 @@ pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, Sweep
 pub use key::{KeyError, PASSPHRASE_MIN, Signer, hexadecimal, parse};
 pub use meaning::{Meaning, Weight, capabilities, gives, meaning};
 pub use mounts::{Mount, parse_modules, parse_mounts, parse_shared};
-pub use now::Now;
+pub use now::{Now, Shared};
 pub use policy::{DEFAULTS, Policy, Rule, is_at_or_below, join, split};
+pub use read::digest_file;
 pub use record::{Accepts, Recorded, record};
 pub use walk::{Folder, Ledger, Walk, WalkError};

@@ -39,9 +39,14 @@ pub struct Now {
 impl Now {
     /// Looks at the running system.
     pub fn here() -> Self {
+        Self::with_shared(Shared::here())
+    }
+
+    /// The same, where somebody else looked at what processes may write to: it takes rights over them.
+    pub fn with_shared(Shared { files: shared, notes: denied }: Shared) -> Self {
         let read =
             |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
-        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let (mut problems, notes) = (Vec::new(), denied);
         let boot = kernel("/proc/sys/kernel/random/boot_id", &mut problems).trim().to_string();
         // A kernel without modules has no such file.
         let modules = match Path::new("/proc/modules").exists() {
@@ -52,7 +57,6 @@ impl Now {
             problems.push(format!("what is mounted: {error}"));
             Vec::new()
         });
-        let shared = shared(&mut notes);
         let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
         let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec;
         Self {
@@ -118,8 +122,23 @@ fn kernel(path: &str, problems: &mut Vec<String>) -> String {
     }
 }
 
-/// Files that processes may write to through their memory. Of processes that end meanwhile nothing is known,
-/// and nothing is needed.
+/// Files that processes may write to through their memory, by device and inode.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// The files.
+    pub files: HashSet<((u32, u32), u64)>,
+    /// What could not be seen.
+    pub notes: Vec<String>,
+}
+
+impl Shared {
+    /// Asks all processes. Of those that end meanwhile nothing is known, and nothing is needed.
+    pub fn here() -> Self {
+        let mut notes = Vec::new();
+        Self { files: shared(&mut notes), notes }
+    }
+}
+
 fn shared(problems: &mut Vec<String>) -> HashSet<((u32, u32), u64)> {
     let mut all = HashSet::new();
     let Ok(entries) = std::fs::read_dir("/proc") else {

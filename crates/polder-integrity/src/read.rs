@@ -260,6 +260,16 @@ fn feed(
     })
 }
 
+/// BLAKE3 of a file of Polder's own: its program, its configuration.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest_file(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
+    Ok(*hasher.finalize().as_bytes())
+}
+
 /// The digest of the first bytes of a log, unpacked where its name says that it is packed.
 pub(crate) fn beginning(folder: BorrowedFd<'_>, name: &[u8], bytes: u64) -> Content {
     use std::io::Read;

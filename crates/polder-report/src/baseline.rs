@@ -7,7 +7,7 @@ use polder_integrity::{
 };
 use polder_model::{PackageManager, Timestamp, printable, printable_str};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -85,7 +85,7 @@ pub struct PackageLine {
 }
 
 /// One thing that is not as it was.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeLine {
     /// The path, what cannot be printed escaped.
     pub path: String,
@@ -114,7 +114,7 @@ pub struct ChangeLine {
 }
 
 /// A file as it was or is.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StateLine {
     /// What kind of thing.
     pub kind: String,

@@ -16,6 +16,7 @@ mod plan;
 mod sarif;
 mod terminal;
 mod view;
+mod watch;
 mod words;
 
 pub use audit::{AuditFile, AuditGap, AuditView, Upgrade, audit_osv, audit_sarif, audit_text};
@@ -34,4 +35,5 @@ pub use view::{
     ChokeLine, CoverageLine, DecisionLine, Ending, FindingLine, GoalLine, HopLine, HostLine,
     Material, PathLine, RiskLine, TreatmentLine, View, view,
 };
+pub use watch::{WatchEvent, WhoLine, event_line, event_text};
 pub use words::{age, day, effort, frequency, hours, last_day, moment};

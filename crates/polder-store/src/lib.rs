@@ -8,11 +8,13 @@
 )]
 
 mod baselines;
+mod events;
 mod feeds;
 mod fetch;
 mod operations;
 
 pub use baselines::{Baselines, BaselinesError, Begun, key};
+pub use events::{EventJournal, Events, EventsError, StoredEvent, events_path, read_events};
 pub use feeds::{Feeds, FeedsError, Imported, Verified};
 pub use fetch::{FetchError, Fetched, Fetcher};
 pub use operations::StoredOperation;
@@ -64,6 +66,30 @@ pub enum StoreError {
     },
 }
 
+/// Makes a folder that only its owner may look into.
+fn private(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes a small file of Polder's own beside its place, then in it, so that there is never half of one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(folder) = path.parent() {
+        private(folder)?;
+    }
+    let fresh = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
+}
+
 /// One assessment as it was stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -88,7 +114,7 @@ impl Store {
     /// When folder or database cannot be used, or a newer Polder wrote it.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Folder { path: folder.into(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        private(folder).map_err(failed)?;
         let path = folder.join("polder.db");
         let failed = |source| StoreError::Database { path: path.clone(), source };
         let database = Connection::open(&path).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! The configuration: one optional file, every setting optional, each with where it comes from.
 
 use crate::failure::Failure;
+use crate::watch::{Rhythm, SinkSettings};
 use crate::windows::Window;
 use polder_integrity::{Policy, Rule};
 use polder_model::{InternetFacing, Range, Settings, Timestamp};
@@ -9,6 +10,7 @@ use polder_risk::Options;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Yearly probability of any loss that is lived with unless the owner says otherwise: the upper
 /// end of the published 0.3 to 6 % for a well-kept small estate.
@@ -29,6 +31,7 @@ struct File {
     feeds: FeedsPart,
     patch: PatchPart,
     baseline: BaselinePart,
+    watch: WatchPart,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +94,19 @@ struct BaselinePart {
     key: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WatchPart {
+    every_minutes: Option<u64>,
+    scrub_hours: Option<u64>,
+    read_mib_per_second: Option<u64>,
+    heartbeat_seconds: Option<u64>,
+    syslog: Option<bool>,
+    webhook: Option<String>,
+    mail: Option<String>,
+    heartbeat: Option<String>,
+}
+
 /// One setting for showing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Setting {
@@ -116,16 +132,22 @@ pub(crate) struct Configuration {
     pub(crate) policy: Policy,
     /// The key that signs baselines, when it is not the one beside them.
     pub(crate) key: Option<String>,
+    /// When the watch looks, and where it tells.
+    pub(crate) rhythm: Rhythm,
+    pub(crate) sinks: SinkSettings,
+    /// The file it was read from.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) shown: Vec<Setting>,
 }
 
 /// Reads the configuration. A file in the current folder counts only when root or the caller owns it.
 pub(crate) fn read(path: Option<&Path>) -> Result<Configuration, Failure> {
-    let (file, origin) = match find(path)? {
-        Some(path) => (parse(&path)?, path.display().to_string()),
+    let path = find(path)?;
+    let (file, origin) = match &path {
+        Some(path) => (parse(path)?, path.display().to_string()),
         None => (File::default(), String::new()),
     };
-    build(file, &origin)
+    Ok(Configuration { path, ..build(file, &origin)? })
 }
 
 fn find(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
@@ -209,28 +231,14 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
     let money = file.worth.money.as_deref().filter(|it| *it != "no");
     let money = money.map(parse_claims).transpose()?;
     show("worth.money", money.is_some(), money.map_or("no", Claims::word).into());
-    let last_restore = file.drill.last_restore.as_deref();
-    let last_restore = last_restore.map(|it| parse_day(it, "drill.last_restore")).transpose()?;
-    show(
-        "drill.last_restore",
-        last_restore.is_some(),
-        file.drill.last_restore.clone().unwrap_or_default(),
-    );
-    let restore_hours = file.drill.restore_hours;
-    show(
-        "drill.restore_hours",
-        restore_hours.is_some(),
-        restore_hours.map_or(String::new(), |it| format!("{it:?}")),
-    );
-    let restores = file.drill.restores.clone().unwrap_or_default();
-    show("drill.restores", !restores.is_empty(), format!("{restores:?}"));
-    let measured = Range::predicted(&restores);
+    let (last_restore, restore_hours, measured, restores) = drill(&file.drill, &mut show)?;
     let elsewhere = file.drill.backup_elsewhere.unwrap_or(false);
     show("drill.backup_elsewhere", file.drill.backup_elsewhere.is_some(), elsewhere.to_string());
     let feeds = file.feeds.update.clone().unwrap_or_default();
     show("feeds.update", !feeds.is_empty(), format!("{feeds:?}"));
     let (fix_days_max, windows) = patch(&file.patch, &mut show)?;
     let policy = baseline(&file.baseline, &mut show)?;
+    let (rhythm, sinks) = watch(&file.watch, &mut show)?;
     let appetite_from = appetite_origin(&file, origin);
     Ok(Configuration {
         settings: Settings {
@@ -241,7 +249,7 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
                 .map(|[low, likely, high]| Range::new(low, likely, high))
                 .or(measured),
             // Hours by hand are those of one restore at least.
-            restore_drills: u32::try_from(restores.len()).unwrap_or(u32::MAX).max(1),
+            restore_drills: u32::try_from(restores).unwrap_or(u32::MAX).max(1),
             last_restore,
             backup_elsewhere: elsewhere,
         },
@@ -254,6 +262,9 @@ fn build(file: File, origin: &str) -> Result<Configuration, Failure> {
         windows,
         policy,
         key: file.baseline.key,
+        rhythm,
+        sinks,
+        path: None,
         shown,
     })
 }
@@ -265,6 +276,32 @@ fn facing_word(facing: InternetFacing) -> &'static str {
         InternetFacing::No => "no",
     }
 }
+
+/// What was practised: the last restore, hours by hand, hours measured, and how many restores these are.
+fn drill(
+    part: &DrillPart,
+    show: &mut dyn FnMut(&'static str, bool, String),
+) -> Result<Drilled, Failure> {
+    let last_restore = part.last_restore.as_deref();
+    let last_restore = last_restore.map(|it| parse_day(it, "drill.last_restore")).transpose()?;
+    show(
+        "drill.last_restore",
+        last_restore.is_some(),
+        part.last_restore.clone().unwrap_or_default(),
+    );
+    let restore_hours = part.restore_hours;
+    show(
+        "drill.restore_hours",
+        restore_hours.is_some(),
+        restore_hours.map_or(String::new(), |it| format!("{it:?}")),
+    );
+    let restores = part.restores.clone().unwrap_or_default();
+    show("drill.restores", !restores.is_empty(), format!("{restores:?}"));
+    let measured = Range::predicted(&restores);
+    Ok((last_restore, restore_hours, measured, restores.len()))
+}
+
+type Drilled = (Option<Timestamp>, Option<[f64; 3]>, Option<Range>, usize);
 
 /// How long fixes may wait, and when services may restart.
 fn patch(
@@ -307,6 +344,58 @@ fn baseline(
     show("baseline.key", part.key.is_some(), part.key.clone().unwrap_or_default());
     let rules = rules.iter().map(|(rule, pattern)| (*rule, pattern.as_str()));
     Ok(if defaults { Policy::new(rules) } else { Policy::only(rules) })
+}
+
+/// When the watch looks, and where it tells.
+fn watch(
+    part: &WatchPart,
+    show: &mut dyn FnMut(&'static str, bool, String),
+) -> Result<(Rhythm, SinkSettings), Failure> {
+    let mut number = |name: &'static str, value: Option<u64>, default: u64, most: u64| {
+        let number = value.unwrap_or(default);
+        show(name, value.is_some(), number.to_string());
+        match number <= most {
+            true => Ok(number),
+            false => Err(Failure::usage(format!("`{name}` is {number}, and {most} at most"))
+                .hint("`polder config show --origin` lists every setting there is")),
+        }
+    };
+    let every = number("watch.every_minutes", part.every_minutes, 5, 24 * 60)?.max(1);
+    let scrub = number("watch.scrub_hours", part.scrub_hours, 24, 24 * 365)?;
+    let read = number("watch.read_mib_per_second", part.read_mib_per_second, 50, 100_000)?.max(1);
+    let heartbeat = number("watch.heartbeat_seconds", part.heartbeat_seconds, 60, 86_400)?.max(1);
+    show("watch.syslog", part.syslog.is_some(), part.syslog.unwrap_or(true).to_string());
+    // An address may hold a key.
+    let set = |it: &Option<String>| if it.is_some() { "set" } else { "" }.to_string();
+    show("watch.webhook", part.webhook.is_some(), set(&part.webhook));
+    show("watch.heartbeat", part.heartbeat.is_some(), set(&part.heartbeat));
+    show("watch.mail", part.mail.is_some(), part.mail.clone().unwrap_or_default());
+    for (name, address) in [("watch.webhook", &part.webhook), ("watch.heartbeat", &part.heartbeat)]
+    {
+        let is_one = |it: &String| it.starts_with("https://") || it.starts_with("http://");
+        if address.as_ref().is_some_and(|it| !is_one(it)) {
+            let text = format!("`{name}` is no address of a server");
+            return Err(Failure::usage(text).hint("Write it with `https://`"));
+        }
+    }
+    let is_plain = |it: char| it.is_ascii_graphic() && !"<>,;:\\\"".contains(it);
+    if part.mail.as_ref().is_some_and(|it| it.is_empty() || !it.chars().all(is_plain)) {
+        let text = "`watch.mail` is no address for mail";
+        return Err(Failure::usage(text).hint("Write one address, such as root or ada@example.org"));
+    }
+    let rhythm = Rhythm {
+        every: Duration::from_secs(every * 60),
+        scrub: (scrub > 0).then(|| Duration::from_secs(scrub * 3600)),
+        read_bytes: read << 20,
+        heartbeat: Duration::from_secs(heartbeat),
+    };
+    let sinks = SinkSettings {
+        syslog: part.syslog.unwrap_or(true),
+        webhook: part.webhook.clone(),
+        mail: part.mail.clone(),
+        heartbeat: part.heartbeat.clone(),
+    };
+    Ok((rhythm, sinks))
 }
 
 /// Where the limit comes from, in words.
@@ -360,6 +449,9 @@ mod tests {
             "[worth]\noutage_hours_per_loss = nan\n",
             "[worth]\nmoney = \"euros\"\n",
             "[patch]\nwindows = [\"sometimes\"]\n",
+            "[watch]\nmail = \"a b\"\n",
+            "[watch]\nwebhook = \"ftp://x\"\n",
+            "[watch]\nevery_minutes = 99999\n",
             "[hots]\n",
         ] {
             assert_eq!(of(text).unwrap_err().exit_code(), 2, "{text}");

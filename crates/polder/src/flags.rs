@@ -1,11 +1,14 @@
 //! Every command and flag, once; help, manual and completions follow from here.
 
 mod baseline;
+mod watch;
 
 pub(crate) use baseline::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
     BaselineInit, BaselineShow, BaselineVerify, Passphrase,
 };
+pub(crate) use watch::{WatchCommand, WatchEvents, WatchFlags, WatchStatus};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -96,6 +99,8 @@ pub(crate) enum Command {
     Feed(FeedFlags),
     /// Keep a signed record of all files, and hold the host against it
     Baseline(BaselineFlags),
+    /// Watch the files of this host, and tell of changes as they happen
+    Watch(WatchFlags),
     /// Write what is installed, or what is known of its flaws, for other programs
     Sbom(Sbom),
     /// List known flaws of the libraries that programs are built with

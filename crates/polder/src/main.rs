@@ -13,6 +13,7 @@ mod operations;
 mod output;
 mod passphrase;
 mod session;
+mod watch;
 mod windows;
 
 use clap::Parser;

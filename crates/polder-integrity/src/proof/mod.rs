@@ -12,4 +12,5 @@ mod signed;
 
 pub use deb::{Archive, DebError, Member, read as read_deb};
 pub use dpkg::{PackageRow, packages};
+pub(crate) use prove::is_ground;
 pub use prove::{Proofs, ProvedPackage, prove};

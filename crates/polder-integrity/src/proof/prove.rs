@@ -142,7 +142,7 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
 }
 
 /// Whether proofs rest on a path, or on one above or below it.
-fn is_ground(path: &[u8]) -> bool {
+pub(crate) fn is_ground(path: &[u8]) -> bool {
     GROUND.iter().any(|pattern| {
         let names = segments(path).zip(segments(pattern.as_bytes()));
         names.into_iter().all(|(name, pattern)| matches(pattern, name))

@@ -3,6 +3,8 @@
 mod assess;
 mod treat;
 
+pub use treat::unit;
+
 use crate::practice::{Practice, Scene};
 use polder_model::{About, Finding, FindingKind, Lever, Model, Treatment};
 

@@ -7,6 +7,29 @@ use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment};
 /// Compares every hour; cron mails what is printed, and nothing is where nothing differs.
 const BASELINE_JOB: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nMAILTO=root\n17 * * * * root polder baseline check --only-changes\n";
 
+/// A unit of systemd that keeps a watch running. It makes no namespace of mounts: what is mounted is a part of
+/// what is watched.
+pub fn unit(program: &str, flags: &str) -> String {
+    format!(
+        "[Unit]\n\
+         Description=Polder: tells of changed files as they change\n\
+         After=local-fs.target\n\n\
+         [Service]\n\
+         Type=exec\n\
+         ExecStart={program} watch --quiet{flags}\n\
+         Restart=always\n\
+         RestartSec=2\n\
+         Nice=-5\n\
+         LimitNOFILE=65536\n\
+         CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_READ_SEARCH CAP_FOWNER CAP_NET_ADMIN CAP_SYS_PTRACE CAP_LINUX_IMMUTABLE CAP_SETPCAP\n\
+         NoNewPrivileges=yes\n\
+         MemoryDenyWriteExecute=yes\n\
+         RestrictRealtime=yes\n\n\
+         [Install]\n\
+         WantedBy=multi-user.target\n"
+    )
+}
+
 pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
     let packages = PackageManager::of(scene.facts);
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };

@@ -42,7 +42,7 @@ pub(super) fn run(flags: &BaselineFlags, globals: &Globals) -> Result<u8, Failur
 }
 
 /// Where the baselines of a host, or of a root in a folder, are kept.
-fn store(root: Option<&Path>, globals: &Globals) -> Result<Baselines, Failure> {
+pub(super) fn open_store(root: Option<&Path>, globals: &Globals) -> Result<Baselines, Failure> {
     let target = Target { root: root.map(Path::to_path_buf), ..Target::default() };
     let Some(folder) = session::state_folder(globals.state.as_deref(), &target) else {
         return Err(Failure::usage("a root in a folder has no baseline of its own")
@@ -55,7 +55,7 @@ fn now(root: Option<&Path>) -> Now {
     root.map_or_else(Now::here, Now::folder)
 }
 
-fn failed(error: BaselinesError) -> Failure {
+pub(super) fn failed(error: BaselinesError) -> Failure {
     match error {
         BaselinesError::None(_) => Failure::look(error).hint("`polder baseline init` makes one"),
         BaselinesError::NoKey(_) => {
@@ -109,7 +109,7 @@ fn with_bar<T>(globals: &Globals, work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) 
 }
 
 fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
-    let store = store(flags.root.as_deref(), globals)?;
+    let store = open_store(flags.root.as_deref(), globals)?;
     let configuration = config::read(globals.config.as_deref())?;
     let sequences = store.sequences().map_err(failed)?;
     if let Some(last) = sequences.last().filter(|_| !flags.again) {
@@ -215,7 +215,7 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
         }
         Some(path) => Baselines::open_file(path, pinned.as_ref()).map_err(failed)?,
         None => {
-            let store = store(flags.root.as_deref(), globals)?;
+            let store = open_store(flags.root.as_deref(), globals)?;
             store.newest(pinned.as_ref()).map_err(failed)?
         }
     };
@@ -259,12 +259,12 @@ fn view(
 ) -> Result<CheckView, Failure> {
     let target = Target { root: root.map(Path::to_path_buf), ..Target::default() };
     let host = session::open(&target, globals)?;
-    let names = names(host.as_ref(), outcome);
+    let names = names_of(host.as_ref(), outcome);
     Ok(check_view(&generation.head, (&generation.root, &generation.key), outcome, &names, taken))
 }
 
 /// Names of users, groups and packages, as far as they can be had.
-fn names(host: &dyn Host, outcome: &Outcome) -> Names {
+pub(crate) fn names_of(host: &dyn Host, outcome: &Outcome) -> Names {
     let paths: BTreeSet<String> = outcome.shown().map(|it| printable(&it.path)).collect();
     let owners = match paths.is_empty() {
         true => BTreeMap::new(),
@@ -292,7 +292,7 @@ fn names(host: &dyn Host, outcome: &Outcome) -> Names {
 fn show(flags: &BaselineShow, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(None, configuration.key.as_deref())?;
-    let generation = store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?;
+    let generation = open_store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?;
     let it = &generation.head;
     if let Some(path) = &flags.path {
         let entry =
@@ -392,13 +392,13 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(None, configuration.key.as_deref())?;
     let open = |name: &str| match name.parse::<u64>() {
-        Ok(sequence) => store(None, globals)?.open(sequence, pinned.as_ref()).map_err(failed),
+        Ok(sequence) => open_store(None, globals)?.open(sequence, pinned.as_ref()).map_err(failed),
         Err(_) => Baselines::open_file(Path::new(name), pinned.as_ref()).map_err(failed),
     };
     let old = open(&flags.old)?;
     let new = match &flags.new {
         Some(name) => open(name)?,
-        None => store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
+        None => open_store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
     };
     let outcome = between(&old, &new).map_err(|it| failed(it.into()))?;
     let mut view = view(&old, &outcome, None, globals, Timestamp(new.head.taken))?;
@@ -409,7 +409,7 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
 }
 
 fn accept(flags: &BaselineAccept, globals: &Globals) -> Result<u8, Failure> {
-    let store = store(flags.root.as_deref(), globals)?;
+    let store = open_store(flags.root.as_deref(), globals)?;
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(None, configuration.key.as_deref())?;
     let generation = store.newest(pinned.as_ref()).map_err(failed)?;
@@ -526,7 +526,7 @@ fn verify(flags: &BaselineVerify, globals: &Globals) -> Result<u8, Failure> {
     let pinned = pinned(flags.key.as_deref(), configuration.key.as_deref())?;
     let generation = match &flags.file {
         Some(path) => Baselines::open_file(path, pinned.as_ref()).map_err(failed)?,
-        None => store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
+        None => open_store(None, globals)?.newest(pinned.as_ref()).map_err(failed)?,
     };
     generation.verify().map_err(|it| failed(it.into()))?;
     let it = &generation.head;
@@ -549,7 +549,7 @@ fn verify(flags: &BaselineVerify, globals: &Globals) -> Result<u8, Failure> {
 fn export(flags: &BaselineExport, globals: &Globals) -> Result<u8, Failure> {
     let configuration = config::read(globals.config.as_deref())?;
     let pinned = pinned(None, configuration.key.as_deref())?;
-    let store = store(None, globals)?;
+    let store = open_store(None, globals)?;
     let generation = store.newest(pinned.as_ref()).map_err(failed)?;
     let sequence = generation.head.sequence;
     let bytes = store.export(sequence, &flags.file).map_err(failed)?;

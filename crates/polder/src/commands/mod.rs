@@ -19,6 +19,9 @@ mod plan;
 mod record;
 mod sbom;
 mod undo;
+mod watch;
+
+pub(crate) use baseline::names_of;
 
 use crate::failure::Failure;
 use crate::flags::{Command, Flags};
@@ -44,6 +47,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Feed(it) => feed::run(&it, &globals),
         Command::Sbom(it) => sbom::run(&it, &globals),
         Command::Baseline(it) => baseline::run(&it, &globals),
+        Command::Watch(it) => watch::run(&it, &globals),
         Command::Audit(it) => audit::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),
         Command::Reject(it) => decide::reject(&it, &globals),

@@ -1,0 +1,434 @@
+//! Two threads that only take notes: one of what happens to files, one of processes.
+
+use super::process::{Process, Processes, connect, parse_process_events};
+use super::records::{FileEvent, parse_file_events};
+use crate::mounts::Mount;
+use crate::now::Shared as MappedFiles;
+use crate::policy::{Policy, split};
+use polder_sys::{Handle, Mask, group, mark_file_system, open_handle};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes read of the queue at once: some thousand events.
+const READ_BYTES: usize = 256 << 10;
+
+/// Between two reads events of one name become one in the kernel's queue, which costs nothing.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Names of one folder, and folders, that are kept apart until somebody looks. Of more only the folder is
+/// known, and of more folders nothing: then everything is looked at.
+const NAMES_MAX: usize = 512;
+const FOLDERS_MAX: usize = 65_536;
+
+/// How long a thread waits before it sees whether it is still wanted.
+const TURN_MS: i64 = 500;
+
+/// Why nothing can be watched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The kernel gives no group.
+    #[error("the kernel tells this process nothing of files (fanotify)")]
+    Group(#[source] std::io::Error),
+    /// None of the file systems can be marked.
+    #[error("no file system can be watched: {0}")]
+    Nothing(String),
+    /// No thread can be made.
+    #[error("cannot begin a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A name that was touched, and by whom.
+#[derive(Clone, Debug)]
+pub struct Name {
+    /// Bits of fanotify_mark(2).
+    pub mask: u64,
+    /// The process that did the last of it.
+    pub who: Option<Arc<Process>>,
+}
+
+/// A folder in which something was touched.
+#[derive(Clone, Debug)]
+pub struct TouchedFolder {
+    /// Its path.
+    pub path: Vec<u8>,
+    /// The names; not all of them where there are very many.
+    pub names: BTreeMap<Vec<u8>, Name>,
+    /// Whether all names are there.
+    pub is_whole: bool,
+}
+
+/// What happened since somebody looked last.
+#[derive(Clone, Debug, Default)]
+pub struct Touched {
+    /// Folders, by path.
+    pub folders: Vec<TouchedFolder>,
+    /// Since when events were lost, so that anything may have been touched.
+    pub lost_since: Option<Instant>,
+}
+
+/// A folder as events name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    file_system: [i32; 2],
+    handle: Handle,
+}
+
+/// Names that were touched, and whether these are all.
+type Names = (BTreeMap<Vec<u8>, Name>, bool);
+
+#[derive(Default)]
+struct Pending {
+    folders: HashMap<Key, Names>,
+    lost_since: Option<Instant>,
+    /// When the queue was last read to its end: what was lost was lost after that.
+    read_until: Option<Instant>,
+}
+
+/// What both threads and their owner share.
+struct Shared {
+    group: OwnedFd,
+    pending: Mutex<Pending>,
+    processes: Processes,
+    stops: AtomicBool,
+    events: AtomicU64,
+    processes_lost: AtomicU64,
+}
+
+/// Marks on file systems, and what they tell.
+pub struct Watcher {
+    shared: Arc<Shared>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    /// Asks for what processes may write to, and the answer.
+    maps: Option<(Sender<()>, Receiver<MappedFiles>)>,
+    /// A folder of each file system that is watched, by the name that events give it.
+    roots: HashMap<[i32; 2], OwnedFd>,
+    /// Mounts that were tried.
+    watched: Vec<Mount>,
+    /// File systems that cannot be watched, with the reason.
+    pub refused: Vec<(String, String)>,
+    /// Why processes are known less well than they could be, if so.
+    pub processes_problem: Option<String>,
+}
+
+impl Watcher {
+    /// Marks every file system that is looked into.
+    ///
+    /// # Errors
+    /// When the kernel gives no group, or none of the file systems can be marked.
+    pub fn start(mounts: &[Mount], policy: &Policy) -> Result<Self, WatchError> {
+        let shared = Shared {
+            group: group().map_err(WatchError::Group)?,
+            pending: Mutex::default(),
+            // First the socket, then the list: nothing comes between.
+            processes: Processes::default(),
+            stops: AtomicBool::new(false),
+            events: AtomicU64::new(0),
+            processes_lost: AtomicU64::new(0),
+        };
+        let mut it = Self {
+            shared: Arc::new(shared),
+            threads: Vec::new(),
+            maps: None,
+            roots: HashMap::new(),
+            watched: Vec::new(),
+            refused: Vec::new(),
+            processes_problem: None,
+        };
+        it.mark(mounts, policy);
+        if it.roots.is_empty() {
+            let reasons: Vec<String> =
+                it.refused.iter().map(|(place, why)| format!("{place}: {why}")).collect();
+            return Err(WatchError::Nothing(reasons.join("; ")));
+        }
+        match connect() {
+            Ok(socket) => {
+                let shared = Arc::clone(&it.shared);
+                it.thread("polder-processes", move || read_processes(&shared, &socket))?;
+            }
+            Err(error) => it.processes_problem = Some(error.to_string()),
+        }
+        it.shared.processes.look_again();
+        let (ask, asked) = channel();
+        let (answer, answered) = channel();
+        it.thread("polder-maps", move || {
+            while asked.recv().is_ok() {
+                if answer.send(MappedFiles::here()).is_err() {
+                    break;
+                }
+            }
+        })?;
+        it.maps = Some((ask, answered));
+        let shared = Arc::clone(&it.shared);
+        it.thread("polder-files", move || read_files(&shared))?;
+        Ok(it)
+    }
+
+    fn thread(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), WatchError> {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+        self.threads.push(thread.map_err(WatchError::Thread)?);
+        Ok(())
+    }
+
+    /// Marks file systems that are new among these mounts; says whether there were any.
+    pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) -> bool {
+        let mut is_new = false;
+        for mount in mounts {
+            if self.watched.contains(mount) {
+                continue;
+            }
+            if !Policy::looks_into(&mount.kind) || !policy.reaches(&mount.point) {
+                continue;
+            }
+            self.watched.push(mount.clone());
+            match self.mark_one(mount) {
+                Ok(added) => is_new |= added,
+                Err(error) => {
+                    let place = polder_model::printable(&mount.point);
+                    self.refused.push((place, std::io::Error::from(error).to_string()));
+                }
+            }
+        }
+        is_new
+    }
+
+    fn mark_one(&mut self, mount: &Mount) -> Result<bool, Errno> {
+        let path = CString::new(mount.point.clone()).map_err(|_| Errno::INVAL)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let root = rustix::fs::open(&path, flags, Mode::empty())?;
+        // The same two words that events name it by, as one number.
+        let number = rustix::fs::fstatvfs(&root)?.f_fsid.to_le_bytes();
+        let [a, b, c, d, e, f, g, h] = number;
+        let file_system = [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])];
+        // Of several mounts of one file system the one that shows all of it names the paths.
+        let is_known = self.roots.contains_key(&file_system);
+        if is_known && mount.part != b"/" {
+            return Ok(false);
+        }
+        if !is_known {
+            mark_file_system(&self.shared.group, Mask::CHANGES, &path).map_err(|error| {
+                error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+            })?;
+            self.roots.insert(file_system, root);
+        }
+        Ok(!is_known)
+    }
+
+    /// Files that processes may write to through their memory, asked by a thread that began with the watcher:
+    /// who gave rights up since may not look into other processes any more.
+    pub fn mapped(&self) -> MappedFiles {
+        let answer = self.maps.as_ref().and_then(|(ask, answer)| {
+            ask.send(()).ok()?;
+            answer.recv().ok()
+        });
+        answer.unwrap_or_else(MappedFiles::here)
+    }
+
+    /// Events that were read so far.
+    pub fn events(&self) -> u64 {
+        self.shared.events.load(Ordering::Relaxed)
+    }
+
+    /// How often processes came and went faster than they could be asked.
+    pub fn processes_lost(&self) -> u64 {
+        self.shared.processes_lost.load(Ordering::Relaxed)
+    }
+
+    /// The processes that one comes from, nearest first.
+    pub fn ancestors(&self, process: &Process) -> Vec<Arc<Process>> {
+        self.shared.processes.ancestors(process)
+    }
+
+    /// What was touched since the last time, and forgets it. Of folders that cannot be found any more their
+    /// parents tell.
+    pub fn take(&self) -> Touched {
+        let mut pending = self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = std::mem::take(&mut pending.folders);
+        let lost_since = pending.lost_since.take();
+        drop(pending);
+        let mut found: BTreeMap<Vec<u8>, Names> = BTreeMap::new();
+        for (key, (names, is_whole)) in folders {
+            let Some(path) = self.path(&key) else { continue };
+            for (name, what) in names {
+                // Rights of the folder itself stand in the one above it.
+                let (folder, name) = match name.as_slice() {
+                    b"." if path == b"/" => (Vec::new(), b"".to_vec()),
+                    b"." => {
+                        let (above, own) = split(&path);
+                        (above.to_vec(), own.to_vec())
+                    }
+                    _ => (path.clone(), name),
+                };
+                let slot = found.entry(folder).or_insert_with(|| (BTreeMap::new(), true));
+                slot.0.insert(name, what);
+            }
+            if !is_whole {
+                found.entry(path).or_default().1 = false;
+            }
+        }
+        let folders = found.into_iter().map(|(path, (names, is_whole))| TouchedFolder {
+            path,
+            names,
+            is_whole,
+        });
+        Touched { folders: folders.collect(), lost_since }
+    }
+
+    /// Where a folder lies now.
+    fn path(&self, key: &Key) -> Option<Vec<u8>> {
+        let root = self.roots.get(&key.file_system)?;
+        let folder = open_handle(root, &key.handle).ok()?;
+        // One that was removed has no name any more.
+        if rustix::fs::fstat(&folder).ok()?.st_nlink == 0 {
+            return None;
+        }
+        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        let path = std::fs::read_link(link).ok()?.into_os_string().into_vec();
+        path.starts_with(b"/").then_some(path)
+    }
+
+    /// Whether a name in a folder may give rights to whoever uses it: looked at where files come and go.
+    pub fn gives_rights(folder: &[u8], name: &[u8]) -> bool {
+        let path = crate::join(folder, name);
+        let metadata = std::path::Path::new(std::ffi::OsStr::from_bytes(&path)).symlink_metadata();
+        metadata.is_ok_and(|it| {
+            use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+            let kind = it.file_type();
+            let is_device = kind.is_block_device() || kind.is_char_device();
+            is_device || kind.is_dir() || (kind.is_file() && it.permissions().mode() & 0o6111 != 0)
+        })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.shared.stops.store(true, Ordering::Relaxed);
+        self.maps = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Whether something can be read within a turn.
+fn waits(fd: impl AsFd) -> bool {
+    let mut one = [PollFd::new(&fd, PollFlags::IN)];
+    let turn = rustix::event::Timespec { tv_sec: 0, tv_nsec: TURN_MS * 1_000_000 };
+    poll(&mut one, Some(&turn)).is_ok_and(|count| count > 0)
+}
+
+/// Takes note of what happens to files, and of who did it while that is known.
+fn read_files(shared: &Shared) {
+    let mut buffer = vec![0_u8; READ_BYTES];
+    let own = std::process::id();
+    while !shared.stops.load(Ordering::Relaxed) {
+        if !waits(&shared.group) {
+            note_end(shared);
+            continue;
+        }
+        loop {
+            let count = match rustix::io::read(&shared.group, buffer.as_mut_slice()) {
+                Ok(0) | Err(Errno::AGAIN) => break,
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                Err(_) => {
+                    note_lost(shared);
+                    break;
+                }
+            };
+            let events = parse_file_events(buffer.get(..count).unwrap_or_default());
+            note(shared, events, own);
+        }
+        note_end(shared);
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn note_end(shared: &Shared) {
+    let mut pending = shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
+    pending.read_until = Some(Instant::now());
+}
+
+fn note_lost(shared: &Shared) {
+    let mut pending = shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
+    let since = pending.read_until.unwrap_or_else(Instant::now);
+    pending.lost_since.get_or_insert(since);
+}
+
+fn note(shared: &Shared, events: Vec<FileEvent>, own: u32) {
+    shared.events.fetch_add(events.len() as u64, Ordering::Relaxed);
+    // Many events in a row are of one process.
+    let mut last: Option<(u32, Option<Arc<Process>>)> = None;
+    let mut lost = false;
+    let mut noted = Vec::with_capacity(events.len());
+    for event in events {
+        let FileEvent::Name { mask, pid, file_system, folder, name } = event else {
+            lost = true;
+            continue;
+        };
+        // What Polder writes itself is guarded by its own means; of it there would be no end.
+        if pid == own {
+            continue;
+        }
+        let who = match &last {
+            Some((known, who)) if *known == pid => who.clone(),
+            _ => shared.processes.get(pid),
+        };
+        last = Some((pid, who.clone()));
+        noted.push((Key { file_system, handle: folder }, name, Name { mask, who }));
+    }
+    if lost {
+        note_lost(shared);
+    }
+    let mut pending = shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
+    for (key, name, what) in noted {
+        if pending.folders.len() >= FOLDERS_MAX && !pending.folders.contains_key(&key) {
+            pending.lost_since.get_or_insert_with(Instant::now);
+            continue;
+        }
+        let (names, is_whole) =
+            pending.folders.entry(key).or_insert_with(|| (BTreeMap::new(), true));
+        let is_full = names.len() >= NAMES_MAX;
+        match names.get_mut(&name) {
+            Some(known) => *known = Name { mask: known.mask | what.mask, who: what.who },
+            None if is_full => *is_whole = false,
+            None => {
+                names.insert(name, what);
+            }
+        }
+    }
+}
+
+/// Takes note of processes as they come and go.
+fn read_processes(shared: &Shared, socket: &OwnedFd) {
+    let mut buffer = vec![0_u8; 64 << 10];
+    while !shared.stops.load(Ordering::Relaxed) {
+        if !waits(socket) {
+            continue;
+        }
+        match rustix::net::recv(socket, buffer.as_mut_slice(), rustix::net::RecvFlags::DONTWAIT) {
+            Ok((_, count)) => {
+                let events = parse_process_events(buffer.get(..count).unwrap_or_default());
+                shared.processes.take(&events);
+            }
+            Err(Errno::NOBUFS) => {
+                shared.processes_lost.fetch_add(1, Ordering::Relaxed);
+                shared.processes.look_again();
+            }
+            Err(_) => {}
+        }
+    }
+}

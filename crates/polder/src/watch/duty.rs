@@ -1,0 +1,468 @@
+//! The loop: look at everything once, then at what is touched, and at everything again from time to time.
+
+use super::sinks::Delivery;
+use super::status::{Status, begun};
+use crate::commands::{Globals, names_of};
+use crate::failure::Failure;
+use crate::output;
+use polder_host::Host;
+use polder_integrity::watch::{
+    Lookout, Name, News, Process, Touched, Watcher, by_path, fingerprint,
+};
+use polder_integrity::{Change, Generation, How, Now, hexadecimal, parse, parse_mounts};
+use polder_model::{Timestamp, printable};
+use polder_report::{Names, WatchEvent, WhoLine, check_view, event_text};
+use polder_store::{EventJournal, Events, StoredEvent};
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two looks at what was touched, at least and at most: longer where a look took long.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Between two looks at what is mounted and which baseline is the newest.
+const AROUND: Duration = Duration::from_secs(1);
+
+/// Between two parts of the rolling look at content.
+const SCRUB: Duration = Duration::from_secs(15);
+
+/// Changes told one by one of one look; of more the number is told.
+const TOLD_MAX: usize = 200;
+
+/// Paths in one line of the journal.
+const WITH_MAX: usize = 500;
+
+/// Names of whom it is known who touched them.
+const WHO_MAX: usize = 50_000;
+
+/// How the watch is set.
+#[derive(Clone, Debug)]
+pub(crate) struct Rhythm {
+    /// Between two looks at everything.
+    pub(crate) every: Duration,
+    /// In what time all content is read once; none for never.
+    pub(crate) scrub: Option<Duration>,
+    /// Bytes a second that the rolling look may read.
+    pub(crate) read_bytes: u64,
+    /// Between two signs of life.
+    pub(crate) heartbeat: Duration,
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// There is a newer baseline.
+    NewBaseline,
+}
+
+/// Everything the loop needs.
+pub(crate) struct Duty<'a> {
+    pub(crate) generation: &'a Generation,
+    pub(crate) host: &'a dyn Host,
+    pub(crate) globals: &'a Globals,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) state: PathBuf,
+    pub(crate) journal: &'a mut EventJournal,
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) status: &'a mut Status,
+    pub(crate) watcher: &'a mut Watcher,
+    pub(crate) stops: &'a AtomicBool,
+    pub(crate) as_json: bool,
+    /// Which baseline is the newest.
+    pub(crate) newest: &'a dyn Fn() -> Option<u64>,
+    /// Who touched what, as far as it is known.
+    pub(crate) who: HashMap<Vec<u8>, Arc<Process>>,
+    /// What could not be seen at the last look.
+    pub(crate) unseen: Vec<String>,
+}
+
+impl Duty<'_> {
+    /// Watches until it is told to end.
+    pub(crate) fn run(&mut self, earlier: &Events) -> Result<Ended, Failure> {
+        let root = hexadecimal(&self.generation.root);
+        let mut lookout = Lookout::new(self.generation, told(earlier, &root));
+        if self.status.root == root {
+            lookout.go_on_at(self.status.scrub_at);
+        } else {
+            self.status.scrub_at = 0;
+        }
+        self.status.baseline = self.generation.head.sequence;
+        self.status.root = root;
+        self.status.key = hexadecimal(&self.generation.key);
+        self.status.scrub_of = lookout.folders();
+        let mut mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        // First the marks, then the look at everything: nothing comes between.
+        self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
+        self.status.refused.clone_from(&self.watcher.refused);
+        self.status.processes_problem.clone_from(&self.watcher.processes_problem);
+        self.begin()?;
+        let mut swept = self.sweep(&mut lookout)?;
+        let (mut around, mut scrubbed, mut alive) =
+            (Instant::now(), Instant::now(), Instant::now());
+        let mut pause = PAUSE;
+        while !self.stops.load(Ordering::Relaxed) {
+            std::thread::sleep(pause);
+            let touched = self.watcher.take();
+            let begun = Instant::now();
+            if let Some(since) = touched.lost_since {
+                self.remember(&touched);
+                self.blind(since)?;
+                swept = self.sweep(&mut lookout)?;
+                self.seen_again(since)?;
+            } else if !touched.folders.is_empty() || lookout.is_holding() {
+                self.remember(&touched);
+                let news = lookout.look_at(touched.folders).map_err(Failure::look)?;
+                self.tell(&news)?;
+            }
+            pause = (begun.elapsed() * 2).clamp(PAUSE, PAUSE_MAX);
+            if around.elapsed() >= AROUND {
+                around = Instant::now();
+                let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+                if now != mounts {
+                    mounts = now;
+                    self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
+                    self.status.refused.clone_from(&self.watcher.refused);
+                    swept = self.sweep(&mut lookout)?;
+                }
+                if (self.newest)().is_some_and(|it| it != self.generation.head.sequence) {
+                    return Ok(Ended::NewBaseline);
+                }
+            }
+            if swept.elapsed() >= self.rhythm.every {
+                swept = self.sweep(&mut lookout)?;
+            }
+            if scrubbed.elapsed() >= SCRUB {
+                self.scrub(&mut lookout, scrubbed.elapsed())?;
+                scrubbed = Instant::now();
+            }
+            if alive.elapsed() >= self.rhythm.heartbeat {
+                alive = Instant::now();
+                self.status.events = self.watcher.events();
+                self.status.standing = lookout.standing() as u64;
+                self.sign();
+            }
+        }
+        Ok(Ended::Stopped)
+    }
+
+    /// Says that it begins, and with what; and how long nobody watched before.
+    fn begin(&mut self) -> Result<(), Failure> {
+        let it = &self.status;
+        let mut says = format!(
+            "watches against baseline {}\nroot      {}\nkey       {}\nprogram   {}\nsettings  {}",
+            it.baseline, it.root, it.key, it.program, it.configuration
+        );
+        let gap = self.status.alive;
+        if gap > 0 && !self.status.stopped && self.status.sequence > 0 {
+            says.push_str(&format!(
+                "\nthe one before did not end by itself: its last sign of life was {}, and nothing watched since",
+                polder_report::moment(Timestamp(gap))
+            ));
+        }
+        self.event("started", says)?;
+        for (place, because) in self.status.refused.clone() {
+            self.event(
+                "problem",
+                format!("{place} is looked at from time to time only: {because}"),
+            )?;
+        }
+        if let Some(because) = self.status.processes_problem.clone() {
+            self.event("problem", format!("it is not always known who did something: {because}"))?;
+        }
+        self.status.stopped = false;
+        self.sign();
+        Ok(())
+    }
+
+    /// Looks at everything and tells what is new.
+    fn sweep(&mut self, lookout: &mut Lookout<'_>) -> Result<Instant, Failure> {
+        let news = lookout
+            .sweep(Now::with_shared(self.watcher.mapped()), &|_, _| {})
+            .map_err(Failure::look)?;
+        self.status.swept = Some(now());
+        let how = news.outcome.how.clone();
+        self.status.standing = lookout.standing() as u64;
+        self.tell(&news)?;
+        self.problems(&how)?;
+        self.who.clear();
+        self.sign();
+        Ok(Instant::now())
+    }
+
+    /// What could not be seen at all is told, once as long as it stays so.
+    fn problems(&mut self, how: &How) -> Result<(), Failure> {
+        for it in &how.problems {
+            if !self.unseen.contains(it) {
+                self.event("problem", format!("cannot be seen: {it}"))?;
+            }
+        }
+        self.unseen.clone_from(&how.problems);
+        Ok(())
+    }
+
+    /// Reads the next part of all content.
+    fn scrub(&mut self, lookout: &mut Lookout<'_>, passed: Duration) -> Result<(), Failure> {
+        let Some(whole) = self.rhythm.scrub else { return Ok(()) };
+        let share = passed.as_secs_f64() / whole.as_secs_f64().max(1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a number of folders, which is small and positive"
+        )]
+        let folders = (share * lookout.folders() as f64).ceil() as usize;
+        let bytes = self.rhythm.read_bytes.saturating_mul(passed.as_secs().max(1));
+        let (news, _, is_done) = lookout.scrub(folders.max(1), bytes).map_err(Failure::look)?;
+        self.status.scrub_at = lookout.cursor();
+        if is_done {
+            self.status.scrubbed = Some(now());
+        }
+        self.tell(&news)
+    }
+
+    fn blind(&mut self, since: Instant) -> Result<(), Failure> {
+        self.status.blind += 1;
+        let says = format!(
+            "more happened than could be read: what was touched in the last {:.1} s is not known; all is looked at now",
+            since.elapsed().as_secs_f64()
+        );
+        self.event("blind", says)
+    }
+
+    fn seen_again(&mut self, since: Instant) -> Result<(), Failure> {
+        let seconds = since.elapsed().as_secs_f64();
+        self.status.blind_seconds += seconds;
+        self.event(
+            "blind",
+            format!(
+                "over: everything was looked at {seconds:.1} s after the last event that is known"
+            ),
+        )
+    }
+
+    /// Keeps who touched what until it is told.
+    fn remember(&mut self, touched: &Touched) {
+        for (path, Name { who, .. }) in by_path(&touched.folders) {
+            if let Some(who) = who.clone().filter(|_| self.who.len() < WHO_MAX) {
+                self.who.insert(path, who);
+            }
+        }
+    }
+
+    /// Who touched a path, or the folder that it came with.
+    fn who(&self, path: &[u8], names: &Names) -> Option<WhoLine> {
+        let mut path = path;
+        let process = loop {
+            if let Some(found) = self.who.get(path) {
+                break found;
+            }
+            path = polder_integrity::split(path).0;
+            if path.len() <= 1 {
+                return None;
+            }
+        };
+        let program =
+            |it: &Process| it.executable.as_ref().map(|it| printable(it.as_os_str().as_bytes()));
+        let user = |uid: u32| names.users.get(&uid).cloned().unwrap_or_else(|| uid.to_string());
+        let mut ancestors: Vec<String> =
+            self.watcher.ancestors(process).iter().filter_map(|it| program(it)).collect();
+        // A shell in a shell in a shell tells no more than one.
+        ancestors.dedup();
+        Some(WhoLine {
+            pid: process.pid,
+            executable: program(process),
+            user: process.uid.map(user),
+            login: process.login.map(user),
+            session: process.session,
+            ancestors,
+        })
+    }
+
+    fn tell(&mut self, news: &News) -> Result<(), Failure> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let names = names_of(self.host, &news.outcome);
+        let head = &self.generation.head;
+        let keys = (&self.generation.root, &self.generation.key);
+        let view = check_view(head, keys, &news.outcome, &names, Timestamp(now()));
+        let by_printed: HashMap<String, &Change> =
+            news.outcome.changes.iter().map(|it| (printable(&it.path), it)).collect();
+        let more = view.changes.len().saturating_sub(TOLD_MAX);
+        let told: BTreeSet<String> =
+            view.changes.iter().take(TOLD_MAX).map(|it| it.path.clone()).collect();
+        for line in view.changes.into_iter().take(TOLD_MAX) {
+            let change = by_printed.get(&line.path);
+            let who = change.and_then(|it| self.who(&it.path, &names));
+            let mut event = self.empty("changed");
+            event.fingerprint = change.map(|it| hexadecimal(&fingerprint(it)));
+            event.path_bytes = change.map(|it| hexadecimal(&it.path));
+            (event.who, event.change) = (who, Some(line));
+            self.add(event)?;
+        }
+        self.with(&news.outcome.changes, &told)?;
+        if more > 0 {
+            self.event(
+                "problem",
+                format!("{more} more changes: `polder baseline check --all` shows them"),
+            )?;
+        }
+        for it in &news.packages {
+            let says = match &it.because {
+                Some(because) => format!("{} {} proves nothing: {because}", it.name, it.to),
+                None => format!("{} {}: {} changes are the vendor's", it.name, it.to, it.proved),
+            };
+            self.event("proved", polder_model::printable_str(&says))?;
+        }
+        for path in &news.again {
+            let mut event = self.empty("again");
+            event.path_bytes = Some(hexadecimal(path));
+            event.says = printable(path);
+            self.add(event)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was told with something else, so that a later run does not tell it again.
+    fn with(&mut self, changes: &[Change], told: &BTreeSet<String>) -> Result<(), Failure> {
+        let rest: Vec<(String, String)> = changes
+            .iter()
+            .filter(|it| !told.contains(&printable(&it.path)))
+            .map(|it| (hexadecimal(&it.path), hexadecimal(&fingerprint(it))))
+            .collect();
+        for some in rest.chunks(WITH_MAX) {
+            let mut event = self.empty("with");
+            event.with = some.to_vec();
+            let value = serde_json::to_value(&event).map_err(Failure::internal)?;
+            self.status.sequence = self.journal.add(&value).map_err(no_journal)?;
+        }
+        Ok(())
+    }
+
+    fn empty(&self, kind: &str) -> WatchEvent {
+        WatchEvent {
+            schema: "polder-event/1".into(),
+            when: Timestamp(now()),
+            host: self.status.host.clone(),
+            kind: kind.into(),
+            baseline: self.status.baseline,
+            root: self.status.root.clone(),
+            with: Vec::new(),
+            change: None,
+            fingerprint: None,
+            path_bytes: None,
+            who: None,
+            says: String::new(),
+        }
+    }
+
+    /// Tells something that has no file.
+    pub(crate) fn event(&mut self, kind: &str, says: String) -> Result<(), Failure> {
+        let mut event = self.empty(kind);
+        event.says = says;
+        self.add(event)
+    }
+
+    /// Writes an event down, then tells it.
+    fn add(&mut self, event: WatchEvent) -> Result<(), Failure> {
+        let value = serde_json::to_value(&event).map_err(Failure::internal)?;
+        let sequence = self.journal.add(&value).map_err(no_journal)?;
+        self.status.sequence = sequence;
+        self.status.told += 1;
+        if !self.globals.quiet {
+            let text = match self.as_json {
+                true => format!("{value}\n"),
+                false => event_text(&event),
+            };
+            output::print(&text)?;
+        }
+        self.delivery.event(StoredEvent { sequence, event: value });
+        Ok(())
+    }
+
+    /// Says that it ends on purpose.
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        self.event("stopped", "asked to end: nothing is watched from now on".into())?;
+        self.status.stopped = true;
+        self.sign();
+        Ok(())
+    }
+
+    /// Gives a sign of life.
+    pub(crate) fn sign(&mut self) {
+        self.status.alive = now();
+        if let Err(error) = self.status.write(&self.state) {
+            output::say(&format!("warning: no sign of life can be written: {error}\n"));
+        }
+        self.delivery.heartbeat(serde_json::to_value(&*self.status).unwrap_or_default());
+    }
+}
+
+fn no_journal(error: polder_store::EventsError) -> Failure {
+    Failure::look(error)
+        .hint("Nothing is watched without a journal: see to room and rights of its folder")
+}
+
+/// What earlier runs told of a baseline, and what still stands of it.
+fn told(earlier: &Events, root: &str) -> HashMap<Vec<u8>, [u8; 32]> {
+    let mut all = HashMap::new();
+    for it in &earlier.events {
+        let Ok(event) = serde_json::from_value::<WatchEvent>(it.event.clone()) else { continue };
+        if event.root != root {
+            continue;
+        }
+        let with = event
+            .with
+            .iter()
+            .filter_map(|(path, it)| Some((parse(path)?, parse(it)?.try_into().ok()?)));
+        all.extend(with);
+        let Some(path) = event.path_bytes.as_deref().and_then(parse) else { continue };
+        match event.fingerprint.as_deref().and_then(parse).and_then(|it| it.try_into().ok()) {
+            Some(digest) => drop(all.insert(path, digest)),
+            None => drop(all.remove(&path)),
+        }
+    }
+    all
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// The status of a watch that begins now, with what the one before left.
+pub(crate) fn fresh_status(
+    before: Option<Status>,
+    host: &str,
+    boot: &str,
+    heartbeat: u64,
+) -> Status {
+    let own = std::process::id();
+    Status {
+        schema: "polder-watch/1".into(),
+        host: host.into(),
+        pid: own,
+        begun: begun(own).unwrap_or(0),
+        boot: boot.into(),
+        started: now(),
+        heartbeat_seconds: heartbeat,
+        told: 0,
+        blind: 0,
+        blind_seconds: 0.0,
+        swept: None,
+        ..before.unwrap_or_default()
+    }
+}
+
+/// BLAKE3 of a file, or why there is none.
+pub(crate) fn digest_of(path: &Path) -> String {
+    match polder_integrity::digest_file(path) {
+        Ok(digest) => hexadecimal(&digest),
+        Err(error) => format!("not known ({error})"),
+    }
+}

@@ -1,0 +1,12 @@
+//! The watch: takes notes of what happens to files, holds it against the baseline, tells it, and says that it
+//! is alive. The engine looks and judges (`polder-integrity`); this writes down, delivers and keeps time.
+
+mod duty;
+mod sandbox;
+mod sinks;
+mod status;
+
+pub(crate) use duty::{Duty, Ended, Rhythm, digest_of, fresh_status};
+pub(crate) use sandbox::{Confined, confine};
+pub(crate) use sinks::{Delivery, SinkSettings};
+pub(crate) use status::{Status, read_status};

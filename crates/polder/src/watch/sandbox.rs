@@ -1,0 +1,73 @@
+//! What the watch gives up before it begins: rights it does not need, and the right to write anywhere but where
+//! its own state lies.
+
+use landlock::{
+    ABI, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus,
+};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::path::Path;
+
+/// What is kept: file system marks and the tables of devices (SYS_ADMIN), reading past the rights of files
+/// (DAC_READ_SEARCH) without a trace (FOWNER), the table of processes (NET_ADMIN, SYS_PTRACE).
+const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN
+    .union(CapabilitySet::DAC_READ_SEARCH)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::SYS_PTRACE);
+
+/// What holds the watch, and what could not be had.
+pub(crate) struct Confined {
+    pub(crate) held: Vec<String>,
+    pub(crate) missing: Vec<String>,
+}
+
+/// Confines this thread and all that it will make: those that judge, read content and deliver. Those of the
+/// watcher are there before, since Landlock keeps whoever has it from looking into other processes.
+pub(crate) fn confine(state: &Path) -> Confined {
+    let mut it = Confined { held: Vec::new(), missing: Vec::new() };
+    let mut note = |what: &str, done: Result<(), String>| match done {
+        Ok(()) => it.held.push(what.to_string()),
+        Err(because) => it.missing.push(format!("{what}: {because}")),
+    };
+    let done = rustix::thread::set_no_new_privs(true).map_err(|error| error.to_string());
+    note("no program it starts gains rights", done);
+    note("writes nowhere but below its own state (Landlock)", landlock(state));
+    note("five capabilities instead of all", capabilities());
+    it
+}
+
+fn landlock(state: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    // Reading is its work; only what changes files is handled, so nothing else is refused.
+    let writes = AccessFs::from_write(ABI::V3);
+    let folder = PathFd::new(state).map_err(|error| failed(&error))?;
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(writes)
+        .and_then(Ruleset::create)
+        .map_err(|error| failed(&error))?;
+    let status = rules
+        .add_rule(PathBeneath::new(folder, writes))
+        .and_then(landlock::RulesetCreated::restrict_self)
+        .map_err(|error| failed(&error))?;
+    match status.ruleset {
+        RulesetStatus::FullyEnforced => Ok(()),
+        RulesetStatus::PartiallyEnforced => Ok(()),
+        RulesetStatus::NotEnforced => {
+            Err("this kernel does not have it, or has it switched off".into())
+        }
+    }
+}
+
+fn capabilities() -> Result<(), String> {
+    let now = rustix::thread::capabilities(None).map_err(|error| error.to_string())?;
+    let kept = now.permitted.intersection(KEPT);
+    for capability in CapabilitySet::all().difference(kept).iter() {
+        // Where it may not be taken from the bounds, it cannot be had again either: no new privileges.
+        let _ = rustix::thread::remove_capability_from_bounding_set(capability);
+    }
+    let sets =
+        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets).map_err(|error| error.to_string())
+}
