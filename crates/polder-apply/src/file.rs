@@ -65,6 +65,18 @@ impl FileState {
         Self { content: hex(content), mode: 0o644, uid, gid, xattrs: Vec::new() }
     }
 
+    /// A file as it was once; attributes by name.
+    pub fn known(
+        content: &[u8],
+        (mode, uid, gid): (u32, u32, u32),
+        attributes: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> Self {
+        let mut xattrs: Vec<(String, String)> =
+            attributes.into_iter().map(|(name, value)| (name, hex(&value))).collect();
+        xattrs.sort();
+        Self { content: hex(content), mode, uid, gid, xattrs }
+    }
+
     /// The same file with another content.
     pub(crate) fn with(&self, content: &[u8]) -> Self {
         // A file capability holds for one program; it must not pass to another content.
@@ -142,6 +154,29 @@ impl Place {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = fs::openat(&self.folder, &self.name, flags, Mode::empty());
         file.map(|it| Some(File::from(it))).map_err(self.failed("open"))
+    }
+
+    /// Where a link leads.
+    pub(crate) fn target(&self) -> Result<String, ApplyError> {
+        let target = fs::readlinkat(&self.folder, &self.name, Vec::new());
+        let target = target.map_err(self.failed("read"))?;
+        target.into_string().map_err(|_| ApplyError::NotText { path: self.path.clone() })
+    }
+
+    /// Puts a link in its place at once.
+    pub(crate) fn link(&self, target: &str, reach: &dyn Fn(&str)) -> Result<(), ApplyError> {
+        let failed = self.failed("write");
+        self.tidy()?;
+        let beside = self.beside();
+        fs::symlinkat(target, &self.folder, &beside).map_err(&failed)?;
+        reach("link made beside");
+        let moved = fs::renameat(&self.folder, &beside, &self.folder, &self.name);
+        if moved.is_err() {
+            let _ = fs::unlinkat(&self.folder, &beside, AtFlags::empty());
+        }
+        moved.map_err(&failed)?;
+        reach("link renamed");
+        self.sync()
     }
 
     /// Mode, user and group; none when there is no file.

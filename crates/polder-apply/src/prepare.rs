@@ -70,6 +70,22 @@ impl Operation {
         Ok(Self { treatment: treatment.id.0.clone(), title: treatment.title.clone(), changes })
     }
 
+    /// One file put back as it was; none for one that was not there. What is there now is kept for taking back.
+    ///
+    /// # Errors
+    /// When the path leads to a folder or a device, through a link, or to more than is kept.
+    pub fn put_back(ground: &Ground, path: &str, was: Option<State>) -> Result<Self, ApplyError> {
+        let change = Change::PutBack { path: path.into() };
+        let before = observe(ground, &change, &State::Nothing)?;
+        let after = was.unwrap_or(State::Absent);
+        let changes = vec![Prepared { change, before, after }];
+        Ok(Self {
+            treatment: format!("restore:{path}"),
+            title: format!("put `{path}` back"),
+            changes,
+        })
+    }
+
     /// What could not be taken back, in words; looked at before anything is done.
     pub fn no_way_back(&self, ground: &Ground) -> Vec<String> {
         let upgrades = self.changes.iter().filter(|it| !it.is_done()).filter_map(|it| {
@@ -95,6 +111,13 @@ impl Operation {
                 (State::Absent, State::File(after)) => {
                     let _ = writeln!(out, "  {}", words(&it.change));
                     difference(&mut out, b"", &after.content());
+                }
+                (State::File(before), State::Absent) => {
+                    let _ = writeln!(out, "  {}", words(&it.change));
+                    difference(&mut out, &before.content(), b"");
+                }
+                (State::Link(before), State::Link(after)) => {
+                    let _ = writeln!(out, "  {}: {before} -> {after}", words(&it.change));
                 }
                 (State::Mode(before), State::Mode(after)) => {
                     let _ = writeln!(out, "  {}: {before:04o} -> {after:04o}", words(&it.change));
@@ -130,6 +153,7 @@ pub(crate) fn words(change: &Change) -> String {
         Change::WriteFile { path, .. } => format!("write `{path}`"),
         Change::SetLines { path, .. } => format!("edit `{path}`"),
         Change::RemoveFile { path } => format!("remove `{path}`"),
+        Change::PutBack { path } => format!("put `{path}` back"),
         Change::MakeFolder { path } => format!("make the folder `{path}`"),
         Change::ClearMode { path, .. } => format!("change the mode of `{path}`"),
         Change::SetOwner { path, .. } => format!("change the owner of `{path}`"),
@@ -212,6 +236,7 @@ fn file_of(change: &Change) -> Option<String> {
         Change::WriteFile { path, .. }
         | Change::SetLines { path, .. }
         | Change::RemoveFile { path }
+        | Change::PutBack { path }
         | Change::ClearMode { path, .. }
         | Change::SetOwner { path, .. }
         | Change::DropCapabilities { path } => Some(path.clone()),

@@ -23,6 +23,8 @@ pub enum State {
     Absent,
     /// A file.
     File(FileState),
+    /// A symbolic link, with where it leads.
+    Link(String),
     /// A folder.
     Folder,
     /// Permission bits.
@@ -49,6 +51,7 @@ pub(crate) fn subject(change: &Change) -> String {
         Change::WriteFile { path, .. }
         | Change::SetLines { path, .. }
         | Change::RemoveFile { path }
+        | Change::PutBack { path }
         | Change::MakeFolder { path } => format!("`{path}`"),
         Change::ClearMode { path, .. } => format!("the mode of `{path}`"),
         Change::SetOwner { path, .. } => format!("the owner of `{path}`"),
@@ -73,6 +76,11 @@ pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<
         Change::WriteFile { path, .. }
         | Change::SetLines { path, .. }
         | Change::RemoveFile { path } => file(path)?.map_or(State::Absent, State::File),
+        Change::PutBack { path } => match place(path)? {
+            None => State::Absent,
+            Some(it) if it.kind()? == Some(FileType::Symlink) => State::Link(it.target()?),
+            Some(it) => it.read()?.map_or(State::Absent, State::File),
+        },
         Change::MakeFolder { path } => {
             let kind = place(path)?.map(|it| it.kind()).transpose()?.flatten();
             if kind == Some(FileType::Directory) { State::Folder } else { State::Absent }
@@ -140,6 +148,9 @@ pub(crate) fn act(
             | Change::RemoveFile { path },
             _,
         ) => place(path)?.remove(),
+        (Change::PutBack { path }, State::File(state)) => place(path)?.write(state, reach),
+        (Change::PutBack { path }, State::Link(target)) => place(path)?.link(target, reach),
+        (Change::PutBack { path }, _) => place(path)?.remove(),
         (Change::MakeFolder { path }, State::Folder) => place(path)?.make_folder(),
         (Change::MakeFolder { path }, _) => place(path)?.remove_folder(),
         (Change::ClearMode { path, .. }, State::Mode(mode)) => place(path)?.set_mode(*mode),

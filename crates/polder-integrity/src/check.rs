@@ -187,6 +187,22 @@ struct Check<'a> {
     bytes: AtomicU64,
 }
 
+impl<'a> Check<'a> {
+    fn of(generation: &'a Generation, policy: &'a Policy, progress: Progress<'a>) -> Self {
+        Self {
+            generation,
+            policy,
+            progress,
+            changes: Mutex::default(),
+            failed: Mutex::default(),
+            seen: Mutex::default(),
+            entries: AtomicU64::new(0),
+            folders: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+}
+
 impl Ledger for Check<'_> {
     fn known(&self, folder: &[u8]) -> Option<Vec<Entry>> {
         self.generation.folder(folder).unwrap_or_else(|error| {
@@ -230,6 +246,36 @@ pub fn check(
     Ok(outcome)
 }
 
+/// What is not as it was in the folder of one path.
+///
+/// # Errors
+/// When the baseline is damaged or another host's.
+pub fn check_path(
+    generation: &Generation,
+    now: &Now,
+    path: &[u8],
+) -> Result<Vec<Change>, CheckError> {
+    let folder = match path {
+        b"/" => &b""[..],
+        path => crate::split(path).0,
+    };
+    let policy = Policy::from_lines(&generation.head.policy);
+    let check = Check::of(generation, &policy, &|_, _| {});
+    let walk = Walk {
+        root: now.root.clone(),
+        policy: &policy,
+        mounts: &now.mounts,
+        shared: &now.shared,
+        reads_all: true,
+        reads_logs: false,
+    };
+    walk.run_some(&[folder], &check)?;
+    if let Some(error) = check.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
+    Ok(check.changes.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The same, without asking which of the changes can be proved.
 pub(crate) fn look(
     generation: &Generation,
@@ -252,17 +298,7 @@ pub(crate) fn look(
         reads_all: because.is_some(),
         reads_logs: false,
     };
-    let check = Check {
-        generation,
-        policy: &policy,
-        progress,
-        changes: Mutex::default(),
-        failed: Mutex::default(),
-        seen: Mutex::default(),
-        entries: AtomicU64::new(0),
-        folders: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-    };
+    let check = Check::of(generation, &policy, progress);
     let notes = [left_out(&now.mounts, &policy), now.notes.clone()].concat();
     let problems = now.problems.clone();
     let mut how = How { all_because: because, problems, notes, ..How::default() };

@@ -25,7 +25,7 @@ mod walk;
 pub mod watch;
 
 pub use between::between;
-pub use check::{CheckError, How, Outcome, Progress, check, head, is_part_of};
+pub use check::{CheckError, How, Outcome, Progress, check, check_path, head, is_part_of};
 pub use compare::{Change, Difference, compare, differences};
 pub use entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
 pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, SweepRow, Writer};
@@ -34,6 +34,6 @@ pub use meaning::{Meaning, Weight, capabilities, gives, meaning};
 pub use mounts::{Mount, parse_modules, parse_mounts, parse_shared};
 pub use now::{Now, Shared};
 pub use policy::{DEFAULTS, Policy, Rule, is_at_or_below, join, split};
-pub use read::digest_file;
+pub use read::{digest_bytes, digest_file};
 pub use record::{Accepts, Recorded, record};
 pub use walk::{Folder, Ledger, Walk, WalkError};

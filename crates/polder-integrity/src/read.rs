@@ -270,6 +270,11 @@ pub fn digest_file(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
+/// BLAKE3 of bytes.
+pub fn digest_bytes(bytes: &[u8]) -> [u8; 32] {
+    *blake3::hash(bytes).as_bytes()
+}
+
 /// The digest of the first bytes of a log, unpacked where its name says that it is packed.
 pub(crate) fn beginning(folder: BorrowedFd<'_>, name: &[u8], bytes: u64) -> Content {
     use std::io::Read;

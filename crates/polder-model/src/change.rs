@@ -26,6 +26,12 @@ pub enum Change {
         /// Its path.
         path: String,
     },
+    /// Puts a file or link back as it was, or takes one away that was not there; what it was stands beside the
+    /// change, since a treatment cannot know it.
+    PutBack {
+        /// Its path.
+        path: String,
+    },
     /// Makes a folder, with the folders above it.
     MakeFolder {
         /// Its path.

@@ -5,7 +5,8 @@
 //! of the same number, is refused.
 
 use polder_integrity::{
-    BaselineError, Digest, Generation, Head, KeyError, Signer, Writer, hexadecimal, parse,
+    BaselineError, Content, Digest, Entry, Generation, Head, KeyError, Signer, Writer,
+    digest_bytes, hexadecimal, is_at_or_below, parse,
 };
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,6 +15,10 @@ use std::path::{Path, PathBuf};
 
 /// Generations that are kept.
 const KEPT: usize = 5;
+
+/// Largest file of which a copy is kept, and all of them together.
+const COPY_BYTES_MAX: u64 = 256 << 10;
+const COPIES_BYTES_MAX: u64 = 64 << 20;
 
 /// Largest key or list of what was seen.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -221,6 +226,77 @@ impl Baselines {
         self.write("trusted", &format!("{}\n", hexadecimal(&signer.public())))?;
         self.write("key", &text)?;
         Ok(signer)
+    }
+
+    /// A copy of a file by its digest, if one is kept.
+    pub fn kept(&self, digest: &Digest) -> Option<Vec<u8>> {
+        use std::io::Read;
+        let file = File::open(self.folder.join("kept").join(hexadecimal(digest))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(COPY_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        // Who could alter it there could alter anything; its name tells.
+        (digest_bytes(&bytes) == *digest).then_some(bytes)
+    }
+
+    /// Keeps copies of settings that everybody may read, so that they can be put back; says how many are kept.
+    ///
+    /// # Errors
+    /// When the baseline is damaged, or nothing can be written.
+    pub fn keep_copies(&self, generation: &Generation, root: &Path) -> Result<u64, BaselinesError> {
+        let folder = self.folder.join("kept");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|source| self.failed("kept", source))?;
+        let (mut count, mut bytes) = (0, 0_u64);
+        for row in generation.head.folders.iter().filter(|it| is_at_or_below(&it.path, b"/etc")) {
+            for entry in generation.entries(row)? {
+                let Content::Digest(digest) = &entry.content else { continue };
+                let is_open = entry.mode & 0o004 != 0 && entry.size <= COPY_BYTES_MAX;
+                if !is_open || bytes + entry.size > COPIES_BYTES_MAX {
+                    continue;
+                }
+                let name = hexadecimal(digest);
+                if !folder.join(&name).exists() && !self.copy(root, &row.path, &entry, digest)? {
+                    continue;
+                }
+                (count, bytes) = (count + 1, bytes + entry.size);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Copies a file, if it still is what the baseline knows.
+    fn copy(
+        &self,
+        root: &Path,
+        folder: &[u8],
+        entry: &Entry,
+        digest: &Digest,
+    ) -> Result<bool, BaselinesError> {
+        use std::io::Read;
+        use std::os::unix::ffi::OsStrExt;
+        let path = polder_integrity::join(folder, &entry.name);
+        let inside = path.strip_prefix(b"/").unwrap_or(&path);
+        let path = root.join(std::ffi::OsStr::from_bytes(inside));
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags.bits().cast_signed());
+        let Ok(file) = options.open(path) else { return Ok(false) };
+        let mut bytes = Vec::new();
+        let read = file.take(COPY_BYTES_MAX + 1).read_to_end(&mut bytes);
+        if read.is_err() || digest_bytes(&bytes) != *digest {
+            return Ok(false);
+        }
+        let name = format!("kept/{}", hexadecimal(digest));
+        let beside = self.folder.join("kept/new");
+        let wrote = (|| {
+            let _ = fs::remove_file(&beside);
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            file.write_all(&bytes)?;
+            file.sync_data()?;
+            fs::rename(&beside, self.folder.join(&name))
+        })();
+        wrote.map(|()| true).map_err(|source| self.failed(&name, source))
     }
 
     /// Whether a key is there.

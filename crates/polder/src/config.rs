@@ -98,7 +98,7 @@ struct BaselinePart {
 #[serde(deny_unknown_fields, default)]
 struct WatchPart {
     every_minutes: Option<u64>,
-    scrub_hours: Option<u64>,
+    scrub_minutes: Option<u64>,
     read_mib_per_second: Option<u64>,
     heartbeat_seconds: Option<u64>,
     syslog: Option<bool>,
@@ -361,7 +361,7 @@ fn watch(
         }
     };
     let every = number("watch.every_minutes", part.every_minutes, 5, 24 * 60)?.max(1);
-    let scrub = number("watch.scrub_hours", part.scrub_hours, 24, 24 * 365)?;
+    let scrub = number("watch.scrub_minutes", part.scrub_minutes, 24 * 60, 365 * 24 * 60)?;
     let read = number("watch.read_mib_per_second", part.read_mib_per_second, 50, 100_000)?.max(1);
     let heartbeat = number("watch.heartbeat_seconds", part.heartbeat_seconds, 60, 86_400)?.max(1);
     show("watch.syslog", part.syslog.is_some(), part.syslog.unwrap_or(true).to_string());
@@ -385,7 +385,7 @@ fn watch(
     }
     let rhythm = Rhythm {
         every: Duration::from_secs(every * 60),
-        scrub: (scrub > 0).then(|| Duration::from_secs(scrub * 3600)),
+        scrub: (scrub > 0).then(|| Duration::from_secs(scrub * 60)),
         read_bytes: read << 20,
         heartbeat: Duration::from_secs(heartbeat),
     };

@@ -7,7 +7,7 @@ pub(crate) use baseline::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
     BaselineInit, BaselineShow, BaselineVerify, Passphrase,
 };
-pub(crate) use watch::{WatchCommand, WatchEvents, WatchFlags, WatchStatus};
+pub(crate) use watch::{Restore, WatchCommand, WatchEvents, WatchFlags, WatchStatus};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Feed(FeedFlags),
     /// Keep a signed record of all files, and hold the host against it
     Baseline(BaselineFlags),
+    /// Put a file back as the baseline knows it
+    Restore(Restore),
     /// Watch the files of this host, and tell of changes as they happen
     Watch(WatchFlags),
     /// Write what is installed, or what is known of its flaws, for other programs

@@ -31,6 +31,31 @@ pub enum DebError {
     Packed(String),
 }
 
+/// The content of the file in an archive that has this length and digest (BLAKE3); none where there is none.
+///
+/// # Errors
+/// When it is cut short, or no archive of Debian's.
+pub fn content(from: impl Read, size: u64, digest: &[u8; 32]) -> Result<Option<Vec<u8>>, DebError> {
+    let mut found = None;
+    parts(from, &mut |part, name| {
+        let Some(packed) = name.strip_prefix("data.tar") else { return Ok(()) };
+        let mut tar = tar::Archive::new(unpack(part, name, packed)?);
+        for entry in tar.entries()? {
+            let entry = entry?;
+            if found.is_some() || entry.size() != size || !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            entry.take(size).read_to_end(&mut bytes)?;
+            if blake3::hash(&bytes) == *digest {
+                found = Some(bytes);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// One thing an archive puts in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Member {
@@ -67,13 +92,30 @@ pub struct Archive {
 ///
 /// # Errors
 /// When it is cut short, or no archive of Debian's.
-pub fn read(mut from: impl Read) -> Result<Archive, DebError> {
+pub fn read(from: impl Read) -> Result<Archive, DebError> {
+    let mut archive = Archive::default();
+    parts(from, &mut |part, name| {
+        if let Some(packed) = name.strip_prefix("control.tar") {
+            control(unpack(part, name, packed)?, &mut archive)
+        } else if let Some(packed) = name.strip_prefix("data.tar") {
+            data(unpack(part, name, packed)?, &mut archive)
+        } else {
+            Ok(())
+        }
+    })?;
+    Ok(archive)
+}
+
+/// Hands out each part of an archive with its name.
+fn parts(
+    mut from: impl Read,
+    take: &mut dyn FnMut(&mut dyn Read, &str) -> Result<(), DebError>,
+) -> Result<(), DebError> {
     let mut magic = [0; MAGIC.len()];
     from.read_exact(&mut magic)?;
     if magic != *MAGIC {
         return Err(DebError::Format);
     }
-    let mut archive = Archive::default();
     let mut has_data = false;
     loop {
         let mut header = [0; 60];
@@ -88,19 +130,15 @@ pub fn read(mut from: impl Read) -> Result<Archive, DebError> {
         let name = text(0..16).trim_end_matches('/').to_string();
         let length: u64 = text(48..58).parse().map_err(|_| DebError::Format)?;
         let mut part = from.by_ref().take(length);
-        if let Some(packed) = name.strip_prefix("control.tar") {
-            control(unpack(&mut part, &name, packed)?, &mut archive)?;
-        } else if let Some(packed) = name.strip_prefix("data.tar") {
-            data(unpack(&mut part, &name, packed)?, &mut archive)?;
-            has_data = true;
-        }
+        take(&mut part, &name)?;
+        has_data |= name.starts_with("data.tar");
         io::copy(&mut part, &mut io::sink())?;
         if length % 2 == 1 {
             let mut pad = [0; 1];
             let _ = from.read(&mut pad)?;
         }
     }
-    Ok(archive)
+    Ok(())
 }
 
 fn unpack<'a>(

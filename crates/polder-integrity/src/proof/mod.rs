@@ -10,7 +10,7 @@ pub(crate) mod plain;
 mod prove;
 mod signed;
 
-pub use deb::{Archive, DebError, Member, read as read_deb};
+pub use deb::{Archive, DebError, Member, content as content_of_deb, read as read_deb};
 pub use dpkg::{PackageRow, packages};
 pub(crate) use prove::is_ground;
 pub use prove::{Proofs, ProvedPackage, prove};

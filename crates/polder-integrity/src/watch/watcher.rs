@@ -110,8 +110,9 @@ pub struct Watcher {
     threads: Vec<std::thread::JoinHandle<()>>,
     /// Asks for what processes may write to, and the answer.
     maps: Option<(Sender<()>, Receiver<MappedFiles>)>,
-    /// A folder of each file system that is watched, by the name that events give it.
-    roots: HashMap<[i32; 2], OwnedFd>,
+    /// Where each file system that is watched is mounted, by the name that events give it. It is not kept open:
+    /// nobody could unmount it then.
+    roots: HashMap<[i32; 2], Mount>,
     /// Mounts that were tried.
     watched: Vec<Mount>,
     /// File systems that cannot be watched, with the reason.
@@ -186,6 +187,9 @@ impl Watcher {
     /// Marks file systems that are new among these mounts; says whether there were any.
     pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) -> bool {
         let mut is_new = false;
+        // What was unmounted lost its mark, and gets a new one when it comes back.
+        self.watched.retain(|it| mounts.contains(it));
+        self.roots.retain(|_, it| mounts.contains(it));
         for mount in mounts {
             if self.watched.contains(mount) {
                 continue;
@@ -209,10 +213,7 @@ impl Watcher {
         let path = CString::new(mount.point.clone()).map_err(|_| Errno::INVAL)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let root = rustix::fs::open(&path, flags, Mode::empty())?;
-        // The same two words that events name it by, as one number.
-        let number = rustix::fs::fstatvfs(&root)?.f_fsid.to_le_bytes();
-        let [a, b, c, d, e, f, g, h] = number;
-        let file_system = [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])];
+        let file_system = file_system_of(&root)?;
         // Of several mounts of one file system the one that shows all of it names the paths.
         let is_known = self.roots.contains_key(&file_system);
         if is_known && mount.part != b"/" {
@@ -222,7 +223,7 @@ impl Watcher {
             mark_file_system(&self.shared.group, Mask::CHANGES, &path).map_err(|error| {
                 error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
             })?;
-            self.roots.insert(file_system, root);
+            self.roots.insert(file_system, mount.clone());
         }
         Ok(!is_known)
     }
@@ -260,8 +261,12 @@ impl Watcher {
         let lost_since = pending.lost_since.take();
         drop(pending);
         let mut found: BTreeMap<Vec<u8>, Names> = BTreeMap::new();
+        let mut opened: HashMap<[i32; 2], Option<OwnedFd>> = HashMap::new();
         for (key, (names, is_whole)) in folders {
-            let Some(path) = self.path(&key) else { continue };
+            let root = opened.entry(key.file_system).or_insert_with(|| self.open(key.file_system));
+            let Some(path) = root.as_ref().and_then(|root| path(root, &key.handle)) else {
+                continue;
+            };
             for (name, what) in names {
                 // Rights of the folder itself stand in the one above it.
                 let (folder, name) = match name.as_slice() {
@@ -287,17 +292,13 @@ impl Watcher {
         Touched { folders: folders.collect(), lost_since }
     }
 
-    /// Where a folder lies now.
-    fn path(&self, key: &Key) -> Option<Vec<u8>> {
-        let root = self.roots.get(&key.file_system)?;
-        let folder = open_handle(root, &key.handle).ok()?;
-        // One that was removed has no name any more.
-        if rustix::fs::fstat(&folder).ok()?.st_nlink == 0 {
-            return None;
-        }
-        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        let path = std::fs::read_link(link).ok()?.into_os_string().into_vec();
-        path.starts_with(b"/").then_some(path)
+    /// The root of a file system, if it still lies where it was mounted.
+    fn open(&self, file_system: [i32; 2]) -> Option<OwnedFd> {
+        let mount = self.roots.get(&file_system)?;
+        let path = std::ffi::OsStr::from_bytes(&mount.point);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let root = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        (file_system_of(&root).ok()? == file_system).then_some(root)
     }
 
     /// Whether a name in a folder may give rights to whoever uses it: looked at where files come and go.
@@ -311,6 +312,25 @@ impl Watcher {
             is_device || kind.is_dir() || (kind.is_file() && it.permissions().mode() & 0o6111 != 0)
         })
     }
+}
+
+/// How events name the file system that something lies on.
+fn file_system_of(file: &OwnedFd) -> Result<[i32; 2], Errno> {
+    // The same two words, as one number.
+    let [a, b, c, d, e, f, g, h] = rustix::fs::fstatvfs(file)?.f_fsid.to_le_bytes();
+    Ok([i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])])
+}
+
+/// Where a folder lies now.
+fn path(root: &OwnedFd, handle: &Handle) -> Option<Vec<u8>> {
+    let folder = open_handle(root, handle).ok()?;
+    // One that was removed has no name any more.
+    if rustix::fs::fstat(&folder).ok()?.st_nlink == 0 {
+        return None;
+    }
+    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    let path = std::fs::read_link(link).ok()?.into_os_string().into_vec();
+    path.starts_with(b"/").then_some(path)
 }
 
 impl Drop for Watcher {

@@ -141,6 +141,7 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         }
     };
     let (head, root) = store.finish(begun, &signer).map_err(failed)?;
+    keep_copies(&store, &signer.public(), &now);
     let seconds = start.elapsed().as_secs_f64();
     let key = hexadecimal(&signer.public());
     if flags.json {
@@ -167,6 +168,15 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         &recorded,
     ))?;
     Ok(0)
+}
+
+/// Keeps copies of settings; without them the baseline is as good, and says less of how to put things back.
+fn keep_copies(store: &Baselines, key: &[u8; 32], now: &Now) {
+    let newest = store.newest(Some(key));
+    let kept = newest.and_then(|it| store.keep_copies(&it, &now.root));
+    if let Err(error) = kept {
+        output::say(&format!("warning: no copies of settings are kept: {error}\n"));
+    }
 }
 
 /// What a person is told of a baseline that was made.
@@ -501,6 +511,7 @@ fn sign_accepted(
         return Err(not_checked(error));
     }
     let (head, root) = store.finish(begun, &signer).map_err(failed)?;
+    keep_copies(store, &signer.public(), now);
     output::print(&format!("baseline {}\n  root  {}\n", head.sequence, hexadecimal(&root)))?;
     let again = again.into_inner();
     if again > 0 {

@@ -17,6 +17,7 @@ mod journal;
 mod look;
 mod plan;
 mod record;
+mod restore;
 mod sbom;
 mod undo;
 mod watch;
@@ -47,6 +48,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Feed(it) => feed::run(&it, &globals),
         Command::Sbom(it) => sbom::run(&it, &globals),
         Command::Baseline(it) => baseline::run(&it, &globals),
+        Command::Restore(it) => restore::run(&it, &globals),
         Command::Watch(it) => watch::run(&it, &globals),
         Command::Audit(it) => audit::run(&it, &globals),
         Command::Accept(it) => decide::accept(&it, &globals),

@@ -1,6 +1,7 @@
 //! Flags of `polder watch`.
 
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// Flags of `watch`.
 #[derive(Args, Debug)]
@@ -28,6 +29,29 @@ pub(crate) enum WatchCommand {
     /// Print a unit with which systemd starts it
     Unit,
 }
+
+/// Flags of `restore`.
+#[derive(Args, Debug)]
+#[command(after_help = RESTORE)]
+pub(crate) struct Restore {
+    /// The file or link, from `/` on
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+const RESTORE: &str = "\
+Content, mode, owner and attributes are those of the baseline; a file that was not
+there is taken away. The content comes from the file itself, from copies of settings
+that `polder baseline` keeps, or from archives that apt keeps: wherever its digest is
+the one that was signed. `polder undo` takes all of it back.";
 
 const WATCH: &str = "\
 It runs until it is stopped (Ctrl-C, SIGTERM), in the foreground: `polder watch unit`

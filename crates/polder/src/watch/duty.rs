@@ -291,11 +291,13 @@ impl Duty<'_> {
         let head = &self.generation.head;
         let keys = (&self.generation.root, &self.generation.key);
         let view = check_view(head, keys, &news.outcome, &names, Timestamp(now()));
-        let by_printed: HashMap<String, &Change> =
-            news.outcome.changes.iter().map(|it| (printable(&it.path), it)).collect();
         let more = view.changes.len().saturating_sub(TOLD_MAX);
         let told: BTreeSet<String> =
             view.changes.iter().take(TOLD_MAX).map(|it| it.path.clone()).collect();
+        // First what is told with others: after a kill in between, that folder is told, and they with it.
+        self.with(&news.outcome.changes, &told)?;
+        let by_printed: HashMap<String, &Change> =
+            news.outcome.changes.iter().map(|it| (printable(&it.path), it)).collect();
         for line in view.changes.into_iter().take(TOLD_MAX) {
             let change = by_printed.get(&line.path);
             let who = change.and_then(|it| self.who(&it.path, &names));
@@ -305,7 +307,6 @@ impl Duty<'_> {
             (event.who, event.change) = (who, Some(line));
             self.add(event)?;
         }
-        self.with(&news.outcome.changes, &told)?;
         if more > 0 {
             self.event(
                 "problem",

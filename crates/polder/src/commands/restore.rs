@@ -1,0 +1,251 @@
+//! `polder restore`: puts a file back as the baseline knows it, and can be taken back itself.
+
+use super::Globals;
+use super::baseline::{failed, names_of, open_store};
+use crate::failure::{Failure, FailureKind};
+use crate::flags::{Restore, Target};
+use crate::operations::Operations;
+use crate::{config, output, session};
+use polder_apply::{FileState, Ground, Operation, Outcome, Phase, State};
+use polder_integrity::proof::content_of_deb;
+use polder_integrity::{
+    Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes,
+};
+use polder_model::{printable, quoted};
+use polder_store::{Baselines, key};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Largest file that is put back: as much as the journal keeps of what is there now.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Archives looked through for a content.
+const ARCHIVES_MAX: usize = 64;
+
+/// Where packages of apt wait.
+const ARCHIVES: &str = "/var/cache/apt/archives";
+
+pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
+    let configuration = config::read(globals.config.as_deref())?;
+    let store = open_store(None, globals)?;
+    let pinned = configuration.key.as_deref().map(key).transpose().map_err(failed)?;
+    let generation = store.newest(pinned.as_ref()).map_err(failed)?;
+    let path = flags.path.as_path();
+    let text = path.to_str().filter(|it| it.starts_with('/')).ok_or_else(|| {
+        let text = format!("`{}` is no path from `/` on that is text", path.display());
+        Failure::usage(text).hint("Name the path as `polder baseline check` shows it")
+    })?;
+    let changes = check_path(&generation, &Now::here(), text.as_bytes()).map_err(Failure::look)?;
+    let Some(change) = changes.iter().find(|it| it.path == text.as_bytes()) else {
+        let known = generation.entry(text.as_bytes()).map_err(Failure::look)?.is_some();
+        let says = match known {
+            true => format!(
+                "`{text}` is as baseline {} says. Nothing was changed.\n",
+                generation.head.sequence
+            ),
+            false => {
+                let text =
+                    format!("`{text}` is neither in the baseline nor something that is watched");
+                return Err(Failure::usage(text)
+                    .hint("`polder baseline check` shows the paths that differ"));
+            }
+        };
+        output::print(&says)?;
+        return Ok(0);
+    };
+    let was = state(change, &store, &generation, globals)?;
+    let operation = Operation::put_back(&Ground::here(), text, was).map_err(|error| {
+        Failure::look(error).hint("Only files and links are put back; nothing was changed")
+    })?;
+    output::print(&shown(change, &operation))?;
+    if flags.dry_run {
+        return Ok(0);
+    }
+    let hint = "`--yes` does it without asking, `--dry-run` only shows it";
+    if !flags.yes && !output::confirms("Put it back?", hint)? {
+        return Ok(0);
+    }
+    make(&operation, text, &generation, globals)
+}
+
+/// What will be different, in words.
+fn shown(change: &Change, operation: &Operation) -> String {
+    let mut out = operation.shown();
+    let (Some(before), Some(after)) = (&change.before, &change.after) else { return out };
+    if (before.mode, before.uid, before.gid) != (after.mode, after.uid, after.gid) {
+        out.push_str(&format!(
+            "    mode {:04o} -> {:04o}, owner {}:{} -> {}:{}\n",
+            after.mode, before.mode, after.uid, after.gid, before.uid, before.gid
+        ));
+    }
+    out
+}
+
+/// Does it, looks again, and takes it back where that did not help.
+fn make(
+    operation: &Operation,
+    text: &str,
+    generation: &Generation,
+    globals: &Globals,
+) -> Result<u8, Failure> {
+    let mut operations = Operations::open(globals)?;
+    let id = operations.begin(operation)?;
+    match operations.execute(id, |executor| executor.apply(operation)) {
+        Outcome::Made => {}
+        Outcome::TakenBack(error) => {
+            return Err(Failure::new(FailureKind::TakenBack, error)
+                .hint("All is as it was before; `polder journal` keeps the record"));
+        }
+        Outcome::Stuck(error, stuck) => {
+            let text = format!("{error}; and then: {stuck}");
+            return Err(Failure::new(FailureKind::Stuck, text)
+                .hint(format!("What is named was left alone; `polder undo {id}` tries again")));
+        }
+    }
+    let left = check_path(generation, &Now::here(), text.as_bytes()).map_err(Failure::look)?;
+    let left = left.iter().find(|it| it.path == text.as_bytes() && !it.is_trace());
+    // The owner may have set what the journal does not keep: what is left is said, and nothing undone for it.
+    operations.note(id, &Phase::Applied)?;
+    output::print(&format!("Put back: operation {id}. `polder undo {id}` takes that back.\n"))?;
+    match left {
+        None => Ok(0),
+        Some(it) => {
+            let says = format!("`{text}` still differs: {:?}", it.differences);
+            Err(Failure::look(says).hint("`polder baseline check` says in what way"))
+        }
+    }
+}
+
+/// What the baseline knows of a path, with its content from wherever it can be had.
+fn state(
+    change: &Change,
+    store: &Baselines,
+    generation: &Generation,
+    globals: &Globals,
+) -> Result<Option<State>, Failure> {
+    let path = printable(&change.path);
+    let refuse = |says: String, hint: String| Err(Failure::usage(says).hint(hint));
+    if change.differences.iter().any(|it| matches!(it, Difference::Unverifiable(_))) {
+        return refuse(format!("`{path}` cannot be read"), "Mend that first".into());
+    }
+    let is_fixed = |it: &Entry| it.flags & 0x30 != 0;
+    if change.after.as_ref().is_some_and(is_fixed) {
+        let hint = format!("`chattr -i -a {}` lets it be changed", quoted(&path));
+        return refuse(format!("`{path}` is immutable or append-only"), hint);
+    }
+    let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(Entry::is_folder);
+    if is_folder(&change.before) || is_folder(&change.after) {
+        let hint = match (&change.before, &change.after) {
+            (None, _) => format!("Look at what is in it, then `rm -r {}`", quoted(&path)),
+            (Some(it), None) => format!(
+                "`mkdir -m {:o} {}`, `chown {}:{}`, then restore what lay in it",
+                it.mode,
+                quoted(&path),
+                it.uid,
+                it.gid
+            ),
+            (Some(it), Some(_)) => {
+                format!("`chmod {:o} {}`, `chown {}:{}`", it.mode, quoted(&path), it.uid, it.gid)
+            }
+        };
+        return refuse(
+            format!("`{path}` is a folder, and only files and links are put back"),
+            hint,
+        );
+    }
+    let Some(before) = &change.before else { return Ok(None) };
+    match (before.kind, &before.content) {
+        (Kind::Link, _) => Ok(Some(State::Link(printable(&before.target)))),
+        (Kind::File, Content::Digest(digest)) => {
+            let Some(content) =
+                content(&change.path, before, digest, (store, generation), globals)?
+            else {
+                return no_content(&path, &change.path, globals);
+            };
+            let attributes = before
+                .attributes
+                .iter()
+                .map(|it| (String::from_utf8_lossy(&it.name).into_owned(), it.value.clone()));
+            let rights = (u32::from(before.mode), before.uid, before.gid);
+            Ok(Some(State::File(FileState::known(&content, rights, attributes))))
+        }
+        _ => refuse(
+            format!(
+                "`{path}` was a {}, whose content the baseline does not know",
+                before.kind.word()
+            ),
+            "Only files and links are put back".into(),
+        ),
+    }
+}
+
+/// The bytes with this digest: those that are there, a copy that was kept, or those of a package.
+fn content(
+    path: &[u8],
+    before: &Entry,
+    digest: &[u8; 32],
+    (store, _): (&Baselines, &Generation),
+    globals: &Globals,
+) -> Result<Option<Vec<u8>>, Failure> {
+    if before.size > FILE_BYTES_MAX {
+        return Ok(None);
+    }
+    let here = std::fs::File::open(std::ffi::OsStr::from_bytes(path)).ok();
+    let mut bytes = Vec::new();
+    let read = here.map(|it| it.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    if matches!(read, Some(Ok(_))) && digest_bytes(&bytes) == *digest {
+        return Ok(Some(bytes));
+    }
+    if let Some(bytes) = store.kept(digest) {
+        return Ok(Some(bytes));
+    }
+    let Some(package) = owner(path, globals)? else { return Ok(None) };
+    let mut archives: Vec<_> = std::fs::read_dir(ARCHIVES)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|it| it.path())
+        .filter(|it| {
+            let name = it.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            name.starts_with(&format!("{package}_")) && name.ends_with(".deb")
+        })
+        .collect();
+    archives.sort();
+    for archive in archives.iter().rev().take(ARCHIVES_MAX) {
+        let Ok(file) = std::fs::File::open(archive) else { continue };
+        // Whatever archive it is: the digest is the one that was signed.
+        if let Ok(Some(bytes)) = content_of_deb(file, before.size, digest) {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
+fn owner(path: &[u8], globals: &Globals) -> Result<Option<String>, Failure> {
+    let host = session::open(&Target::default(), globals)?;
+    let printed = printable(path);
+    let owners = host.owners(&[printed.clone()].into()).map(|it| it.owned).unwrap_or_default();
+    Ok(owners.get(&printed).map(|it| it.split(':').next().unwrap_or(it).to_string()))
+}
+
+fn no_content(path: &str, bytes: &[u8], globals: &Globals) -> Result<Option<State>, Failure> {
+    let says = format!("nothing here holds what `{path}` was");
+    let hint = match owner(bytes, globals)? {
+        Some(package) => {
+            let host = session::open(&Target::default(), globals)?;
+            let manager = names_of(host.as_ref(), &polder_integrity::Outcome::default()).manager;
+            let again = manager.map(|it| format!("`{}` installs it again", it.reinstall(&package)));
+            let apt = Path::new(ARCHIVES).is_dir().then(|| {
+                format!("; or `cd {ARCHIVES} && apt-get download {package}=VERSION` of the version it was, then this again")
+            });
+            format!(
+                "It belongs to `{package}`: {}{}",
+                again.unwrap_or_default(),
+                apt.unwrap_or_default()
+            )
+        }
+        None => "No package brought it: take it from a backup".into(),
+    };
+    Err(Failure::look(says).hint(hint))
+}
