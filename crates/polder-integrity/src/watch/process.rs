@@ -133,12 +133,16 @@ impl Processes {
                     table.all.insert(child, Arc::new(made));
                 }
                 ProcessEvent::Exec(pid) => {
+                    // The program first: the process may be gone with the next question.
+                    let executable = executable(pid);
                     let found = read(pid);
                     let mut table = self.lock();
                     let known = table.all.get(&pid).map(|it| (**it).clone());
-                    // Gone already: of whom it comes is known, which program it was is not.
-                    let unread = || Process { pid, executable: None, ..known.unwrap_or_default() };
-                    table.all.insert(pid, Arc::new(found.unwrap_or_else(unread)));
+                    // Gone already: of whom it comes is known, and who that was.
+                    let unread = || Process { pid, ..known.unwrap_or_default() };
+                    let mut process = found.unwrap_or_else(unread);
+                    process.executable = executable;
+                    table.all.insert(pid, Arc::new(process));
                 }
                 ProcessEvent::Exit(pid) => {
                     let mut table = self.lock();
@@ -176,10 +180,14 @@ impl Processes {
     }
 }
 
+fn executable(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
 /// What `/proc` tells of a process; none where it is gone.
 fn read(pid: u32) -> Option<Process> {
     let text = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
-    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let executable = executable(pid);
     let status = text("status")?;
     let field = |name: &str| status.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(':'));
     let parent = field("PPid").and_then(|it| it.trim().parse().ok())?;

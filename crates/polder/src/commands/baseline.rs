@@ -275,7 +275,12 @@ fn view(
 
 /// Names of users, groups and packages, as far as they can be had.
 pub(crate) fn names_of(host: &dyn Host, outcome: &Outcome) -> Names {
-    let paths: BTreeSet<String> = outcome.shown().map(|it| printable(&it.path)).collect();
+    // What people put there is no package's, and to ask for owners takes long.
+    let is_peoples = |it: &&Change| {
+        [&b"/home"[..], b"/root", b"/srv", b"/tmp"].iter().any(|at| is_at_or_below(&it.path, at))
+    };
+    let paths: BTreeSet<String> =
+        outcome.shown().filter(|it| !is_peoples(it)).map(|it| printable(&it.path)).collect();
     let owners = match paths.is_empty() {
         true => BTreeMap::new(),
         false => host.owners(&paths).map(|it| it.owned).unwrap_or_default(),

@@ -154,7 +154,17 @@ fn state(
             hint,
         );
     }
-    let Some(before) = &change.before else { return Ok(None) };
+    let Some(before) = &change.before else {
+        let (folder, _) = polder_integrity::split(&change.path);
+        // What was never compared must not be taken for something that was added.
+        return match generation.folder(folder).map_err(Failure::look)? {
+            Some(_) => Ok(None),
+            None => refuse(
+                format!("the baseline knows nothing of the folder that `{path}` lies in"),
+                format!("Look at it, then `rm {}` if it is not to be there", quoted(&path)),
+            ),
+        };
+    };
     match (before.kind, &before.content) {
         (Kind::Link, _) => Ok(Some(State::Link(printable(&before.target)))),
         (Kind::File, Content::Digest(digest)) => {
