@@ -79,11 +79,17 @@ _polder() {
             polder,reject)
                 cmd="polder__subcmd__reject"
                 ;;
+            polder,restore)
+                cmd="polder__subcmd__restore"
+                ;;
             polder,sbom)
                 cmd="polder__subcmd__sbom"
                 ;;
             polder,undo)
                 cmd="polder__subcmd__undo"
+                ;;
+            polder,watch)
+                cmd="polder__subcmd__watch"
                 ;;
             polder__subcmd__baseline,accept)
                 cmd="polder__subcmd__baseline__subcmd__accept"
@@ -262,11 +268,17 @@ _polder() {
             polder__subcmd__help,reject)
                 cmd="polder__subcmd__help__subcmd__reject"
                 ;;
+            polder__subcmd__help,restore)
+                cmd="polder__subcmd__help__subcmd__restore"
+                ;;
             polder__subcmd__help,sbom)
                 cmd="polder__subcmd__help__subcmd__sbom"
                 ;;
             polder__subcmd__help,undo)
                 cmd="polder__subcmd__help__subcmd__undo"
+                ;;
+            polder__subcmd__help,watch)
+                cmd="polder__subcmd__help__subcmd__watch"
                 ;;
             polder__subcmd__help__subcmd__baseline,accept)
                 cmd="polder__subcmd__help__subcmd__baseline__subcmd__accept"
@@ -313,6 +325,39 @@ _polder() {
             polder__subcmd__help__subcmd__graph,solve)
                 cmd="polder__subcmd__help__subcmd__graph__subcmd__solve"
                 ;;
+            polder__subcmd__help__subcmd__watch,events)
+                cmd="polder__subcmd__help__subcmd__watch__subcmd__events"
+                ;;
+            polder__subcmd__help__subcmd__watch,status)
+                cmd="polder__subcmd__help__subcmd__watch__subcmd__status"
+                ;;
+            polder__subcmd__help__subcmd__watch,unit)
+                cmd="polder__subcmd__help__subcmd__watch__subcmd__unit"
+                ;;
+            polder__subcmd__watch,events)
+                cmd="polder__subcmd__watch__subcmd__events"
+                ;;
+            polder__subcmd__watch,help)
+                cmd="polder__subcmd__watch__subcmd__help"
+                ;;
+            polder__subcmd__watch,status)
+                cmd="polder__subcmd__watch__subcmd__status"
+                ;;
+            polder__subcmd__watch,unit)
+                cmd="polder__subcmd__watch__subcmd__unit"
+                ;;
+            polder__subcmd__watch__subcmd__help,events)
+                cmd="polder__subcmd__watch__subcmd__help__subcmd__events"
+                ;;
+            polder__subcmd__watch__subcmd__help,help)
+                cmd="polder__subcmd__watch__subcmd__help__subcmd__help"
+                ;;
+            polder__subcmd__watch__subcmd__help,status)
+                cmd="polder__subcmd__watch__subcmd__help__subcmd__status"
+                ;;
+            polder__subcmd__watch__subcmd__help,unit)
+                cmd="polder__subcmd__watch__subcmd__help__subcmd__unit"
+                ;;
             *)
                 ;;
         esac
@@ -320,7 +365,7 @@ _polder() {
 
     case "${cmd}" in
         polder)
-            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help"
+            opts="-q -h -V --config --state --color --quiet --help --version assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1532,7 +1577,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help)
-            opts="assess explain plan apply undo confirm journal graph feed baseline sbom audit accept reject reconsider history look record doctor config generate guard help"
+            opts="assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2049,6 +2094,20 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__help__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__help__subcmd__sbom)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2066,6 +2125,62 @@ _polder() {
         polder__subcmd__help__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__watch)
+            opts="status events unit"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__watch__subcmd__events)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__watch__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__watch__subcmd__unit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2347,6 +2462,32 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__restore)
+            opts="-q -h --dry-run --yes --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__sbom)
             opts="-q -h --format --files --from --root --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2392,6 +2533,188 @@ _polder() {
         polder__subcmd__undo)
             opts="-q -h --anyway --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch)
+            opts="-q -h --json --unconfined --config --state --color --quiet --help status events unit help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__events)
+            opts="-n -q -h --number --json --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --number)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__help)
+            opts="status events unit help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__help__subcmd__events)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__help__subcmd__unit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__status)
+            opts="-q -h --json --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__watch__subcmd__unit)
+            opts="-q -h --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{flaws, integrity, inventory, libraries, packages, peers, run};
+use crate::{flaws, integrity, inventory, libraries, packages, peers, run, watch};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -77,9 +77,17 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
     flaws::run(polder)?;
     integrity::run(polder)?;
+    watch::run(polder)?;
     inventory::run(polder)?;
     libraries::run(polder)?;
     peers::run(polder)
+}
+
+/// Only the watch.
+pub(crate) fn watch() -> Result<(), String> {
+    packages::install(packages::BENCH)?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    watch::run(&run::polder())
 }
 
 /// Only known flaws beside debsecan.

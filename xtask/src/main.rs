@@ -15,6 +15,7 @@ mod packages;
 mod page;
 mod peers;
 mod run;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test                    install what the tests need (as root), and run all of them
-  bench [PART]            print our figures beside those of the incumbents; a part: flaws, integrity
+  bench [PART]            print our figures beside those of the incumbents; a part: flaws, integrity, watch
   page                    check the HTML page in headless Chromium with axe-core
   generate                write manual pages, completions, schemas and lists into docs/
   record-hosts [NAME...]  make the recorded servers of tests/hosts anew (as root)
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(),
         ["bench", "flaws"] => bench::flaws(),
         ["bench", "integrity"] => bench::integrity(),
+        ["bench", "watch"] => bench::watch(),
         ["page"] => page::run(),
         ["generate"] => generate(),
         ["record-hosts", hosts @ ..] => record_hosts(hosts),

@@ -33,6 +33,9 @@ pub(crate) const BENCH: &[Need] = &[
     ("aide", "aide"),
     ("b3sum", "b3sum"),
     ("debsecan", "debsecan"),
+    ("inotifywait", "inotify-tools"),
+    ("tripwire", "tripwire"),
+    ("samhain", "samhain"),
     ("time", "time"),
 ];
 

@@ -1,6 +1,7 @@
 //! The order of Maven's versions, against Maven's own.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a test may panic; it runs the incumbent"

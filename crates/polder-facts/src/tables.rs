@@ -358,6 +358,15 @@ pub static TABLES: &[TableEntry] = &[
         show: |facts| with_fields(shown(&facts.flaws), &["fixed", "from", "state", "because"]),
     },
     TableEntry {
+        name: "file-changes",
+        title: "files that are not as the baseline says",
+        reads: "what `polder watch` and `polder baseline check` told last",
+        stage: STAGES,
+        needs: &[],
+        look: nothing,
+        show: |facts| shown(&facts.file_changes),
+    },
+    TableEntry {
         name: "vendors",
         title: "how often each source package needed a fix in two years",
         reads: "the feeds imported by `polder feed`",

@@ -32,7 +32,7 @@ const DAEMONS: [(&str, &str, &str, bool); 26] = [
     ("vector", "vector", "remote-log", true),
     ("promtail", "promtail", "remote-log", true),
     ("systemd-journal-u", "journal-upload", "remote-log", true),
-    ("polder-watch", "polder", "integrity", false),
+    ("polder-watch", "polder-watch", "integrity", false),
 ];
 
 /// Checks that run from time to time: a path of a job or unit, what it is, what it watches.

@@ -1,7 +1,7 @@
 //! The cases of every room: a page a stranger can read, a host's files, and what must be said.
 //!
 //! A block ```` ```file PATH [MODE [UID]] ```` is a file; ```` ```run PROGRAM ```` the answer of a
-//! program; ```` ```feed ```` a feed of known flaws; ```` ```expect ```` lists findings as `ID`, one on a line, `!ID` for those that must not
+//! program; ```` ```feed ```` a feed of known flaws; ```` ```changes ```` what a watch told last; ```` ```expect ```` lists findings as `ID`, one on a line, `!ID` for those that must not
 //! be there, and `?TEXT` for what must be unknown.
 #![allow(
     clippy::disallowed_methods,
@@ -68,7 +68,7 @@ fn host(case: &Case) -> FileHost {
                 let output = Output { code: Some(0), stdout: body.clone(), stderr: String::new() };
                 host.answer(Question::Run(program), Answer::Output(output));
             }
-            ["expect" | "feed"] => {}
+            ["expect" | "feed" | "changes"] => {}
             _ => panic!("{}: what is `{head}`?", case.title),
         }
     }
@@ -91,6 +91,12 @@ fn add_flaws(case: &Case, facts: &mut Facts) {
     facts.flaws = polder_advisories::match_host(facts, &feeds);
     facts.application_flaws = polder_advisories::match_applications(facts, &feeds);
     facts.vendors = polder_advisories::track_records(facts, &feeds);
+}
+
+/// What a watch or a check told last.
+fn add_changes(case: &Case, facts: &mut Facts) {
+    let Some((_, text)) = case.blocks.iter().find(|(head, _)| head == "changes") else { return };
+    facts.file_changes = polder_model::Table::complete(serde_json::from_str(text).unwrap());
 }
 
 fn settings(case: &Case) -> Settings {
@@ -134,6 +140,7 @@ fn every_case_says_what_it_must() {
             let host = host(case);
             let mut facts = polder_facts::look(&host, &|_| {});
             add_flaws(case, &mut facts);
+            add_changes(case, &mut facts);
             check(case, &polder_practices::judge(&facts, &settings(case)));
         }
         for kind in practice.about().findings {

@@ -14,6 +14,8 @@
 
 mod fanotify;
 mod handle;
+mod schedule;
 
 pub use fanotify::{Mask, group, mark_file_system};
 pub use handle::{HANDLE_BYTES_MAX, Handle, open_handle};
+pub use schedule::go_first;

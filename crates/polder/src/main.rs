@@ -5,6 +5,7 @@
 )]
 
 mod boot;
+mod changes;
 mod commands;
 mod config;
 mod failure;

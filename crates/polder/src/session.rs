@@ -1,5 +1,6 @@
 //! One look at a host and all that is made of it.
 
+use crate::changes;
 use crate::commands::Globals;
 use crate::config::Configuration;
 use crate::failure::Failure;
@@ -48,6 +49,7 @@ pub(crate) fn look(host: &dyn Host, quiet: bool) -> Facts {
 pub(crate) fn look_known(host: &dyn Host, globals: &Globals, target: &Target) -> Facts {
     let mut facts = look(host, globals.quiet);
     add_flaws(&mut facts, globals, target);
+    facts.file_changes = changes::file_changes(globals, target, facts.taken);
     facts
 }
 
@@ -105,6 +107,9 @@ fn known_flaws(facts: &Facts, feeds: &Feeds) -> Result<KnownFlaws, Coverage> {
 pub(crate) fn look_only(host: &dyn Host, table: &str, globals: &Globals, target: &Target) -> Facts {
     let mut facts =
         with_bar(globals.quiet, |progress| polder_facts::look_only(host, table, progress));
+    if table == "file-changes" {
+        facts.file_changes = changes::file_changes(globals, target, facts.taken);
+    }
     if matches!(table, "flaws" | "vendors" | "application-flaws") {
         add_flaws(&mut facts, globals, target);
     }

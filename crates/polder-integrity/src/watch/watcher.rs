@@ -352,7 +352,7 @@ fn waits(fd: impl AsFd) -> bool {
 
 /// Takes note of what happens to files, and of who did it while that is known.
 fn read_files(shared: &Shared) {
-    ahead();
+    let _ = rustix::process::setpriority_process(None, -10);
     let mut buffer = vec![0_u8; READ_BYTES];
     let own = std::process::id();
     while !shared.stops.load(Ordering::Relaxed) {
@@ -460,5 +460,7 @@ fn read_processes(shared: &Shared, socket: &OwnedFd) {
 
 /// Lets this thread go before others: what it is to take note of does not wait.
 fn ahead() {
-    let _ = rustix::process::setpriority_process(None, -10);
+    if polder_sys::go_first().is_err() {
+        let _ = rustix::process::setpriority_process(None, -10);
+    }
 }

@@ -20,7 +20,7 @@ pub use packages::{
 };
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
-pub use system::{Backup, BackupKind, Mount, System, Watcher};
+pub use system::{Backup, BackupKind, FileChange, Mount, System, Watcher};
 
 use crate::{Coverage, Table, Timestamp};
 use schemars::JsonSchema;
@@ -97,6 +97,9 @@ pub struct Facts {
     pub backups: Table<Backup>,
     /// What watches this host.
     pub watchers: Table<Watcher>,
+    /// Files that are not as the baseline of this host says, by the last look of a watch or check.
+    #[serde(default)]
+    pub file_changes: Table<FileChange>,
     /// Which package owns a path, for the paths that other tables name.
     pub owners: BTreeMap<String, String>,
     /// How well the owners are known.

@@ -104,6 +104,29 @@ pub struct Backup {
     pub destroyable_here: Option<bool>,
 }
 
+/// A file that is not as the baseline of this host says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileChange {
+    /// Its path, or what is mounted or loaded.
+    pub path: String,
+    /// `added`, `removed`, `changed`, `mounted`, `loaded` and so on.
+    pub what: String,
+    /// In what way it differs.
+    pub differences: Vec<String>,
+    /// What the path is for, and which rights the file gives.
+    pub means: Vec<String>,
+    /// Technique of intruders (ATT&CK) that such a change may be.
+    pub technique: Option<String>,
+    /// Whether it is a way to stay, or to become more: jobs, keys, modules, rights.
+    pub stays: bool,
+    /// The package it belongs to.
+    pub package: Option<String>,
+    /// The program that did it, where a watch saw that.
+    pub by: Option<String>,
+    /// When it was told.
+    pub told: Timestamp,
+}
+
 /// Something that watches this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Watcher {

@@ -8,7 +8,7 @@ mod time;
 pub use confinement::{Feature, confinement, escape, features};
 pub use products::future_flaw;
 pub use service::{Service, product_of, services};
-pub(crate) use time::{integrity, integrity_sensor, logs, logs_sensor, take_time, watch};
+pub(crate) use time::{integrity, integrity_sensor, logs, logs_sensor, take_time, watch, watching};
 
 use polder_model::facts::{Facts, PortVerdict, Protocol};
 use polder_model::{

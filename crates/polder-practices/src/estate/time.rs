@@ -53,6 +53,7 @@ pub(crate) fn watch(facts: &Facts, model: &mut Model) {
     });
     let is_root_only = |node: &&NodeId| node.0 == "root";
     let looks_for = |what: &str| facts.watchers.rows.iter().any(|it| it.watches == what);
+    let runs = |name: &str| facts.watchers.rows.iter().any(|it| it.name == name);
     let leaves = facts.watchers.rows.iter().any(|it| it.leaves_host);
     // Changed programs and settings need root, or the account that owns them.
     let changed: Vec<NodeId> = held.iter().filter(is_root_only).cloned().collect();
@@ -62,7 +63,7 @@ pub(crate) fn watch(facts: &Facts, model: &mut Model) {
             "a check of the integrity of files",
             changed,
             looks_for("integrity"),
-            integrity(),
+            if runs("polder-watch") { watching() } else { integrity() },
         ),
         (LOGS, "logs and alerts that leave the host", held, leaves, logs()),
     ] {
@@ -83,6 +84,12 @@ pub(crate) fn watch(facts: &Facts, model: &mut Model) {
 /// A nightly check of files: how often it notices, and after how many hours somebody has acted.
 pub(crate) fn integrity() -> (Range, Range) {
     (Range::new(0.3, 0.6, 0.85), Range::new(4.0, 20.0, 96.0))
+}
+
+/// A watch that tells of changed files within seconds, of whatever writes a file: what is left is the time until
+/// somebody reads it.
+pub(crate) fn watching() -> (Range, Range) {
+    (Range::new(0.35, 0.65, 0.9), Range::new(0.2, 4.0, 72.0))
 }
 
 /// Logs on another machine, with alerts: the same.

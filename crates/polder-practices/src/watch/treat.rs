@@ -1,11 +1,44 @@
 //! Proposes what would notice.
 
-use crate::estate::{integrity, integrity_sensor, logs, logs_sensor};
+use crate::estate::{integrity, integrity_sensor, logs, logs_sensor, watching};
 use crate::practice::Scene;
-use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment};
+use polder_model::{Change, Finding, Op, PackageManager, Range, Treatment, quoted};
 
 /// Compares every hour; cron mails what is printed, and nothing is where nothing differs.
 const BASELINE_JOB: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nMAILTO=root\n17 * * * * root polder baseline check --only-changes\n";
+
+/// A daemon that tells of changes as they happen.
+fn watch_treatment(scene: &Scene<'_>) -> Treatment {
+    let start = match scene.has_systemd() {
+        true => {
+            "polder watch unit > /etc/systemd/system/polder-watch.service && systemctl daemon-reload && systemctl enable --now polder-watch"
+        }
+        false => "polder watch --quiet &   # and let whatever starts daemons here start it",
+    };
+    let (notices, hours) = watching();
+    Treatment::new("integrity-watch", "Record what all files are, and tell of changes as they happen", [0.3, 0.8, 2.0])
+        .run("polder baseline init")
+        .decide("Keep root and key, which `polder baseline init` prints, on another machine: a baseline that lies beside what it guards can be replaced with it")
+        .decide("Where is it told, and who answers? `[watch]` in /etc/polder/polder.toml: `webhook` or `mail`, and `heartbeat`, whose silence is an alarm")
+        .run(start)
+        .undo("systemctl disable --now polder-watch && rm /etc/systemd/system/polder-watch.service   # what is in /var/lib/polder may stay")
+        .verify("`touch /usr/local/bin/x && polder watch events` names the file, and who made it")
+        .may_break("none", "")
+        .effect(Op::Notice { sensor: integrity_sensor(), notices, hours })
+}
+
+/// One change that lets somebody stay: whose was it?
+fn explain(path: &str) -> Treatment {
+    let path = quoted(path);
+    Treatment::new(format!("explain:{path}"), format!("Find out whose change {path} is, and put it back or accept it"), [0.1, 0.5, 8.0])
+        .run(format!("polder baseline check && polder watch events -n 0 | grep -A5 -F -- {path}"))
+        .decide("Done on purpose? `polder baseline accept` with its path and a reason takes it into the baseline")
+        .decide("Else somebody was here: keep a copy as evidence, put it back, and look for what else they did, on a machine that is not this one")
+        .run(format!("polder restore {path}"))
+        .undo("polder undo")
+        .verify("`polder baseline check` does not name it any more")
+        .may_break("low", "what the change was for stops working")
+}
 
 /// A unit of systemd that keeps a watch running. It makes no namespace of mounts: what is mounted is a part of
 /// what is watched.
@@ -19,12 +52,10 @@ pub fn unit(program: &str, flags: &str) -> String {
          ExecStart={program} watch --quiet{flags}\n\
          Restart=always\n\
          RestartSec=2\n\
-         Nice=-5\n\
          LimitNOFILE=65536\n\
-         CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_READ_SEARCH CAP_FOWNER CAP_NET_ADMIN CAP_SYS_PTRACE CAP_LINUX_IMMUTABLE CAP_SETPCAP\n\
+         CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_READ_SEARCH CAP_FOWNER CAP_NET_ADMIN CAP_SYS_PTRACE CAP_LINUX_IMMUTABLE CAP_SETPCAP CAP_SYS_NICE\n\
          NoNewPrivileges=yes\n\
-         MemoryDenyWriteExecute=yes\n\
-         RestrictRealtime=yes\n\n\
+         MemoryDenyWriteExecute=yes\n\n\
          [Install]\n\
          WantedBy=multi-user.target\n"
     )
@@ -35,6 +66,7 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
     let notices = |sensor, (notices, hours): (Range, Range)| Op::Notice { sensor, notices, hours };
     match finding.kind.as_str() {
         "watch/no-integrity" => vec![
+            watch_treatment(scene),
             Treatment::new("integrity-check", "Record what all files are, compare every hour, and mail what changed", [0.3, 0.7, 2.0])
                 .write("/etc/cron.d/polder-baseline", BASELINE_JOB)
                 .run("polder baseline init")
@@ -43,6 +75,16 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Vec<Treatment> {
                 .verify("`touch /usr/local/bin/x && polder baseline check` names the file")
                 .may_break("none", "")
                 .effect(notices(integrity_sensor(), integrity())),
+        ],
+        "watch/persistence" => vec![explain(&finding.subject)],
+        "watch/changed" => vec![
+            Treatment::new("explain-changes", "Say of each changed file whose change it was", [0.2, 1.0, 6.0])
+                .run("polder baseline check")
+                .decide("What was done on purpose: `polder baseline accept PATH --because ...` takes it into the baseline")
+                .decide("What nobody of the house did: `polder restore PATH` puts it back; keep a copy first, it is evidence")
+                .undo("polder undo   # of what was restored; an earlier baseline stays with `polder baseline show`")
+                .verify("`polder baseline check` tells nothing any more")
+                .may_break("low", "a setting that was changed for a reason goes back"),
         ],
         "watch/logs-stay" => vec![
             Treatment::new("remote-log", "Send logs to another machine", [0.5, 1.5, 4.0])

@@ -6,7 +6,7 @@ use crate::flags::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
     BaselineInit, BaselineShow, BaselineVerify, Target,
 };
-use crate::{config, output, passphrase, session};
+use crate::{changes, config, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::users::{parse_group, parse_passwd};
 use polder_host::Host;
@@ -238,6 +238,12 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
         outcome.how.notes.push(says.into());
     }
     let view = view(&generation, &outcome, flags.root.as_deref(), globals, Timestamp(now.taken))?;
+    if flags.root.is_none() && flags.baseline.is_none() {
+        let target = Target::default();
+        if let Some(state) = session::state_folder(globals.state.as_deref(), &target) {
+            changes::keep_check(&state, &view.root, view.taken, &view.changes);
+        }
+    }
     if flags.only_changes && view.changes.is_empty() && view.problems.is_empty() {
         return Ok(0);
     }

@@ -3,6 +3,7 @@
 use super::Globals;
 use crate::failure::Failure;
 use crate::flags::{Doctor, Target};
+use crate::watch::read_status;
 use crate::{output, session};
 use polder_facts::newest_date;
 use polder_model::PackageManager;
@@ -25,7 +26,14 @@ pub(super) fn run(flags: &Doctor, globals: &Globals) -> Result<u8, Failure> {
     let target = Target::default();
     let host = session::open(&target, globals)?;
     let facts = session::look(host.as_ref(), globals.quiet);
-    let checks = [look(&facts), remember(globals, &target), clock(&facts), indices(&facts), undo()];
+    let checks = [
+        look(&facts),
+        remember(globals, &target),
+        clock(&facts),
+        indices(&facts),
+        undo(),
+        watches(globals, &target),
+    ];
     let is_bad = checks.iter().any(|it| it.state == "bad");
     if flags.json {
         output::print_json(&serde_json::json!({ "schema": "polder-doctor/1", "checks": checks }))?;
@@ -121,6 +129,24 @@ fn indices(facts: &Facts) -> Check {
             },
             "",
         ),
+    }
+}
+
+/// Whether a watch runs, and how it is confined.
+fn watches(globals: &Globals, target: &Target) -> Check {
+    let state = session::state_folder(globals.state.as_deref(), target);
+    let Some(it) = state.and_then(|it| read_status(&it)) else {
+        let says = "nothing tells of changed files as they change";
+        return check("watch", "warn", says, "polder baseline init, then polder watch");
+    };
+    if !it.runs() {
+        return check("watch", "bad", "it ran here, and does not run now", "polder watch status");
+    }
+    match it.confined.is_empty() {
+        true => {
+            check("watch", "warn", "it runs with all rights of root", "leave `--unconfined` out")
+        }
+        false => check("watch", "ok", format!("it runs; {}", it.confined.join("; ")), ""),
     }
 }
 

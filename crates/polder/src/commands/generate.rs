@@ -30,6 +30,8 @@ pub(super) fn run(flags: &Generate) -> Result<u8, Failure> {
             write(&flags.folder, "polder-graph-1.json", &json(&schema)?)?;
             let schema = schemars::schema_for!(polder_report::CheckView);
             write(&flags.folder, "polder-check-1.json", &json(&schema)?)?;
+            let schema = schemars::schema_for!(polder_report::WatchEvent);
+            write(&flags.folder, "polder-event-1.json", &json(&schema)?)?;
             let schema = schemars::schema_for!(polder_model::facts::Facts);
             write(&flags.folder, "polder-facts-1.json", &json(&schema)?)?;
         }

@@ -83,6 +83,7 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
             as_json: flags.json,
             newest: &newest,
             who: HashMap::new(),
+            carried: Vec::new(),
             unseen: Vec::new(),
         };
         for it in std::mem::take(&mut earlier.problems) {

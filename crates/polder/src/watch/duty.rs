@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::output;
 use polder_host::Host;
 use polder_integrity::watch::{
-    Lookout, Name, News, Process, Touched, Watcher, by_path, fingerprint,
+    Lookout, Name, News, Process, Touched, TouchedFolder, Watcher, by_path, fingerprint,
 };
 use polder_integrity::{Change, Generation, How, Now, hexadecimal, parse, parse_mounts};
 use polder_model::{Timestamp, printable};
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// Between two looks at what was touched, at least and at most: longer where a look took long.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// How long events may be on their way while a look sees already what they tell of.
+const LATE: Duration = Duration::from_millis(20);
 
 /// Between two looks at what is mounted and which baseline is the newest.
 const AROUND: Duration = Duration::from_secs(1);
@@ -78,6 +81,8 @@ pub(crate) struct Duty<'a> {
     pub(crate) newest: &'a dyn Fn() -> Option<u64>,
     /// Who touched what, as far as it is known.
     pub(crate) who: HashMap<Vec<u8>, Arc<Process>>,
+    /// What was touched and is to be looked at in the next turn.
+    pub(crate) carried: Vec<TouchedFolder>,
     /// What could not be seen at the last look.
     pub(crate) unseen: Vec<String>,
 }
@@ -106,11 +111,13 @@ impl Duty<'_> {
         let (mut around, mut scrubbed, mut alive) =
             (Instant::now(), Instant::now(), Instant::now());
         let mut pause = PAUSE;
+        let mut carried_lost = None;
         while !self.stops.load(Ordering::Relaxed) {
             std::thread::sleep(pause);
-            let touched = self.watcher.take();
+            let mut touched = self.watcher.take();
+            touched.folders.append(&mut self.carried);
             let begun = Instant::now();
-            if let Some(since) = touched.lost_since {
+            if let Some(since) = touched.lost_since.or(carried_lost.take()) {
                 self.remember(&touched);
                 self.blind(since)?;
                 swept = self.sweep(&mut lookout)?;
@@ -118,16 +125,20 @@ impl Duty<'_> {
             } else if !touched.folders.is_empty() || lookout.is_holding() {
                 self.remember(&touched);
                 let news = lookout.look_at(touched.folders).map_err(Failure::look)?;
+                if !news.outcome.changes.is_empty() {
+                    // A look may see what is still on its way as an event: who did it comes with that.
+                    std::thread::sleep(LATE);
+                    let late = self.watcher.take();
+                    self.remember(&late);
+                    self.carried = late.folders;
+                    carried_lost = late.lost_since;
+                }
                 self.tell(&news)?;
             }
             pause = (begun.elapsed() * 2).clamp(PAUSE, PAUSE_MAX);
             if around.elapsed() >= AROUND {
                 around = Instant::now();
-                let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-                if now != mounts {
-                    mounts = now;
-                    self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
-                    self.status.refused.clone_from(&self.watcher.refused);
+                if self.remark(&mut mounts, &lookout) {
                     swept = self.sweep(&mut lookout)?;
                 }
                 if (self.newest)().is_some_and(|it| it != self.generation.head.sequence) {
@@ -149,6 +160,18 @@ impl Duty<'_> {
             }
         }
         Ok(Ended::Stopped)
+    }
+
+    /// Marks what is mounted anew; says whether anything is mounted otherwise than before.
+    fn remark(&mut self, mounts: &mut Vec<u8>, lookout: &Lookout<'_>) -> bool {
+        let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        if now == *mounts {
+            return false;
+        }
+        *mounts = now;
+        self.watcher.mark(&parse_mounts(mounts), lookout.policy());
+        self.status.refused.clone_from(&self.watcher.refused);
+        true
     }
 
     /// Says that it begins, and with what; and how long nobody watched before.
