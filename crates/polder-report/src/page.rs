@@ -4,7 +4,7 @@ use crate::picture;
 use crate::view::{Ending, FindingLine, TreatmentLine, View, step_line};
 use crate::words::{age, bought, effort, frequency, hours, last_day, moment, percent};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use polder_model::{Coverage, Step, Treatment};
+use polder_model::{Coverage, Step, Treatment, quoted};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -29,6 +29,7 @@ pub fn page(view: &View) -> String {
                 }
                 main {
                     (verdict(view))
+                    (alarms(view))
                     (plan(view))
                     (paths(view))
                     (losses(view))
@@ -70,6 +71,21 @@ fn verdict(view: &View) -> Markup {
                 h2 { "Since " (age(before, view.host.taken)) }
                 ul { @for change in view.changes.iter().take(12) { li { code { (change.sign) } " " (change.says) } } }
                 @if view.changes.len() > 12 { p class="soft" { "and " (view.changes.len() - 12) " more" } }
+            }
+        }
+    }
+}
+
+/// What may mean that somebody is here already.
+fn alarms(view: &View) -> Markup {
+    let all: Vec<&FindingLine> = view.alarms().collect();
+    html! {
+        @if !all.is_empty() {
+            h2 { span class="act" { "Act now: somebody may be here" } }
+            ul {
+                @for it in &all {
+                    li { (it.finding.says) br; code { "polder explain " (quoted(&it.finding.id.0)) } }
+                }
             }
         }
     }

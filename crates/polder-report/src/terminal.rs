@@ -2,7 +2,7 @@
 
 use crate::view::{Ending, View};
 use crate::words::{age, frequency, hours, moment, percent};
-use polder_model::Coverage;
+use polder_model::{Coverage, quoted};
 
 /// Most characters of a line; terminals that are narrower wrap.
 const WIDTH: usize = 80;
@@ -45,6 +45,7 @@ impl Paint {
 pub fn terminal(view: &View, paint: Paint) -> String {
     let mut out = String::new();
     head(&mut out, view, paint);
+    alarms(&mut out, view, paint);
     plan(&mut out, view, paint);
     path(&mut out, view, paint);
     found(&mut out, view, paint);
@@ -120,6 +121,27 @@ fn head(out: &mut String, view: &View, paint: Paint) {
     });
     if let Some(money) = &view.money {
         wrap(out, "", "", money);
+    }
+    out.push('\n');
+}
+
+/// Alarms shown on one screen.
+const ALARMS: usize = 3;
+
+/// What may mean that somebody is here already comes before all that may keep them out.
+fn alarms(out: &mut String, view: &View, paint: Paint) {
+    let all: Vec<_> = view.alarms().collect();
+    if all.is_empty() {
+        return;
+    }
+    line(out, &paint.act("Somebody may be here: look at this now"));
+    let shown = if paint.all { all.len() } else { ALARMS };
+    for it in all.iter().take(shown) {
+        wrap(out, "  ! ", "    ", &it.finding.says);
+        wrap(out, "    ", "    ", &format!("polder explain {}", quoted(&it.finding.id.0)));
+    }
+    if all.len() > shown {
+        line(out, &format!("    and {} more; `polder assess --all` lists them", all.len() - shown));
     }
     out.push('\n');
 }

@@ -389,6 +389,11 @@ impl View {
     pub fn plan(&self) -> impl Iterator<Item = &TreatmentLine> {
         self.treatments.iter().filter(|it| it.number.is_some())
     }
+
+    /// Findings that may mean that somebody is here already, and that nobody decided about.
+    pub fn alarms(&self) -> impl Iterator<Item = &FindingLine> {
+        self.findings.iter().filter(|it| it.finding.kind == "watch/persistence" && !it.decided)
+    }
 }
 
 fn finding_line(
