@@ -106,8 +106,14 @@ _polder() {
             polder__subcmd__baseline,help)
                 cmd="polder__subcmd__baseline__subcmd__help"
                 ;;
+            polder__subcmd__baseline,hook)
+                cmd="polder__subcmd__baseline__subcmd__hook"
+                ;;
             polder__subcmd__baseline,init)
                 cmd="polder__subcmd__baseline__subcmd__init"
+                ;;
+            polder__subcmd__baseline,keep)
+                cmd="polder__subcmd__baseline__subcmd__keep"
                 ;;
             polder__subcmd__baseline,show)
                 cmd="polder__subcmd__baseline__subcmd__show"
@@ -130,8 +136,14 @@ _polder() {
             polder__subcmd__baseline__subcmd__help,help)
                 cmd="polder__subcmd__baseline__subcmd__help__subcmd__help"
                 ;;
+            polder__subcmd__baseline__subcmd__help,hook)
+                cmd="polder__subcmd__baseline__subcmd__help__subcmd__hook"
+                ;;
             polder__subcmd__baseline__subcmd__help,init)
                 cmd="polder__subcmd__baseline__subcmd__help__subcmd__init"
+                ;;
+            polder__subcmd__baseline__subcmd__help,keep)
+                cmd="polder__subcmd__baseline__subcmd__help__subcmd__keep"
                 ;;
             polder__subcmd__baseline__subcmd__help,show)
                 cmd="polder__subcmd__baseline__subcmd__help__subcmd__show"
@@ -292,8 +304,14 @@ _polder() {
             polder__subcmd__help__subcmd__baseline,export)
                 cmd="polder__subcmd__help__subcmd__baseline__subcmd__export"
                 ;;
+            polder__subcmd__help__subcmd__baseline,hook)
+                cmd="polder__subcmd__help__subcmd__baseline__subcmd__hook"
+                ;;
             polder__subcmd__help__subcmd__baseline,init)
                 cmd="polder__subcmd__help__subcmd__baseline__subcmd__init"
+                ;;
+            polder__subcmd__help__subcmd__baseline,keep)
+                cmd="polder__subcmd__help__subcmd__baseline__subcmd__keep"
                 ;;
             polder__subcmd__help__subcmd__baseline,show)
                 cmd="polder__subcmd__help__subcmd__baseline__subcmd__show"
@@ -555,7 +573,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__baseline)
-            opts="-q -h --config --state --color --quiet --help init check show diff accept verify export help"
+            opts="-q -h --config --state --color --quiet --help init check show diff accept verify export hook keep help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -619,7 +637,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__baseline__subcmd__check)
-            opts="-a -q -h --content --key --baseline --all --only-changes --root --json --config --state --color --quiet --help"
+            opts="-a -q -h --content --key --baseline --all --only-changes --io-budget --root --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -630,6 +648,10 @@ _polder() {
                     return 0
                     ;;
                 --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --io-budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -709,7 +731,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__baseline__subcmd__help)
-            opts="init check show diff accept verify export help"
+            opts="init check show diff accept verify export hook keep help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -792,7 +814,35 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__baseline__subcmd__help__subcmd__hook)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__baseline__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__baseline__subcmd__help__subcmd__keep)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -834,8 +884,34 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__baseline__subcmd__hook)
+            opts="-q -h --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__baseline__subcmd__init)
-            opts="-q -h --passphrase-file --again --because --root --json --config --state --color --quiet --help"
+            opts="-q -h --passphrase-file --again --because --io-budget --root --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,10 +925,40 @@ _polder() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --io-budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__baseline__subcmd__keep)
+            opts="-q -h --config --state --color --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1647,7 +1753,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__help__subcmd__baseline)
-            opts="init check show diff accept verify export"
+            opts="init check show diff accept verify export hook keep"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1716,7 +1822,35 @@ _polder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polder__subcmd__help__subcmd__baseline__subcmd__hook)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polder__subcmd__help__subcmd__baseline__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polder__subcmd__help__subcmd__baseline__subcmd__keep)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

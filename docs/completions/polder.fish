@@ -240,23 +240,26 @@ complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read the whole index, and try what must match and must not'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take feeds out of the index'
 complete -c polder -n "__fish_polder_using_subcommand feed; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l state -d 'Keep history and decisions in this folder' -r -F
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -s q -l quiet -d 'Show no progress and no hints'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "init" -d 'Record and sign what is on this host now'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "check" -d 'Show what is not as it was'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "diff" -d 'Show what differs between two baselines'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
-complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "init" -d 'Record and sign what is on this host now'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "check" -d 'Show what is not as it was'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "diff" -d 'Show what differs between two baselines'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "hook" -d 'Print settings with which apt hands over archives before it installs them'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "keep" -d 'Keep archives named on standard input: what the settings of `hook` call'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and not __fish_seen_subcommand_from init check show diff accept verify export hook keep help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file instead of asking for it' -r -F
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l because -d 'Why, for those who read it later' -r
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l io-budget -d 'Read at most so many MiB of content a second' -r
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -l state -d 'Keep history and decisions in this folder' -r -F
@@ -269,6 +272,7 @@ complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l key -d 'Trust this key only, as `baseline init` printed it' -r
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l baseline -d 'Hold the host against a baseline that was exported' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l io-budget -d 'Read at most so many MiB of content a second' -r
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l root -d 'Look at a root file system in a folder: an image, a chroot, a mounted disk' -r -F
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from check" -l state -d 'Keep history and decisions in this folder' -r -F
@@ -324,6 +328,20 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from hook" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from hook" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from hook" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from hook" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from hook" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from keep" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from keep" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from keep" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from keep" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from keep" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "init" -d 'Record and sign what is on this host now'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "check" -d 'Show what is not as it was'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the baseline itself, or what it says of one path'
@@ -331,6 +349,8 @@ complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "hook" -d 'Print settings with which apt hands over archives before it installs them'
+complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "keep" -d 'Keep archives named on standard input: what the settings of `hook` call'
 complete -c polder -n "__fish_polder_using_subcommand baseline; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand restore" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand restore" -l state -d 'Keep history and decisions in this folder' -r -F
@@ -555,6 +575,8 @@ complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "accept" -d 'Take what was changed on purpose into a new baseline'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "verify" -d 'Hold every byte of a baseline against its signature'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "export" -d 'Copy the baseline into a file, to be kept on another machine'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "hook" -d 'Print settings with which apt hands over archives before it installs them'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from baseline" -f -a "keep" -d 'Keep archives named on standard input: what the settings of `hook` call'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "status" -d 'Say whether a watch runs, and how well it sees'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "events" -d 'Show what was told, and whether nobody altered it since'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "unit" -d 'Print a unit with which systemd starts it'

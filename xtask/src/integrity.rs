@@ -1,4 +1,4 @@
-//! The baseline beside AIDE: the same files on a file system of their own, cold and warm, and digests
+//! The baseline beside AIDE, Tripwire and Samhain: the same files on a file system of their own, cold and warm, and digests
 //! beside those of b3sum.
 
 use crate::run;
@@ -72,6 +72,7 @@ pub(crate) fn run(polder: &str) -> Result<(), String> {
     let read_cold = ours(&["check", "--content"])?;
     show("polder baseline check --content, cold", &read_cold);
     digests(polder, &root, &[&config, &state])?;
+    older(&root)?;
     if !run::is_there("aide") {
         println!("not compared: aide is not installed");
         return Ok(());
@@ -95,6 +96,33 @@ pub(crate) fn run(polder: &str) -> Result<(), String> {
         beside.processor / read.processor,
         beside_cold.seconds / read_cold.seconds
     );
+    Ok(())
+}
+
+/// Tripwire with the strongest digest it has (SHA-1), and Samhain with SHA-256: both read everything.
+fn older(root: &str) -> Result<(), String> {
+    let folder = fs::canonicalize(FOLDER).map_err(|error| error.to_string())?;
+    let folder = folder.display().to_string();
+    let sbin = |name: &str| std::path::Path::new("/usr/sbin").join(name).is_file();
+    if sbin("tripwire") {
+        let script = "xtask/src/peers/tripwire.sh";
+        run::output("bash", &[script, &folder, root]).ok_or("Tripwire cannot be set up")?;
+        let cfg = format!("{folder}/tw.cfg");
+        let init = ["--init", "-s", "-c", &cfg, "-P", "benchmark"];
+        show("tripwire --init, warm", &took("/usr/sbin/tripwire", &init)?);
+        show(
+            "tripwire --check, warm",
+            &took("/usr/sbin/tripwire", &["--check", "-s", "-c", &cfg])?,
+        );
+    }
+    if sbin("samhain") {
+        let samhain = |what: &str| {
+            let script = "xtask/src/peers/samhain.sh";
+            took("unshare", &["--mount", "bash", script, &folder, root, what])
+        };
+        show("samhain -t init, warm", &samhain("init")?);
+        show("samhain -t check, warm", &samhain("check")?);
+    }
     Ok(())
 }
 

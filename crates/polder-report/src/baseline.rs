@@ -514,22 +514,24 @@ fn packages_text(view: &CheckView, all: bool, out: &mut String) {
             view.proved
         );
     }
-    if !others.is_empty() {
-        let _ = writeln!(out, "\nNothing proves what these packages changed:");
+    let mut by_reason: BTreeMap<&str, Vec<&PackageLine>> = BTreeMap::new();
+    for it in others {
+        by_reason.entry(it.because.as_deref().unwrap_or_default()).or_default().push(it);
     }
-    let shown = if all { others.len() } else { 8 };
-    for it in others.iter().take(shown) {
-        let from = it.from.as_deref().unwrap_or("new");
-        let _ = writeln!(
-            out,
-            "  {} {from} -> {}: {}",
-            it.name,
-            it.to,
-            it.because.as_deref().unwrap_or_default()
-        );
-    }
-    if others.len() > shown {
-        let _ = writeln!(out, "  and {} more", others.len() - shown);
+    for (because, lines) in by_reason {
+        let count = match lines.len() {
+            1 => "a package".to_string(),
+            count => format!("{count} packages"),
+        };
+        let _ = writeln!(out, "\nNothing proves what {count} changed: {because}");
+        let shown = if all { lines.len() } else { 4 };
+        for it in lines.iter().take(shown) {
+            let _ =
+                writeln!(out, "  {} {} -> {}", it.name, it.from.as_deref().unwrap_or("new"), it.to);
+        }
+        if lines.len() > shown {
+            let _ = writeln!(out, "  and {} more", lines.len() - shown);
+        }
     }
 }
 

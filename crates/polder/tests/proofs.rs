@@ -318,6 +318,35 @@ fn what_is_not_proved_is_shown_with_the_reason() {
 }
 
 #[test]
+fn an_archive_that_apt_removes_is_kept_by_the_hook_and_proves_as_well() {
+    let Some(vendor) = upgraded() else { return };
+    let archive = vendor.root.join("var/cache/apt/archives/tool_2_amd64.deb");
+    // As apt calls it: with the paths on standard input, and on the host's own `/var/lib/polder`.
+    let script = r#"
+        set -e
+        mkdir -p /var/lib/polder
+        mount -t tmpfs none /var/lib/polder
+        printf '%s\n/etc/passwd\nrelative.deb\n/nonexistent.deb\n' "$1" | "$2" baseline keep
+        ls /var/lib/polder/archives
+        cp -r /var/lib/polder/archives "$3"
+    "#;
+    let kept = vendor.root.join("var/lib/polder/archives");
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([archive.as_path(), env!("CARGO_BIN_EXE_polder").as_ref(), kept.as_path()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", support::stderr(&output));
+    assert_eq!(stdout(&output), "tool_2_amd64.deb\n");
+    fs::remove_file(&archive).unwrap();
+    let (shown, value) = vendor.check();
+    assert!(shown.is_empty(), "{value:#}");
+    let hook = stdout(&support::run(&["baseline", "hook"]));
+    assert!(hook.contains("DPkg::Pre-Install-Pkgs") && hook.contains("baseline keep"), "{hook}");
+}
+
+#[test]
 fn a_package_that_went_back_is_shown() {
     if !is_debian_root() {
         return;

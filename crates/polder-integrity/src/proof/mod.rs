@@ -13,4 +13,4 @@ mod signed;
 pub use deb::{Archive, DebError, Member, content as content_of_deb, read as read_deb};
 pub use dpkg::{PackageRow, packages};
 pub(crate) use prove::is_ground;
-pub use prove::{Proofs, ProvedPackage, prove};
+pub use prove::{KEPT_ARCHIVES, Proofs, ProvedPackage, prove};

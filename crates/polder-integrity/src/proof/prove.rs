@@ -14,7 +14,7 @@ use polder_model::version::deb::compare as compare_versions;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What must be as it was for any proof to hold: what verifies, and the code it runs with, on every
 /// architecture. What is above and below them must be as it was, too.
@@ -32,8 +32,12 @@ const GROUND: [&str; 11] = [
     "/usr/lib/*-linux-gnu*/ld-linux*",
 ];
 
-/// Where apt leaves archives.
-const ARCHIVES: &str = "/var/cache/apt/archives";
+/// Where apt leaves archives, and where Polder keeps those that apt would not: whose they are, only their digest
+/// tells.
+const ARCHIVES: [&str; 2] = ["/var/cache/apt/archives", KEPT_ARCHIVES];
+
+/// Where archives are kept as they are installed (`polder baseline keep`).
+pub const KEPT_ARCHIVES: &str = "/var/lib/polder/archives";
 
 /// Folders that became links into `/usr`.
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -233,26 +237,35 @@ impl Upgrade<'_> {
         match archives
             .get(&key)
             .ok_or("no signed index names this version".to_string())
-            .and_then(|digest| archive(root, &self.path(), digest))
+            .and_then(|digest| self.archive(root, digest))
         {
             Ok(archive) => self.archive = Some(archive),
             Err(because) => self.row.because = Some(because),
         }
     }
 
-    /// As apt names archives: the epoch's colon is escaped.
-    fn path(&self) -> PathBuf {
+    /// The archive from wherever it is that of the digest; else why it is not, where apt had it.
+    fn archive(&self, root: &Path, digest: &str) -> Result<Archive, String> {
+        // As apt names archives: the epoch's colon is escaped.
         let version = self.row.to.replace(':', "%3a");
-        Path::new(ARCHIVES).join(format!("{}_{version}_{}.deb", self.row.name, self.architecture))
+        let name = format!("{}_{version}_{}.deb", self.row.name, self.architecture);
+        let mut first = None;
+        for folder in ARCHIVES {
+            match archive(root, &Path::new(folder).join(&name), digest) {
+                Ok(archive) => return Ok(archive),
+                Err(because) => drop(first.get_or_insert(because)),
+            }
+        }
+        Err(first.unwrap_or_default())
     }
 }
 
+/// Why nothing is proved when an archive is gone.
+const NOT_KEPT: &str = "apt did not keep its archive: `polder baseline hook` keeps those to come, `apt-get download` in /var/cache/apt/archives brings it now";
+
 fn archive(root: &Path, path: &Path, digest: &str) -> Result<Archive, String> {
     let file = plain::open(root, path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            "apt did not keep its archive; `apt-get download` in /var/cache/apt/archives brings it"
-                .to_string()
-        }
+        io::ErrorKind::NotFound => NOT_KEPT.to_string(),
         _ => format!("its archive cannot be read: {error}"),
     })?;
     let mut hasher = Sha256::new();

@@ -18,6 +18,7 @@ fn watch_treatment(scene: &Scene<'_>) -> Treatment {
     let (notices, hours) = watching();
     Treatment::new("integrity-watch", "Record what all files are, and tell of changes as they happen", [0.3, 0.8, 2.0])
         .run("polder baseline init")
+        .run("polder baseline hook > /etc/apt/apt.conf.d/80polder   # where apt is: upgrades are silent when their archives prove them")
         .decide("Keep root and key, which `polder baseline init` prints, on another machine: a baseline that lies beside what it guards can be replaced with it")
         .decide("Where is it told, and who answers? `[watch]` in /etc/polder/polder.toml: `webhook` or `mail`, and `heartbeat`, whose silence is an alarm")
         .run(start)

@@ -1,6 +1,6 @@
 //! `polder baseline`: a signed record of all files, and what is not as it was.
 
-use super::Globals;
+use super::{Globals, archives};
 use crate::failure::Failure;
 use crate::flags::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
@@ -26,6 +26,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// Longest wait of one core after one file, in seconds.
+const BUDGET_PAUSE_MAX: f64 = 60.0;
+
 /// Largest list of users or groups.
 const LIST_BYTES_MAX: u64 = 16 << 20;
 
@@ -38,6 +41,8 @@ pub(super) fn run(flags: &BaselineFlags, globals: &Globals) -> Result<u8, Failur
         BaselineCommand::Accept(it) => accept(it, globals),
         BaselineCommand::Verify(it) => verify(it, globals),
         BaselineCommand::Export(it) => export(it, globals),
+        BaselineCommand::Hook => archives::hook(),
+        BaselineCommand::Keep => Ok(archives::keep()),
     }
 }
 
@@ -89,6 +94,15 @@ fn pinned(flag: Option<&str>, configured: Option<&str>) -> Result<Option<[u8; 32
 
 /// Shows on a terminal, after a second, how far something is.
 fn with_bar<T>(globals: &Globals, work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T) -> T {
+    within_budget(globals, None, work)
+}
+
+/// The same, and reads no more than so many MiB a second.
+fn within_budget<T>(
+    globals: &Globals,
+    mib_per_second: Option<u32>,
+    work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T,
+) -> T {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);
@@ -102,6 +116,12 @@ fn with_bar<T>(globals: &Globals, work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) 
             }
             bar.set_message(format!("{entries} names, {} MiB read", bytes >> 20));
             bar.tick();
+        }
+        let budget = f64::from(mib_per_second.unwrap_or(0)) * f64::from(1 << 20);
+        if budget > 0.0 {
+            // Whoever read too much waits, on each core by itself.
+            let ahead = bytes as f64 / budget - start.elapsed().as_secs_f64();
+            std::thread::sleep(Duration::from_secs_f64(ahead.clamp(0.0, BUDGET_PAUSE_MAX)));
         }
     });
     bar.finish_and_clear();
@@ -131,8 +151,9 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
     let sequence = sequences.last().map_or(1, |it| it.saturating_add(1));
     let begun = store.begin(head(&now, policy, sequence, previous, because)).map_err(failed)?;
     let start = Instant::now();
-    let recorded =
-        with_bar(globals, |progress| record(&begun.writer, &now, policy, None, true, progress));
+    let recorded = within_budget(globals, flags.io_budget, |progress| {
+        record(&begun.writer, &now, policy, None, true, progress)
+    });
     let recorded = match recorded {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -142,6 +163,7 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
     };
     let (head, root) = store.finish(begun, &signer).map_err(failed)?;
     keep_copies(&store, &signer.public(), &now);
+    archives::forget(flags.root.is_none());
     let seconds = start.elapsed().as_secs_f64();
     let key = hexadecimal(&signer.public());
     if flags.json {
@@ -230,7 +252,9 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
         }
     };
     let now = now(flags.root.as_deref());
-    let outcome = with_bar(globals, |progress| check(&generation, &now, flags.content, progress));
+    let outcome = within_budget(globals, flags.io_budget, |progress| {
+        check(&generation, &now, flags.content, progress)
+    });
     let mut outcome = outcome.map_err(not_checked)?;
     let policy = &configuration.policy;
     if policy.lines() != generation.head.policy {
@@ -523,6 +547,7 @@ fn sign_accepted(
     }
     let (head, root) = store.finish(begun, &signer).map_err(failed)?;
     keep_copies(store, &signer.public(), now);
+    archives::forget(flags.root.is_none() && flags.paths.is_empty());
     output::print(&format!("baseline {}\n  root  {}\n", head.sequence, hexadecimal(&root)))?;
     let again = again.into_inner();
     if again > 0 {

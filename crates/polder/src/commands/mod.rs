@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod apply;
+mod archives;
 mod assess;
 mod audit;
 mod baseline;

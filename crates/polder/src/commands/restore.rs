@@ -7,7 +7,7 @@ use crate::flags::{Restore, Target};
 use crate::operations::Operations;
 use crate::{config, output, session};
 use polder_apply::{FileState, Ground, Operation, Outcome, Phase, State};
-use polder_integrity::proof::content_of_deb;
+use polder_integrity::proof::{KEPT_ARCHIVES, content_of_deb};
 use polder_integrity::{
     Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes,
 };
@@ -211,8 +211,9 @@ fn content(
         return Ok(Some(bytes));
     }
     let Some(package) = owner(path, globals)? else { return Ok(None) };
-    let mut archives: Vec<_> = std::fs::read_dir(ARCHIVES)
+    let mut archives: Vec<_> = [ARCHIVES, KEPT_ARCHIVES]
         .into_iter()
+        .flat_map(std::fs::read_dir)
         .flatten()
         .flatten()
         .map(|it| it.path())

@@ -29,6 +29,11 @@ pub(crate) enum BaselineCommand {
     Verify(BaselineVerify),
     /// Copy the baseline into a file, to be kept on another machine
     Export(BaselineExport),
+    /// Print settings with which apt hands over archives before it installs them
+    #[command(after_help = BASELINE_HOOK)]
+    Hook,
+    /// Keep archives named on standard input: what the settings of `hook` call
+    Keep,
 }
 
 const BASELINE_INIT: &str = "\
@@ -42,6 +47,12 @@ a change, content where names do. All content is read after a restart, when the
 clock was set, and with `--content`.
 
 Exit codes: 0 nothing differs, 1 something does, 3 something cannot be told.";
+
+const BASELINE_HOOK: &str = "\
+polder baseline hook > /etc/apt/apt.conf.d/80polder
+What apt installs is proved by its signed archive, and apt removes most of them.
+The settings keep a link to each until the baseline holds what came of it. Without
+them nothing is less safe: more is told.";
 
 /// Where a passphrase comes from.
 #[derive(Args, Debug, Default)]
@@ -64,6 +75,10 @@ pub(crate) struct BaselineInit {
     /// Why, for those who read it later
     #[arg(long, value_name = "TEXT")]
     pub(crate) because: Option<String>,
+
+    /// Read at most so many MiB of content a second
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) io_budget: Option<u32>,
 
     /// Look at a root file system in a folder: an image, a chroot, a mounted disk
     #[arg(long, value_name = "FOLDER")]
@@ -96,6 +111,10 @@ pub(crate) struct BaselineCheck {
     /// Print nothing when nothing differs: for jobs whose output is mailed
     #[arg(long)]
     pub(crate) only_changes: bool,
+
+    /// Read at most so many MiB of content a second
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) io_budget: Option<u32>,
 
     /// Look at a root file system in a folder: an image, a chroot, a mounted disk
     #[arg(long, value_name = "FOLDER")]
