@@ -81,7 +81,7 @@ impl Operation {
         let changes = vec![Prepared { change, before, after }];
         Ok(Self {
             treatment: format!("restore:{path}"),
-            title: format!("put `{path}` back"),
+            title: format!("put `{}` back", printable_str(path)),
             changes,
         })
     }
@@ -153,7 +153,7 @@ pub(crate) fn words(change: &Change) -> String {
         Change::WriteFile { path, .. } => format!("write `{path}`"),
         Change::SetLines { path, .. } => format!("edit `{path}`"),
         Change::RemoveFile { path } => format!("remove `{path}`"),
-        Change::PutBack { path } => format!("put `{path}` back"),
+        Change::PutBack { path } => format!("put `{}` back", printable_str(path)),
         Change::MakeFolder { path } => format!("make the folder `{path}`"),
         Change::ClearMode { path, .. } => format!("change the mode of `{path}`"),
         Change::SetOwner { path, .. } => format!("change the owner of `{path}`"),

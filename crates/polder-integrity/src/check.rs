@@ -322,6 +322,14 @@ pub(crate) fn look(
     let mut outcome = Outcome { changes: together(changes, head), how, ..Outcome::default() };
     if now.is_running {
         outcome.surround(head, &watched_mounts(&now.mounts), &now.modules);
+        // What is mounted where nothing is watched, or where things come and go, hides nothing.
+        let is_watched = |it: &Mount| match policy.of(&it.point) {
+            Rule::Ignored => policy.reaches(&it.point),
+            Rule::Volatile => it.part != b"/",
+            Rule::Full | Rule::Grows => true,
+        };
+        outcome.mounted.retain(is_watched);
+        outcome.unmounted.retain(is_watched);
     }
     Ok(outcome)
 }

@@ -356,16 +356,18 @@ impl Generation {
         Ok(Self { path, file, head, root, key })
     }
 
+    /// The row of a folder; none when the generation does not know it.
+    pub fn row(&self, path: &[u8]) -> Option<&Row> {
+        let found = self.head.folders.binary_search_by(|row| row.path.as_slice().cmp(path));
+        found.ok().and_then(|at| self.head.folders.get(at))
+    }
+
     /// What is in a folder; none when the generation does not know it.
     ///
     /// # Errors
     /// When the block is not the one that was signed.
     pub fn folder(&self, path: &[u8]) -> Result<Option<Vec<Entry>>, BaselineError> {
-        let found = self.head.folders.binary_search_by(|row| row.path.as_slice().cmp(path));
-        match found.ok().and_then(|at| self.head.folders.get(at)) {
-            None => Ok(None),
-            Some(row) => self.entries(row).map(Some),
-        }
+        self.row(path).map(|row| self.entries(row)).transpose()
     }
 
     /// What is in the folder of a row.

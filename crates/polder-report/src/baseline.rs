@@ -370,14 +370,18 @@ fn mount_line(mount: &Mount, what: &str) -> (Weight, ChangeLine) {
     };
     let says = format!("{} from `{source}`{part}, {}", mount.kind, mount.options.join(","));
     let mut line = plain(printable(&mount.point), what, says);
-    line.means.push("what is mounted on a folder hides what that holds".into());
+    if what == "unmounted" {
+        line.weight = word(Weight::Code).into();
+        return (Weight::Code, line);
+    }
+    line.means.push("hides what the folder holds".into());
     line.technique = Some("T1564".into());
     (Weight::Stays, line)
 }
 
 fn module_line(name: &str, what: &str) -> (Weight, ChangeLine) {
     let mut line = plain(printable_str(name), what, "module of the kernel".into());
-    line.means.push("it is code of the kernel".into());
+    line.means.push("is code of the kernel".into());
     line.technique = Some("T1547.006".into());
     (Weight::Stays, line)
 }

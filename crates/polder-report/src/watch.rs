@@ -16,7 +16,8 @@ pub struct WatchEvent {
     pub when: Timestamp,
     /// The host.
     pub host: String,
-    /// What kind: `started`, `changed`, `with`, `again`, `proved`, `blind`, `stopped`, `problem`.
+    /// What kind: `started`, `changed`, `with`, `more`, `again`,
+    /// `accepted`, `proved`, `blind`, `stopped`, `problem`.
     pub kind: String,
     /// Number of the baseline it is about.
     pub baseline: u64,
@@ -65,6 +66,7 @@ fn head(event: &WatchEvent) -> String {
     let Some(change) = &event.change else {
         return match event.kind.as_str() {
             "again" => format!("as it was again: {}", event.says),
+            "accepted" => format!("accepted into the baseline: {}", event.says),
             "blind" => format!("blind: {}", event.says),
             "problem" => format!("problem: {}", event.says),
             _ => event.says.clone(),
@@ -103,12 +105,27 @@ pub fn event_text(event: &WatchEvent) -> String {
     if let Some(since) = change.since {
         line("since", &moment(since));
     }
-    line("put back", &format!("polder restore {}", quoted(&change.path)));
+    line("put back", &put_back(change));
     out
 }
 
+/// The command that puts it back, where there is one.
+fn put_back(change: &ChangeLine) -> String {
+    let kind = change.after.as_ref().or(change.before.as_ref()).map(|it| it.kind.as_str());
+    match (change.what.as_str(), kind) {
+        ("mounted", _) => format!("umount {}", quoted(&change.path)),
+        ("unmounted" | "loaded" | "unloaded" | "unverifiable", _) => String::new(),
+        (_, Some("file" | "symbolic link")) => format!("polder restore {}", quoted(&change.path)),
+        _ => String::new(),
+    }
+}
+
+/// As a shell takes it: what was escaped to be shown is written so that the shell makes the bytes again.
 fn quoted(path: &str) -> String {
-    polder_model::quoted(path)
+    match path.contains('\\') {
+        false => polder_model::quoted(path),
+        true => format!("$'{}'", path.replace('\'', "\\'").replace("\\u{", "\\x").replace('}', "")),
+    }
 }
 
 /// One line for a log: no newline in it.

@@ -57,7 +57,7 @@ pub(crate) fn file_changes(
     let watched = read_status(&state).and_then(|it| it.swept.map(|swept| (it, Timestamp(swept))));
     let (taken, rows) = match (checked, watched) {
         (Some(it), Some((_, swept))) if it.taken > swept => (it.taken, rows(&it)),
-        (_, Some((status, swept))) => match told(&state, &status.root) {
+        (_, Some((_, swept))) => match told(&state) {
             Ok(rows) => (swept, rows),
             Err(because) => return Table::with(Coverage::partial(because), Vec::new()),
         },
@@ -103,22 +103,23 @@ fn row(it: &ChangeLine, by: Option<String>, told: Timestamp) -> FileChange {
     }
 }
 
-/// What a watch told of a baseline, and what of it still stands.
-fn told(state: &Path, root: &str) -> Result<Vec<FileChange>, String> {
+/// What a watch told, and what of it still stands.
+fn told(state: &Path) -> Result<Vec<FileChange>, String> {
     let events = read_events(&events_path(state)).map_err(|error| error.to_string())?;
+    // By the bytes of their paths: what is shown of a long one is cut.
     let mut all: BTreeMap<String, FileChange> = BTreeMap::new();
     for it in events.events {
         let Ok(event) = serde_json::from_value::<WatchEvent>(it.event) else { continue };
-        if event.root != root {
-            continue;
-        }
-        match &event.change {
-            Some(change) => {
+        let key = event.path_bytes.clone();
+        match (&event.change, key) {
+            (Some(change), key) => {
                 let by = event.who.and_then(|it| it.executable);
-                all.insert(change.path.clone(), row(change, by, event.when));
+                all.insert(key.unwrap_or_else(|| change.path.clone()), row(change, by, event.when));
             }
-            None if event.kind == "again" => drop(all.remove(&event.says)),
-            None => {}
+            (None, Some(key)) if matches!(event.kind.as_str(), "again" | "accepted") => {
+                all.remove(&key);
+            }
+            (None, _) => {}
         }
     }
     Ok(all.into_values().collect())

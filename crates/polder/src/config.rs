@@ -351,19 +351,21 @@ fn watch(
     part: &WatchPart,
     show: &mut dyn FnMut(&'static str, bool, String),
 ) -> Result<(Rhythm, SinkSettings), Failure> {
-    let mut number = |name: &'static str, value: Option<u64>, default: u64, most: u64| {
+    let mut number = |name: &'static str, value: Option<u64>, default: u64, (least, most)| {
         let number = value.unwrap_or(default);
         show(name, value.is_some(), number.to_string());
-        match number <= most {
+        match (least..=most).contains(&number) {
             true => Ok(number),
-            false => Err(Failure::usage(format!("`{name}` is {number}, and {most} at most"))
-                .hint("`polder config show --origin` lists every setting there is")),
+            false => {
+                Err(Failure::usage(format!("`{name}` is {number}, not from {least} to {most}"))
+                    .hint("`polder config show --origin` lists every setting there is"))
+            }
         }
     };
-    let every = number("watch.every_minutes", part.every_minutes, 5, 24 * 60)?.max(1);
-    let scrub = number("watch.scrub_minutes", part.scrub_minutes, 24 * 60, 365 * 24 * 60)?;
-    let read = number("watch.read_mib_per_second", part.read_mib_per_second, 50, 100_000)?.max(1);
-    let heartbeat = number("watch.heartbeat_seconds", part.heartbeat_seconds, 60, 86_400)?.max(1);
+    let every = number("watch.every_minutes", part.every_minutes, 5, (1, 24 * 60))?;
+    let scrub = number("watch.scrub_minutes", part.scrub_minutes, 24 * 60, (0, 365 * 24 * 60))?;
+    let read = number("watch.read_mib_per_second", part.read_mib_per_second, 50, (1, 100_000))?;
+    let heartbeat = number("watch.heartbeat_seconds", part.heartbeat_seconds, 60, (1, 86_400))?;
     show("watch.syslog", part.syslog.is_some(), part.syslog.unwrap_or(true).to_string());
     // An address may hold a key.
     let set = |it: &Option<String>| if it.is_some() { "set" } else { "" }.to_string();

@@ -266,7 +266,7 @@ pub(crate) enum SbomFormat {
 #[command(
     after_help = "Reads Cargo.lock; package-lock.json, yarn.lock, pnpm-lock.yaml; poetry.lock, uv.lock, pdm.lock,
 pylock.toml, Pipfile.lock, requirements.txt and installed Python packages; composer.lock and
-installed.json; go.mod; Gemfile.lock; and programs in which Go or `cargo auditable` noted what they
+installed.json; go.mod; Gemfile.lock; pom.xml, gradle.lockfile, archives of Java; and programs in which Go or `cargo auditable` noted what they
 are built from. What it knows comes from feeds: `polder feed import --help`.
 Exit code 0 without a known flaw, 1 with one, 3 when that cannot be said."
 )]

@@ -332,17 +332,17 @@ fn an_archive_that_apt_removes_is_kept_by_the_hook_and_proves_as_well() {
     "#;
     let kept = vendor.root.join("var/lib/polder/archives");
     fs::create_dir_all(kept.parent().unwrap()).unwrap();
-    let output = std::process::Command::new("unshare")
+    let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh"])
         .args([archive.as_path(), env!("CARGO_BIN_EXE_polder").as_ref(), kept.as_path()])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", support::stderr(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), "tool_2_amd64.deb\n");
     fs::remove_file(&archive).unwrap();
     let (shown, value) = vendor.check();
     assert!(shown.is_empty(), "{value:#}");
-    let hook = stdout(&support::run(&["baseline", "hook"]));
+    let hook = stdout(&run(&["baseline", "hook"]));
     assert!(hook.contains("DPkg::Pre-Install-Pkgs") && hook.contains("baseline keep"), "{hook}");
 }
 

@@ -124,6 +124,9 @@ impl LockFiles {
                         files.push(file);
                         continue;
                     }
+                    None if is_archive(&path) => {
+                        "it is called an archive of Java, and is none, or damaged".to_string()
+                    }
                     None => "it is no lock file by its name, and no program that says what it is \
                              built from"
                         .to_string(),
@@ -133,7 +136,13 @@ impl LockFiles {
             self.unread.push((path, because));
         }
         let noted = |path: &PathBuf| program(path, &host.build_notes(path).ok()?);
-        let found: Vec<LockFile> = others.par_iter().filter_map(noted).collect();
+        let looked: Vec<(&PathBuf, Option<LockFile>)> =
+            others.par_iter().map(|it| (it, noted(it))).collect();
+        // A program may say nothing; an archive that is none was to be one.
+        let damaged = looked.iter().filter(|(path, it)| it.is_none() && is_archive(path));
+        let because = "it is called an archive of Java, and is none, or damaged";
+        self.unread.extend(damaged.map(|(path, _)| ((*path).clone(), because.to_string())));
+        let found: Vec<LockFile> = looked.into_iter().filter_map(|it| it.1).collect();
         let of_packages: Vec<(PathBuf, LockKind)> =
             found.iter().map(|it| (it.path.clone(), LockKind::Go)).collect();
         let owned = packaged(host, &of_packages);

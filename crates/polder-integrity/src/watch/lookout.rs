@@ -12,6 +12,7 @@ use crate::now::Now;
 use crate::policy::{Policy, Rule, is_at_or_below, join, split};
 use crate::proof::{Proofs, ProvedPackage, is_ground, prove};
 use crate::walk::{Folder, Ledger, Walk};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -125,6 +126,16 @@ struct Walked {
     looked: HashSet<Vec<u8>>,
     entries: u64,
     bytes: u64,
+}
+
+/// What can be said of a path that was told and differs no more.
+enum Sight {
+    /// It is as the baseline says.
+    Plain,
+    /// Something lies over it, or what it lay in was moved.
+    Hidden,
+    /// The baseline knows nothing of where it lay.
+    Unknown,
 }
 
 /// A look at some folders.
@@ -356,9 +367,19 @@ impl<'a> Lookout<'a> {
             |path: &[u8]| looked.is_none_or(|all| all.contains(split(path).0) || path == b"/");
         // What is as it was again, and what was not looked at.
         let gone = |path: &Vec<u8>| was_looked_at(path) && !there.contains_key(path.as_slice());
-        news.again = self.told.keys().filter(|it| gone(it)).cloned().collect();
+        let missing: Vec<Vec<u8>> = self.told.keys().filter(|it| gone(it)).cloned().collect();
+        for path in missing {
+            match self.sight(&path) {
+                Sight::Plain => {
+                    self.told.remove(&path);
+                    news.again.push(path);
+                }
+                // What it lay in is told to be gone.
+                Sight::Unknown => drop(self.told.remove(&path)),
+                Sight::Hidden => {}
+            }
+        }
         news.again.sort();
-        self.told.retain(|path, _| !gone(path));
         self.proved.retain(|path, _| !gone(path));
         self.ground.retain(|path, _| !gone(path));
         let ground = changes.iter().filter(|it| is_ground(&it.path));
@@ -399,6 +420,22 @@ impl<'a> Lookout<'a> {
         news.outcome.proofs.problems = proofs.problems;
         news.outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
         news
+    }
+
+    /// Whether a path that differs no more can be seen to do so: the folder that the baseline knows is there, by
+    /// its path, on its own device.
+    fn sight(&self, path: &[u8]) -> Sight {
+        let (folder, _) = split(path);
+        let Some(row) = self.generation.row(folder) else { return Sight::Unknown };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(c"/", flags, Mode::empty()).and_then(|root| {
+            let inside = folder.strip_prefix(b"/").filter(|it| !it.is_empty()).unwrap_or(b".");
+            rustix::fs::openat2(root, inside, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+        });
+        let device = opened
+            .and_then(rustix::fs::fstat)
+            .map(|it| (rustix::fs::major(it.st_dev), rustix::fs::minor(it.st_dev)));
+        if device == Ok(row.device) { Sight::Plain } else { Sight::Hidden }
     }
 
     /// Reads the content of the next folders, whatever their times tell, until so many bytes are read or so

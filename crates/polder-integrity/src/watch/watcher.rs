@@ -76,6 +76,13 @@ pub struct Touched {
     pub lost_since: Option<Instant>,
 }
 
+impl Touched {
+    /// Names that were touched, as far as they are kept apart.
+    pub fn names(&self) -> usize {
+        self.folders.iter().map(|it| it.names.len()).sum()
+    }
+}
+
 /// A folder as events name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {

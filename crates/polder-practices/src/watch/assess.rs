@@ -81,7 +81,7 @@ fn changed(scene: &Scene<'_>, model: &mut Model) {
     let (stay, rest): (Vec<&FileChange>, Vec<_>) = table.rows.iter().partition(|it| it.stays);
     for it in stay.iter().take(PERSISTENCE_MAX) {
         let means = it.means.join("; ");
-        let says = format!("`{}` was {}: it {means}, and nothing explains that", it.path, it.what);
+        let says = format!("`{}` was {}, and nothing explains that: {means}", it.path, it.what);
         let mut finding = Finding::new("watch/persistence", &it.path, says).because(evidence(it));
         if let Some(technique) = &it.technique {
             let says = format!("such a change may be ATT&CK {technique}");

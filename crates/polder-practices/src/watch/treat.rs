@@ -32,7 +32,7 @@ fn watch_treatment(scene: &Scene<'_>) -> Treatment {
 fn explain(path: &str) -> Treatment {
     let path = quoted(path);
     Treatment::new(format!("explain:{path}"), format!("Find out whose change {path} is, and put it back or accept it"), [0.1, 0.5, 8.0])
-        .run(format!("polder baseline check && polder watch events -n 0 | grep -A5 -F -- {path}"))
+        .run(format!("polder baseline check; polder watch events -n 0 | grep -A5 -F -- {path}"))
         .decide("Done on purpose? `polder baseline accept` with its path and a reason takes it into the baseline")
         .decide("Else somebody was here: keep a copy as evidence, put it back, and look for what else they did, on a machine that is not this one")
         .run(format!("polder restore {path}"))
@@ -51,6 +51,7 @@ pub fn unit(program: &str, flags: &str) -> String {
          [Service]\n\
          Type=exec\n\
          ExecStart={program} watch --quiet{flags}\n\
+         RestartPreventExitStatus=2\n\
          Restart=always\n\
          RestartSec=2\n\
          LimitNOFILE=65536\n\

@@ -15,7 +15,7 @@ pub(super) fn run(flags: &Assess, globals: &Globals) -> Result<u8, Failure> {
     let view = &judged.view;
     if let Some(id) = &flags.why {
         output::print(&why(&judged, id)?)?;
-        return Ok(code(view.ending));
+        return Ok(code(view));
     }
     if let Some(path) = &flags.html {
         output::write_file(path, &page(view))?;
@@ -28,12 +28,16 @@ pub(super) fn run(flags: &Assess, globals: &Globals) -> Result<u8, Failure> {
         output::print(&terminal(view, Paint { color: globals.color, all: flags.all }))?;
     } else if !globals.quiet {
         let path = flags.html.as_deref().map(|it| it.display().to_string()).unwrap_or_default();
-        output::print(&format!("{}\nThe page is in {path}\n", view.sentence))?;
+        let alarm = match view.alarms().count() {
+            0 => "",
+            _ => "Somebody may be here: the page begins with that.\n",
+        };
+        output::print(&format!("{alarm}{}\nThe page is in {path}\n", view.sentence))?;
     }
     if let (Some(store), false) = (&mut store, flags.no_history) {
         remember(store, view, globals.quiet);
     }
-    Ok(code(view.ending))
+    Ok(code(view))
 }
 
 /// A full disk costs the history, not the answer.
@@ -47,8 +51,10 @@ fn remember(store: &mut polder_store::Store, view: &View, quiet: bool) {
     }
 }
 
-fn code(ending: Ending) -> u8 {
-    match ending {
+/// A change that may mean that somebody is here is within nobody's appetite.
+fn code(view: &View) -> u8 {
+    match view.ending {
+        Ending::WithinAppetite if view.alarms().next().is_some() => 1,
         Ending::WithinAppetite => 0,
         Ending::AboveAppetite => 1,
         Ending::CouldNotSay => 3,

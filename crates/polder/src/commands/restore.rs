@@ -11,7 +11,7 @@ use polder_integrity::proof::{KEPT_ARCHIVES, content_of_deb};
 use polder_integrity::{
     Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes,
 };
-use polder_model::{printable, quoted};
+use polder_model::{printable, printable_str, quoted};
 use polder_store::{Baselines, key};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -37,9 +37,20 @@ pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
         Failure::usage(text).hint("Name the path as `polder baseline check` shows it")
     })?;
     let changes = check_path(&generation, &Now::here(), text.as_bytes()).map_err(Failure::look)?;
+    let known = generation.entry(text.as_bytes()).map_err(Failure::look)?;
+    let is_found = changes.iter().any(|it| it.path == text.as_bytes());
+    if known.is_some() && !is_found && !is_reached(text, &generation) {
+        let text = format!(
+            "the folder that `{}` lies in is gone, or another one lies in its place",
+            printable_str(text)
+        );
+        return Err(Failure::usage(text).hint(
+            "Put that folder back first: look whether it was moved, whether a link took its place, and what is mounted on it",
+        ));
+    }
     let Some(change) = changes.iter().find(|it| it.path == text.as_bytes()) else {
-        let known = generation.entry(text.as_bytes()).map_err(Failure::look)?.is_some();
-        let says = match known {
+        let text = printable_str(text);
+        let says = match known.is_some() {
             true => format!(
                 "`{text}` is as baseline {} says. Nothing was changed.\n",
                 generation.head.sequence
@@ -69,15 +80,32 @@ pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
     make(&operation, text, &generation, globals)
 }
 
+/// Whether the folder of a path is the one that the baseline knows, by its path and on its own device.
+fn is_reached(path: &str, generation: &Generation) -> bool {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+    let (folder, _) = polder_integrity::split(path.as_bytes());
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat2(CWD, folder, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let stat = opened.and_then(rustix::fs::fstat);
+    let device = stat.map(|it| (rustix::fs::major(it.st_dev), rustix::fs::minor(it.st_dev)));
+    generation.row(folder).is_some_and(|it| device == Ok(it.device))
+}
+
 /// What will be different, in words.
 fn shown(change: &Change, operation: &Operation) -> String {
     let mut out = operation.shown();
+    if change.before.is_none() {
+        out.push_str(
+            "    (it was not there: it is taken away, and kept in the journal of changes)\n",
+        );
+    }
     let (Some(before), Some(after)) = (&change.before, &change.after) else { return out };
-    if (before.mode, before.uid, before.gid) != (after.mode, after.uid, after.gid) {
-        out.push_str(&format!(
-            "    mode {:04o} -> {:04o}, owner {}:{} -> {}:{}\n",
-            after.mode, before.mode, after.uid, after.gid, before.uid, before.gid
-        ));
+    if before.mode != after.mode {
+        out.push_str(&format!("    mode {:04o} -> {:04o}\n", after.mode, before.mode));
+    }
+    if (before.uid, before.gid) != (after.uid, after.gid) {
+        let (was, is) = ((before.uid, before.gid), (after.uid, after.gid));
+        out.push_str(&format!("    owner {}:{} -> {}:{}\n", is.0, is.1, was.0, was.1));
     }
     out
 }
@@ -111,7 +139,7 @@ fn make(
     match left {
         None => Ok(0),
         Some(it) => {
-            let says = format!("`{text}` still differs: {:?}", it.differences);
+            let says = format!("`{}` still differs: {:?}", printable_str(text), it.differences);
             Err(Failure::look(says).hint("`polder baseline check` says in what way"))
         }
     }
@@ -133,6 +161,10 @@ fn state(
     if change.after.as_ref().is_some_and(is_fixed) {
         let hint = format!("`chattr -i -a {}` lets it be changed", quoted(&path));
         return refuse(format!("`{path}` is immutable or append-only"), hint);
+    }
+    if change.after.as_ref().is_some_and(|it| it.is_mount) {
+        let hint = format!("`umount {}` shows what lies below it", quoted(&path));
+        return refuse(format!("something is mounted on `{path}`"), hint);
     }
     let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(Entry::is_folder);
     if is_folder(&change.before) || is_folder(&change.after) {

@@ -5,7 +5,8 @@ use super::baseline::{failed, open_store};
 use crate::failure::Failure;
 use crate::flags::{Target, WatchCommand, WatchEvents, WatchFlags, WatchStatus};
 use crate::watch::{
-    Confined, Delivery, Duty, Ended, Status, confine, digest_of, fresh_status, read_status,
+    Confined, Delivery, Duty, Ended, Memory, Status, confine, digest_of, fresh_status, missing_end,
+    read_status,
 };
 use crate::{config, output, session};
 use polder_integrity::watch::Watcher;
@@ -14,7 +15,6 @@ use polder_model::Timestamp;
 use polder_report::{age, event_text, moment};
 use polder_store::{EventJournal, events_path, key, read_events};
 use serde_json::json;
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +67,7 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
     status.confined = confined(flags, &state);
     let delivery = Delivery::start(&configuration.sinks, &status.host, &state, &earlier.events)
         .map_err(Failure::look)?;
+    let mut memory = Memory::default();
     loop {
         let newest = || store.sequences().ok()?.last().copied();
         let mut duty = Duty {
@@ -82,9 +83,7 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
             stops: &stops,
             as_json: flags.json,
             newest: &newest,
-            who: HashMap::new(),
-            carried: Vec::new(),
-            unseen: Vec::new(),
+            memory: &mut memory,
         };
         for it in std::mem::take(&mut earlier.problems) {
             duty.event("problem", format!("the journal of events: {it}"))?;
@@ -153,7 +152,15 @@ fn confined(flags: &WatchFlags, state: &Path) -> Vec<String> {
 }
 
 fn status(flags: &WatchStatus, globals: &Globals) -> Result<u8, Failure> {
-    let Some(it) = read_status(&state(globals)?) else {
+    let state = state(globals)?;
+    let denied = std::fs::File::open(Status::path(&state))
+        .is_err_and(|it| it.kind() == std::io::ErrorKind::PermissionDenied);
+    if denied {
+        return Err(
+            Failure::look("what a watch says of itself is for root alone").hint("Run it as root")
+        );
+    }
+    let Some(it) = read_status(&state) else {
         return Err(Failure::look("no watch has run here").hint(
             "`polder baseline init`, then `polder watch`; `polder watch unit` prints what systemd needs",
         ));
@@ -224,7 +231,10 @@ fn status_text(it: &Status, runs: bool, is_late: bool, now: Timestamp) -> String
 }
 
 fn events(flags: &WatchEvents, globals: &Globals) -> Result<u8, Failure> {
-    let read = read_events(&events_path(&state(globals)?)).map_err(Failure::look)?;
+    let state = state(globals)?;
+    let mut read = read_events(&events_path(&state)).map_err(Failure::look)?;
+    let status = read_status(&state);
+    read.problems.extend(status.and_then(|it| missing_end(&it, &read)));
     let first = match flags.number {
         0 => 0,
         number => read.events.len().saturating_sub(number),
@@ -263,7 +273,10 @@ fn unit(globals: &Globals) -> Result<u8, Failure> {
     let mut flags = String::new();
     for (name, value) in [("--config", &globals.config), ("--state", &globals.state)] {
         if let Some(value) = value {
-            let _ = write!(flags, " {name} {}", value.display());
+            let whole = std::path::absolute(value).map_err(Failure::look)?;
+            // systemd.unit(5): quotes hold blanks together, and `%` begins a specifier.
+            let text = whole.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+            let _ = write!(flags, " {name} \"{}\"", text.replace('%', "%%"));
         }
     }
     output::print(&polder_practices::watch::unit(&program.display().to_string(), &flags))?;

@@ -24,6 +24,11 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// So many names in one turn are the work of something that is better judged when it is done: to read what is
+/// still being written slows it down. But not longer than this: it may never be done.
+const BURST: usize = 200;
+const BURST_MAX: Duration = Duration::from_millis(1_500);
+
 /// How long events may be on their way while a look sees already what they tell of.
 const LATE: Duration = Duration::from_millis(20);
 
@@ -34,10 +39,13 @@ const AROUND: Duration = Duration::from_secs(1);
 const SCRUB: Duration = Duration::from_secs(15);
 
 /// Changes told one by one of one look; of more the number is told.
-const TOLD_MAX: usize = 200;
+const TOLD_MAX: usize = 40;
 
 /// Paths in one line of the journal.
 const WITH_MAX: usize = 500;
+
+/// Events that wait for a journal that cannot be written; of more the last ones.
+const UNWRITTEN_MAX: usize = 10_000;
 
 /// Names of whom it is known who touched them.
 const WHO_MAX: usize = 50_000;
@@ -64,6 +72,23 @@ pub(crate) enum Ended {
     NewBaseline,
 }
 
+/// What the loop remembers from one turn to the next.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Who touched what, as far as it is known.
+    who: HashMap<Vec<u8>, Arc<Process>>,
+    /// What could not be seen at the last look.
+    unseen: Vec<String>,
+    /// What was touched and is to be looked at in the next turn.
+    carried: Vec<TouchedFolder>,
+    /// Whether this is the first look by another baseline: what differs no more was accepted.
+    is_new_baseline: bool,
+    /// Whether whoever read the output went away.
+    is_mute: bool,
+    /// Events that the journal could not take yet.
+    unwritten: Vec<serde_json::Value>,
+}
+
 /// Everything the loop needs.
 pub(crate) struct Duty<'a> {
     pub(crate) generation: &'a Generation,
@@ -75,47 +100,43 @@ pub(crate) struct Duty<'a> {
     pub(crate) delivery: &'a Delivery,
     pub(crate) status: &'a mut Status,
     pub(crate) watcher: &'a mut Watcher,
+    pub(crate) memory: &'a mut Memory,
     pub(crate) stops: &'a AtomicBool,
     pub(crate) as_json: bool,
     /// Which baseline is the newest.
     pub(crate) newest: &'a dyn Fn() -> Option<u64>,
-    /// Who touched what, as far as it is known.
-    pub(crate) who: HashMap<Vec<u8>, Arc<Process>>,
-    /// What was touched and is to be looked at in the next turn.
-    pub(crate) carried: Vec<TouchedFolder>,
-    /// What could not be seen at the last look.
-    pub(crate) unseen: Vec<String>,
 }
 
 impl Duty<'_> {
     /// Watches until it is told to end.
     pub(crate) fn run(&mut self, earlier: &Events) -> Result<Ended, Failure> {
         let root = hexadecimal(&self.generation.root);
-        let mut lookout = Lookout::new(self.generation, told(earlier, &root));
-        if self.status.root == root {
+        let mut lookout = Lookout::new(self.generation, told(earlier));
+        self.memory.is_new_baseline = self.status.root != root;
+        if !self.memory.is_new_baseline {
             lookout.go_on_at(self.status.scrub_at);
         } else {
             self.status.scrub_at = 0;
         }
-        self.status.baseline = self.generation.head.sequence;
-        self.status.root = root;
-        self.status.key = hexadecimal(&self.generation.key);
-        self.status.scrub_of = lookout.folders();
+        self.name_baseline(root, lookout.folders());
         let mut mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
         // First the marks, then the look at everything: nothing comes between.
         self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
         self.status.refused.clone_from(&self.watcher.refused);
         self.status.processes_problem.clone_from(&self.watcher.processes_problem);
-        self.begin()?;
+        self.begin(earlier)?;
         let mut swept = self.sweep(&mut lookout)?;
+        self.memory.is_new_baseline = false;
         let (mut around, mut scrubbed, mut alive) =
             (Instant::now(), Instant::now(), Instant::now());
         let mut pause = PAUSE;
-        let mut carried_lost = None;
+        let (mut carried_lost, mut burst) = (None, None);
         while !self.stops.load(Ordering::Relaxed) {
             std::thread::sleep(pause);
-            let mut touched = self.watcher.take();
-            touched.folders.append(&mut self.carried);
+            let Some(touched) = self.gather(&mut burst) else {
+                pause = PAUSE;
+                continue;
+            };
             let begun = Instant::now();
             if let Some(since) = touched.lost_since.or(carried_lost.take()) {
                 self.remember(&touched);
@@ -130,7 +151,7 @@ impl Duty<'_> {
                     std::thread::sleep(LATE);
                     let late = self.watcher.take();
                     self.remember(&late);
-                    self.carried = late.folders;
+                    self.memory.carried = late.folders;
                     carried_lost = late.lost_since;
                 }
                 self.tell(&news)?;
@@ -162,6 +183,27 @@ impl Duty<'_> {
         Ok(Ended::Stopped)
     }
 
+    fn name_baseline(&mut self, root: String, folders: usize) {
+        self.status.baseline = self.generation.head.sequence;
+        self.status.root = root;
+        self.status.key = hexadecimal(&self.generation.key);
+        self.status.scrub_of = folders;
+    }
+
+    /// What was touched, with what waits from before; none while something writes a great deal.
+    fn gather(&mut self, burst: &mut Option<Instant>) -> Option<Touched> {
+        let mut touched = self.watcher.take();
+        let is_burst = touched.names() >= BURST && touched.lost_since.is_none();
+        touched.folders.append(&mut self.memory.carried);
+        if is_burst && burst.get_or_insert_with(Instant::now).elapsed() < BURST_MAX {
+            self.remember(&touched);
+            self.memory.carried = touched.folders;
+            return None;
+        }
+        *burst = None;
+        Some(touched)
+    }
+
     /// Marks what is mounted anew; says whether anything is mounted otherwise than before.
     fn remark(&mut self, mounts: &mut Vec<u8>, lookout: &Lookout<'_>) -> bool {
         let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
@@ -175,7 +217,7 @@ impl Duty<'_> {
     }
 
     /// Says that it begins, and with what; and how long nobody watched before.
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self, earlier: &Events) -> Result<(), Failure> {
         let it = &self.status;
         let mut says = format!(
             "watches against baseline {}\nroot      {}\nkey       {}\nprogram   {}\nsettings  {}",
@@ -189,6 +231,9 @@ impl Duty<'_> {
             ));
         }
         self.event("started", says)?;
+        if let Some(says) = missing_end(&self.status.clone(), earlier) {
+            self.event("problem", says)?;
+        }
         for (place, because) in self.status.refused.clone() {
             self.event(
                 "problem",
@@ -213,7 +258,7 @@ impl Duty<'_> {
         self.status.standing = lookout.standing() as u64;
         self.tell(&news)?;
         self.problems(&how)?;
-        self.who.clear();
+        self.memory.who.clear();
         self.sign();
         Ok(Instant::now())
     }
@@ -221,11 +266,11 @@ impl Duty<'_> {
     /// What could not be seen at all is told, once as long as it stays so.
     fn problems(&mut self, how: &How) -> Result<(), Failure> {
         for it in &how.problems {
-            if !self.unseen.contains(it) {
+            if !self.memory.unseen.contains(it) {
                 self.event("problem", format!("cannot be seen: {it}"))?;
             }
         }
-        self.unseen.clone_from(&how.problems);
+        self.memory.unseen.clone_from(&how.problems);
         Ok(())
     }
 
@@ -271,24 +316,15 @@ impl Duty<'_> {
     /// Keeps who touched what until it is told.
     fn remember(&mut self, touched: &Touched) {
         for (path, Name { who, .. }) in by_path(&touched.folders) {
-            if let Some(who) = who.clone().filter(|_| self.who.len() < WHO_MAX) {
-                self.who.insert(path, who);
+            if let Some(who) = who.clone().filter(|_| self.memory.who.len() < WHO_MAX) {
+                self.memory.who.insert(path, who);
             }
         }
     }
 
-    /// Who touched a path, or the folder that it came with.
+    /// Who touched a path; nobody is named for what only came with something else.
     fn who(&self, path: &[u8], names: &Names) -> Option<WhoLine> {
-        let mut path = path;
-        let process = loop {
-            if let Some(found) = self.who.get(path) {
-                break found;
-            }
-            path = polder_integrity::split(path).0;
-            if path.len() <= 1 {
-                return None;
-            }
-        };
+        let process = self.memory.who.get(path)?;
         let program =
             |it: &Process| it.executable.as_ref().map(|it| printable(it.as_os_str().as_bytes()));
         let user = |uid: u32| names.users.get(&uid).cloned().unwrap_or_else(|| uid.to_string());
@@ -331,10 +367,8 @@ impl Duty<'_> {
             self.add(event)?;
         }
         if more > 0 {
-            self.event(
-                "problem",
-                format!("{more} more changes: `polder baseline check --all` shows them"),
-            )?;
+            let says = format!("{more} more changes: `polder baseline check --all` shows them");
+            self.event("more", says)?;
         }
         for it in &news.packages {
             let says = match &it.because {
@@ -344,7 +378,8 @@ impl Duty<'_> {
             self.event("proved", polder_model::printable_str(&says))?;
         }
         for path in &news.again {
-            let mut event = self.empty("again");
+            let kind = if self.memory.is_new_baseline { "accepted" } else { "again" };
+            let mut event = self.empty(kind);
             event.path_bytes = Some(hexadecimal(path));
             event.says = printable(path);
             self.add(event)?;
@@ -363,7 +398,7 @@ impl Duty<'_> {
             let mut event = self.empty("with");
             event.with = some.to_vec();
             let value = serde_json::to_value(&event).map_err(Failure::internal)?;
-            self.status.sequence = self.journal.add(&value).map_err(no_journal)?;
+            self.write_down(&value);
         }
         Ok(())
     }
@@ -392,21 +427,42 @@ impl Duty<'_> {
         self.add(event)
     }
 
-    /// Writes an event down, then tells it.
+    /// Writes an event down, then tells it. A journal that cannot be written and a reader that went away end
+    /// nothing: what is told goes all other ways, and is written down when there is room again.
     fn add(&mut self, event: WatchEvent) -> Result<(), Failure> {
         let value = serde_json::to_value(&event).map_err(Failure::internal)?;
-        let sequence = self.journal.add(&value).map_err(no_journal)?;
-        self.status.sequence = sequence;
+        self.write_down(&value);
         self.status.told += 1;
-        if !self.globals.quiet {
+        if !self.globals.quiet && !self.memory.is_mute {
             let text = match self.as_json {
                 true => format!("{value}\n"),
                 false => event_text(&event),
             };
-            output::print(&text)?;
+            self.memory.is_mute = output::print(&text).is_err();
         }
-        self.delivery.event(StoredEvent { sequence, event: value });
+        self.delivery.event(StoredEvent { sequence: self.status.sequence, event: value });
         Ok(())
+    }
+
+    fn write_down(&mut self, value: &serde_json::Value) {
+        let mut waiting = std::mem::take(&mut self.memory.unwritten);
+        let was_empty = waiting.is_empty();
+        waiting.push(value.clone());
+        for (at, it) in waiting.iter().enumerate() {
+            match self.journal.add(it) {
+                Ok(sequence) => self.status.sequence = sequence,
+                Err(error) => {
+                    if was_empty {
+                        let failure = Failure::look(error).hint("The watch goes on, and writes it down when there is room: see to room and rights of its folder");
+                        output::say(&failure.text(false));
+                    }
+                    self.memory.unwritten = waiting.get(at..).unwrap_or_default().to_vec();
+                    let more = self.memory.unwritten.len().saturating_sub(UNWRITTEN_MAX);
+                    self.memory.unwritten.drain(..more);
+                    return;
+                }
+            }
+        }
     }
 
     /// Says that it ends on purpose.
@@ -427,19 +483,11 @@ impl Duty<'_> {
     }
 }
 
-fn no_journal(error: polder_store::EventsError) -> Failure {
-    Failure::look(error)
-        .hint("Nothing is watched without a journal: see to room and rights of its folder")
-}
-
-/// What earlier runs told of a baseline, and what still stands of it.
-fn told(earlier: &Events, root: &str) -> HashMap<Vec<u8>, [u8; 32]> {
+/// What earlier runs told, and what still stands of it: a newer baseline that does not hold it does not explain it.
+fn told(earlier: &Events) -> HashMap<Vec<u8>, [u8; 32]> {
     let mut all = HashMap::new();
     for it in &earlier.events {
         let Ok(event) = serde_json::from_value::<WatchEvent>(it.event.clone()) else { continue };
-        if event.root != root {
-            continue;
-        }
         let with = event
             .with
             .iter()
@@ -452,6 +500,17 @@ fn told(earlier: &Events, root: &str) -> HashMap<Vec<u8>, [u8; 32]> {
         }
     }
     all
+}
+
+/// What is missing at the end of the journal, by the last sign of life.
+pub(crate) fn missing_end(status: &Status, events: &Events) -> Option<String> {
+    let last = events.events.last().map_or(0, |it| it.sequence);
+    let missing = status.sequence.saturating_sub(last);
+    (missing > 0).then(|| {
+        format!(
+            "the last {missing} events of the journal are missing: somebody cut it or took it away"
+        )
+    })
 }
 
 /// Seconds since 1970.
