@@ -10,7 +10,7 @@ use crate::ext4;
 use crate::generation::{BaselineError, Generation, Head, SweepRow};
 use crate::mounts::Mount;
 use crate::now::Now;
-use crate::policy::{Policy, Rule, is_below};
+use crate::policy::{Policy, Rule, is_at_or_below, is_below};
 use crate::proof::{Proofs, prove};
 use crate::walk::{Folder, Ledger, Walk, WalkError, left_out};
 use rustix::fs::{Mode, OFlags};
@@ -244,6 +244,27 @@ pub fn check(
     let mut outcome = look(generation, now, reads_all, progress)?;
     outcome.proofs = prove(now, generation, &outcome.changes);
     Ok(outcome)
+}
+
+/// Whether a folder that the baseline knows can be seen: by its path, through no link, and with nothing mounted
+/// over it that was not there.
+pub fn is_seen(generation: &Generation, mounts: &[Mount], folder: &[u8]) -> bool {
+    let known = &generation.head.mounts;
+    let is_new =
+        |it: &&Mount| !known.iter().any(|was| (&was.point, &was.kind) == (&it.point, &it.kind));
+    let is_covered = mounts
+        .iter()
+        .filter(is_new)
+        .any(|it| it.point != b"/" && is_at_or_below(folder, &it.point));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat2(
+        rustix::fs::CWD,
+        if folder.is_empty() { b"/" } else { folder },
+        flags,
+        Mode::empty(),
+        rustix::fs::ResolveFlags::NO_SYMLINKS,
+    );
+    generation.row(folder).is_some() && !is_covered && opened.is_ok()
 }
 
 /// What is not as it was in the folder of one path.

@@ -25,7 +25,7 @@ mod walk;
 pub mod watch;
 
 pub use between::between;
-pub use check::{CheckError, How, Outcome, Progress, check, check_path, head, is_part_of};
+pub use check::{CheckError, How, Outcome, Progress, check, check_path, head, is_part_of, is_seen};
 pub use compare::{Change, Difference, compare, differences};
 pub use entry::{ATTRIBUTE_BYTES_MAX, Attribute, Content, Entry, Kind, Moment};
 pub use generation::{BaselineError, Digest, FORMAT, Generation, Head, Row, SweepRow, Writer};

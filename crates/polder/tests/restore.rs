@@ -93,6 +93,21 @@ fn what_cannot_be_put_back_is_said_and_nothing_is_changed() {
     assert_eq!(folder.status.code(), Some(2));
     assert!(stderr(&folder).contains("chmod 755"), "{}", stderr(&folder));
     assert_eq!(disk.restore("usr/none", &[]).status.code(), Some(2));
+    // What lay in a folder that is gone, or that something is mounted on, is not "as it was".
+    disk.write("srv/a/file", "x");
+    disk.write("srv/b/file", "x");
+    assert!(disk.polder(&["accept", "--yes", "--because", "two folders"]).status.success());
+    fs::rename(disk.at("srv/a"), disk.at("srv/moved")).unwrap();
+    let gone = disk.restore("srv/a/file", &["--yes"]);
+    assert_eq!(gone.status.code(), Some(2), "{}", stdout(&gone));
+    assert!(stderr(&gone).contains("is gone"), "{}", stderr(&gone));
+    let over = disk.at("srv/b");
+    must("mount", &["-t", "tmpfs", "none", over.to_str().unwrap()]);
+    let hidden = disk.restore("srv/b/file", &["--yes"]);
+    let folder = disk.restore("srv/b", &["--yes"]);
+    must("umount", &[over.to_str().unwrap()]);
+    assert_eq!(hidden.status.code(), Some(2), "{}", stdout(&hidden));
+    assert!(stderr(&folder).contains("umount"), "{}", stderr(&folder));
     fs::write(disk.at("etc/list"), "y\n").unwrap();
     // Without a terminal nobody is asked, and nothing done.
     let unasked = disk.restore("etc/list", &[]);

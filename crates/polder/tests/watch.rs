@@ -373,6 +373,74 @@ fn content_that_leaves_no_trace_is_found_by_the_rolling_look() {
 }
 
 #[test]
+fn a_full_disk_and_a_reader_that_went_away_end_nothing() {
+    let Some(disk) = disk() else { return };
+    // A state folder that has no room for more than some events.
+    let small = disk.folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    must("mount", &["-t", "tmpfs", "-o", "size=16m", "none", small.to_str().unwrap()]);
+    must(
+        "cp",
+        &["-r", &format!("{}/state/.", disk.folder.path().display()), small.to_str().unwrap()],
+    );
+    let flags = [format!("--state={}", small.display()), disk.flags()[1].clone()];
+    let mut child =
+        polder(&["watch", &flags[0], &flags[1]]).stdout(Stdio::piped()).spawn().unwrap();
+    // The reader goes after the first line.
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut watch = Running(child);
+    let status = || {
+        let output = run(&["watch", "status", "--json", &flags[0]]);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
+    };
+    let since = Instant::now();
+    while status()["swept"].is_null() {
+        assert!(since.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let fill = small.join("fill");
+    let _ = fs::write(&fill, vec![0_u8; 20 << 20]);
+    disk.write("etc/while-full", "x");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(watch.0.try_wait().unwrap().is_none(), "it ended");
+    fs::remove_file(&fill).unwrap();
+    disk.write("etc/room-again", "x");
+    let since = Instant::now();
+    loop {
+        let told = stdout(&run(&["watch", "events", "-n", "0", &flags[0]]));
+        if told.contains("etc/while-full") && told.contains("etc/room-again") {
+            break;
+        }
+        assert!(since.elapsed() < PATIENCE, "{told}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    must("kill", &["-TERM", &watch.0.id().to_string()]);
+    assert!(watch.0.wait().unwrap().success());
+    // Somebody takes the journal away: the last sign of life knows how long it was.
+    fs::remove_file(small.join("watch/events")).unwrap();
+    let events = run(&["watch", "events", &flags[0]]);
+    assert_eq!(events.status.code(), Some(3));
+    assert!(stderr(&events).contains("events of the journal are missing"), "{}", stderr(&events));
+    must("umount", &[small.to_str().unwrap()]);
+}
+
+#[test]
+fn what_is_hidden_or_moved_is_not_called_as_it_was() {
+    let Some(disk) = disk() else { return };
+    let watch = disk.watch();
+    disk.write("etc/altered", "x");
+    watch.wait_path("etc/altered");
+    let over = disk.at("etc");
+    must("mount", &["-t", "tmpfs", "none", over.to_str().unwrap()]);
+    watch.wait("the mount", |it| it["change"]["what"] == "mounted");
+    let events = watch.rest(Duration::from_secs(2));
+    assert!(!events.iter().any(|it| it["kind"] == "again"), "{events:#?}");
+    must("umount", &[over.to_str().unwrap()]);
+    watch.stop();
+}
+
+#[test]
 fn what_cannot_be_watched_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let state = format!("--state={}", folder.path().display());

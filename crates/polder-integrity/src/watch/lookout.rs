@@ -4,15 +4,15 @@
 //! make an answer come sooner, and no answer rests on them.
 
 use super::watcher::{TouchedFolder, Watcher};
-use crate::check::{CheckError, How, Outcome, Progress, look};
+use crate::check::{CheckError, How, Outcome, Progress, is_seen, look};
 use crate::compare::{Change, compare};
 use crate::entry::{Content, Entry};
 use crate::generation::{BaselineError, Digest, Generation};
+use crate::mounts::parse_mounts;
 use crate::now::Now;
 use crate::policy::{Policy, Rule, is_at_or_below, join, split};
 use crate::proof::{Proofs, ProvedPackage, is_ground, prove};
 use crate::walk::{Folder, Ledger, Walk};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -423,19 +423,18 @@ impl<'a> Lookout<'a> {
     }
 
     /// Whether a path that differs no more can be seen to do so: the folder that the baseline knows is there, by
-    /// its path, on its own device.
+    /// its path, with nothing over it.
     fn sight(&self, path: &[u8]) -> Sight {
         let (folder, _) = split(path);
-        let Some(row) = self.generation.row(folder) else { return Sight::Unknown };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(c"/", flags, Mode::empty()).and_then(|root| {
-            let inside = folder.strip_prefix(b"/").filter(|it| !it.is_empty()).unwrap_or(b".");
-            rustix::fs::openat2(root, inside, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
-        });
-        let device = opened
-            .and_then(rustix::fs::fstat)
-            .map(|it| (rustix::fs::major(it.st_dev), rustix::fs::minor(it.st_dev)));
-        if device == Ok(row.device) { Sight::Plain } else { Sight::Hidden }
+        if self.generation.row(folder).is_none() {
+            return Sight::Unknown;
+        }
+        // What is mounted may have changed since the last look at everything.
+        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        match is_seen(self.generation, &parse_mounts(&mounts), folder) {
+            true => Sight::Plain,
+            false => Sight::Hidden,
+        }
     }
 
     /// Reads the content of the next folders, whatever their times tell, until so many bytes are read or so

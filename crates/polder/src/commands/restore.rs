@@ -9,7 +9,7 @@ use crate::{config, output, session};
 use polder_apply::{FileState, Ground, Operation, Outcome, Phase, State};
 use polder_integrity::proof::{KEPT_ARCHIVES, content_of_deb};
 use polder_integrity::{
-    Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes,
+    Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes, is_seen,
 };
 use polder_model::{printable, printable_str, quoted};
 use polder_store::{Baselines, key};
@@ -36,10 +36,11 @@ pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
         let text = format!("`{}` is no path from `/` on that is text", path.display());
         Failure::usage(text).hint("Name the path as `polder baseline check` shows it")
     })?;
-    let changes = check_path(&generation, &Now::here(), text.as_bytes()).map_err(Failure::look)?;
+    let now = Now::here();
+    let changes = check_path(&generation, &now, text.as_bytes()).map_err(Failure::look)?;
     let known = generation.entry(text.as_bytes()).map_err(Failure::look)?;
-    let is_found = changes.iter().any(|it| it.path == text.as_bytes());
-    if known.is_some() && !is_found && !is_reached(text, &generation) {
+    let (folder, _) = polder_integrity::split(text.as_bytes());
+    if known.is_some() && !is_seen(&generation, &now.mounts, folder) {
         let text = format!(
             "the folder that `{}` lies in is gone, or another one lies in its place",
             printable_str(text)
@@ -78,17 +79,6 @@ pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
         return Ok(0);
     }
     make(&operation, text, &generation, globals)
-}
-
-/// Whether the folder of a path is the one that the baseline knows, by its path and on its own device.
-fn is_reached(path: &str, generation: &Generation) -> bool {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
-    let (folder, _) = polder_integrity::split(path.as_bytes());
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat2(CWD, folder, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
-    let stat = opened.and_then(rustix::fs::fstat);
-    let device = stat.map(|it| (rustix::fs::major(it.st_dev), rustix::fs::minor(it.st_dev)));
-    generation.row(folder).is_some_and(|it| device == Ok(it.device))
 }
 
 /// What will be different, in words.
