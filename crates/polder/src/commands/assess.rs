@@ -30,7 +30,7 @@ pub(super) fn run(flags: &Assess, globals: &Globals) -> Result<u8, Failure> {
         let path = flags.html.as_deref().map(|it| it.display().to_string()).unwrap_or_default();
         let alarm = match view.alarms().count() {
             0 => "",
-            _ => "Somebody may be here: the page begins with that.\n",
+            _ => "Somebody may be here: the page says which changes tell of that.\n",
         };
         output::print(&format!("{alarm}{}\nThe page is in {path}\n", view.sentence))?;
     }
