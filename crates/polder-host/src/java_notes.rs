@@ -9,6 +9,9 @@ use zip::ZipArchive;
 /// Entries of an archive that are looked at.
 const ENTRIES_MAX: usize = 200_000;
 
+/// Libraries of one archive; the largest have some thousands.
+const LINES_MAX: usize = 10_000;
+
 /// Longest note.
 const NOTE_BYTES_MAX: u64 = 64 << 10;
 
@@ -46,11 +49,14 @@ fn notes<R: Read + Seek>(
         has_code |= entry.ends_with(".class");
         if entry.starts_with("META-INF/maven/") && entry.ends_with("/pom.properties") {
             own.push(entry.to_string());
-        } else if is_outer && entry.ends_with(".jar") && !entry.starts_with('/') {
+        } else if is_outer
+            && (entry.ends_with(".jar") || entry.ends_with(".war"))
+            && !entry.starts_with('/')
+        {
             inner.push((at, entry.to_string()));
         }
     }
-    for entry in &own {
+    for entry in own.iter().take(LINES_MAX) {
         let Ok(file) = archive.by_name(entry) else { continue };
         let mut text = String::new();
         if file.take(NOTE_BYTES_MAX).read_to_string(&mut text).is_ok() {
@@ -59,6 +65,9 @@ fn notes<R: Read + Seek>(
     }
     let told = lines.len() > before;
     for (_, entry) in inner {
+        if lines.len() > LINES_MAX {
+            break;
+        }
         let Ok(file) = archive.by_name(&entry) else { continue };
         let most = INNER_BYTES_MAX.min(*left);
         let short = entry.rsplit('/').next().unwrap_or(&entry).to_string();

@@ -18,6 +18,10 @@ const FORMAT: &str = "polder-events 1";
 /// Longest line read; the longest written has some kilobytes.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
+/// Length from which a file becomes the older one, and a new one begins: any user whose files are watched can make
+/// events.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
 /// Why events could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,6 +71,7 @@ pub struct Events {
 #[derive(Debug)]
 pub struct EventJournal {
     path: PathBuf,
+    append_only: bool,
     file: File,
     sequence: u64,
     last: String,
@@ -77,11 +82,33 @@ pub fn events_path(state: &Path) -> PathBuf {
     state.join("watch/events")
 }
 
-/// Reads all events of a file; one that is not there has none.
+/// Reads all events, with those of the older file; one that is not there has none.
 ///
 /// # Errors
 /// When it cannot be read, or is no such file.
 pub fn read_events(path: &Path) -> Result<Events, EventsError> {
+    // What came before the older file is gone for good: its first event may follow anything.
+    let older = read_file(&older(path), None)?;
+    let before = match older.last.as_str() {
+        "" => digest(FORMAT.as_bytes()),
+        last => last.to_string(),
+    };
+    let mut all = read_file(path, Some(before))?;
+    if all.last.is_empty() {
+        all.last.clone_from(&older.last);
+    }
+    all.events.splice(0..0, older.events);
+    all.problems.splice(0..0, older.problems);
+    Ok(all)
+}
+
+/// Where the file before is.
+fn older(path: &Path) -> PathBuf {
+    path.with_extension("1")
+}
+
+/// One file; `before` is the digest of what comes before its first event, none where that is not known.
+fn read_file(path: &Path, before: Option<String>) -> Result<Events, EventsError> {
     let failed = |source| EventsError::File { path: path.into(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -100,7 +127,7 @@ pub fn read_events(path: &Path) -> Result<Events, EventsError> {
                 let found = printable_str(&String::from_utf8_lossy(&line));
                 return Err(EventsError::Format { path: path.into(), found });
             }
-            all.last = digest(FORMAT.as_bytes());
+            all.last = before.clone().unwrap_or_default();
             continue;
         }
         // A kill leaves half a line; what follows it goes on from the last whole one.
@@ -110,7 +137,8 @@ pub fn read_events(path: &Path) -> Result<Events, EventsError> {
         };
         let previous = value.get("previous").and_then(Value::as_str).unwrap_or_default();
         let sequence = value.get("sequence").and_then(Value::as_u64).unwrap_or(0);
-        if previous != all.last {
+        let is_free = before.is_none() && all.events.is_empty();
+        if previous != all.last && !is_free {
             all.problems.push(format!(
                 "line {number} does not follow the one before: something was altered, taken out or put in"
             ));
@@ -132,6 +160,27 @@ fn digest(bytes: &[u8]) -> String {
     polder_advisories::hexadecimal(&Sha256::digest(bytes))
 }
 
+/// Opens a file for adding, and begins it where it is new.
+fn begin(path: &Path, append_only: bool) -> io::Result<File> {
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    if file.metadata()?.len() == 0 {
+        file.write_all(format!("{FORMAT}\n").as_bytes())?;
+        file.sync_all()?;
+        if append_only {
+            set_append_only(&file, true);
+        }
+    }
+    Ok(file)
+}
+
+/// The flag of chattr(1). Not every file system has it; then the file is like others.
+fn set_append_only(file: &File, is_set: bool) {
+    let _ = rustix::fs::ioctl_getflags(file).and_then(|it| {
+        let flag = rustix::fs::IFlags::APPEND;
+        rustix::fs::ioctl_setflags(file, if is_set { it | flag } else { it - flag })
+    });
+}
+
 impl EventJournal {
     /// Opens the file, or makes it; held until it is dropped. `append_only` sets the flag of chattr(1), where
     /// that can be done.
@@ -143,26 +192,16 @@ impl EventJournal {
         if let Some(folder) = path.parent() {
             private(folder).map_err(failed)?;
         }
-        let mut file =
-            OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+        let file = begin(path, append_only).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(EventsError::Busy),
             Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
         }
-        if file.metadata().map_err(failed)?.len() == 0 {
-            file.write_all(format!("{FORMAT}\n").as_bytes()).map_err(failed)?;
-            file.sync_all().map_err(failed)?;
-            if append_only {
-                // Not every file system can do it; then the file is like others.
-                let _ = rustix::fs::ioctl_getflags(&file).and_then(|it| {
-                    rustix::fs::ioctl_setflags(&file, it | rustix::fs::IFlags::APPEND)
-                });
-            }
-        }
         let known = read_events(path)?;
         let mut it = Self {
             path: path.into(),
+            append_only,
             file,
             sequence: known.events.last().map_or(0, |it| it.sequence),
             last: known.last,
@@ -183,12 +222,32 @@ impl EventJournal {
         Ok(())
     }
 
+    /// Makes the file the older one, and begins a new one that goes on from it.
+    fn turn(&mut self) -> io::Result<()> {
+        let older = older(&self.path);
+        for path in [&older, &self.path] {
+            let free = File::open(path).map(|file| set_append_only(&file, false));
+            drop(free);
+        }
+        fs::rename(&self.path, &older)?;
+        let file = begin(&self.path, self.append_only)?;
+        file.try_lock().map_err(io::Error::other)?;
+        if let (true, Ok(old)) = (self.append_only, File::open(&older)) {
+            set_append_only(&old, true);
+        }
+        self.file = file;
+        Ok(())
+    }
+
     /// Adds an event; it is on the disk when this returns. The number is that of the line.
     ///
     /// # Errors
     /// When it cannot be written; then nothing is added but perhaps half a line.
     pub fn add(&mut self, event: &Value) -> Result<u64, EventsError> {
-        let sequence = self.sequence + 1;
+        if self.file.metadata().is_ok_and(|it| it.len() > FILE_BYTES_MAX) {
+            self.turn().map_err(|source| EventsError::File { path: self.path.clone(), source })?;
+        }
+        let sequence = self.sequence.saturating_add(1);
         let line = serde_json::json!({
             "sequence": sequence, "previous": self.last, "event": event,
         });
@@ -228,6 +287,31 @@ mod tests {
         assert_eq!(read.events.iter().map(|it| it.event["a"].clone()).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(read.problems.len(), 1, "{:?}", read.problems);
         assert!(read.problems[0].contains("line 3"), "{:?}", read.problems);
+    }
+
+    #[test]
+    fn a_long_file_becomes_the_older_one_and_the_chain_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let mut journal = EventJournal::open(&path, false).unwrap();
+        journal.add(&json!({ "a": 1 })).unwrap();
+        journal.turn().unwrap();
+        journal.add(&json!({ "a": 2 })).unwrap();
+        drop(journal);
+        let mut journal = EventJournal::open(&path, false).unwrap();
+        assert_eq!(journal.add(&json!({ "a": 3 })).unwrap(), 3);
+        let read = read_events(&path).unwrap();
+        assert_eq!(read.events.len(), 3);
+        assert!(read.problems.is_empty(), "{:?}", read.problems);
+        // The one before is gone for good: what is there still hangs together.
+        journal.turn().unwrap();
+        journal.add(&json!({ "a": 4 })).unwrap();
+        let read = read_events(&path).unwrap();
+        assert_eq!((read.events.len(), read.problems.len()), (3, 0), "{:?}", read.problems);
+        // A line of the older one that is altered is noticed, the last one, too.
+        let older = fs::read_to_string(folder.path().join("events.1")).unwrap();
+        fs::write(folder.path().join("events.1"), older.replace("\"a\":3", "\"a\":9")).unwrap();
+        assert_eq!(read_events(&path).unwrap().problems.len(), 1);
     }
 
     #[test]

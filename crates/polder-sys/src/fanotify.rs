@@ -22,13 +22,17 @@ impl Mask {
     );
 }
 
-/// A group that tells of each event the folder (as a handle) and the name in it.
+/// A group that tells of each event the folder (as a handle) and the name in it, and the file itself: of one that was
+/// opened by its handle there is no folder to tell.
 ///
 /// # Errors
 /// Where the kernel has no such groups (before 5.9), or this process may not have one (CAP_SYS_ADMIN).
 pub fn group() -> io::Result<OwnedFd> {
-    let flags =
-        libc::FAN_CLASS_NOTIF | libc::FAN_CLOEXEC | libc::FAN_NONBLOCK | libc::FAN_REPORT_DFID_NAME;
+    let flags = libc::FAN_CLASS_NOTIF
+        | libc::FAN_CLOEXEC
+        | libc::FAN_NONBLOCK
+        | libc::FAN_REPORT_DFID_NAME
+        | libc::FAN_REPORT_FID;
     let event_flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_LARGEFILE;
     let event_flags = u32::try_from(event_flags).map_err(io::Error::other)?;
     // SAFETY: fanotify_init takes two numbers and no pointer.

@@ -110,6 +110,9 @@ fn told(state: &Path) -> Result<Vec<FileChange>, String> {
     let mut all: BTreeMap<String, FileChange> = BTreeMap::new();
     for it in events.events {
         let Ok(event) = serde_json::from_value::<WatchEvent>(it.event) else { continue };
+        for (path, _) in event.with.iter().filter(|it| it.1.is_empty()) {
+            all.remove(path);
+        }
         let key = event.path_bytes.clone();
         match (&event.change, key) {
             (Some(change), key) => {

@@ -3,9 +3,9 @@
 //! Whatever is lost on the way (a full queue, a kill, a restart) is found by the next look at everything: events
 //! make an answer come sooner, and no answer rests on them.
 
-use super::watcher::{TouchedFolder, Watcher};
+use super::watcher::{Name, TouchedFolder, Watcher};
 use crate::check::{CheckError, How, Outcome, Progress, is_seen, look};
-use crate::compare::{Change, compare};
+use crate::compare::{Change, Difference, compare};
 use crate::entry::{Content, Entry};
 use crate::generation::{BaselineError, Digest, Generation};
 use crate::mounts::parse_mounts;
@@ -14,6 +14,9 @@ use crate::policy::{Policy, Rule, is_at_or_below, join, split};
 use crate::proof::{Proofs, ProvedPackage, is_ground, prove};
 use crate::walk::{Folder, Ledger, Walk};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +43,10 @@ const LOCKS: [&str; 4] = [
     "/var/lib/rpm/.rpm.lock",
     "/lib/apk/db/lock",
 ];
+
+/// Bits of fanotify_mark(2): FAN_ONDIR; FAN_MOVED_FROM, FAN_MOVED_TO, FAN_CREATE and FAN_DELETE.
+const ON_FOLDER: u64 = 0x4000_0000;
+const NAMES_CHANGED: u64 = 0x40 | 0x80 | 0x100 | 0x200;
 
 /// How long one may work before what it changes is told all the same.
 const WORK_MAX: Duration = Duration::from_secs(600);
@@ -83,6 +90,8 @@ pub struct Lookout<'a> {
     proved: HashMap<Vec<u8>, Digest>,
     /// What stands of that on which proofs rest.
     ground: BTreeMap<Vec<u8>, Change>,
+    /// Paths whose content changed without a trace: only reading tells whether it is as it was.
+    traceless: HashSet<Vec<u8>>,
     packages: HashSet<(String, String)>,
     around: HashSet<String>,
     /// Folders of packages that wait until their manager is done, and since when it works.
@@ -113,6 +122,14 @@ pub fn fingerprint(change: &Change) -> Digest {
         }
         if let Content::Digest(digest) = &it.content {
             hasher.update(digest);
+        }
+        // Of a log that was cut or rewritten no digest is known: each time it is touched is another.
+        let is_log = |it: &Difference| matches!(it, Difference::Truncated | Difference::Rewritten);
+        if change.differences.iter().any(is_log) {
+            let numbers = [it.size, it.inode, it.changed.0.cast_unsigned(), it.changed.1.into()];
+            for number in numbers {
+                hasher.update(&number.to_le_bytes());
+            }
         }
     }
     *hasher.finalize().as_bytes()
@@ -201,6 +218,7 @@ impl<'a> Lookout<'a> {
             told,
             proved: HashMap::new(),
             ground: BTreeMap::new(),
+            traceless: HashSet::new(),
             packages: HashSet::new(),
             around: HashSet::new(),
             held: BTreeMap::new(),
@@ -239,8 +257,16 @@ impl<'a> Lookout<'a> {
         // Proofs and later looks are about the host as it is.
         (now.boot, now.clock) = (boot, clock);
         self.now = now;
+        let seen = self.seen.get_mut().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|path, _| {
+            Path::new(OsStr::from_bytes(path)).symlink_metadata().is_ok_and(|it| it.is_dir())
+        });
         let around = self.around(&mut outcome);
-        let mut news = self.tell(std::mem::take(&mut outcome.changes), None);
+        let mut news = self.tell(
+            std::mem::take(&mut outcome.changes),
+            None,
+            outcome.how.all_because.is_some(),
+        );
         news.outcome.how = outcome.how;
         (news.outcome.mounted, news.outcome.unmounted) = (outcome.mounted, outcome.unmounted);
         (news.outcome.loaded, news.outcome.unloaded) = (outcome.loaded, outcome.unloaded);
@@ -291,7 +317,7 @@ impl<'a> Lookout<'a> {
             return Ok(News::default());
         }
         let walked = self.run(folders, false)?;
-        Ok(self.tell(walked.changes, Some(&walked.looked)))
+        Ok(self.tell(walked.changes, Some(&walked.looked), false))
     }
 
     /// Changes that were told and stand.
@@ -304,8 +330,8 @@ impl<'a> Lookout<'a> {
         !self.held.is_empty()
     }
 
-    /// Whether a package manager works, and has not worked for too long.
-    fn works(&mut self) -> bool {
+    /// Whether a package manager works, and has not worked for too long: before it is done nothing can be proved.
+    pub fn works(&mut self) -> bool {
         let works = LOCKS.iter().any(|it| is_locked(it));
         match (works, self.works_since) {
             (false, _) => self.works_since = None,
@@ -318,12 +344,14 @@ impl<'a> Lookout<'a> {
     /// Whether something in a folder that was touched is watched.
     fn concerns(&self, it: &TouchedFolder) -> bool {
         let here = self.policy.within(&it.path);
-        let matters = |name: &Vec<u8>| match here.of(name) {
-            Rule::Ignored => false,
+        // A folder that was made, removed or moved: something watched may lie below it.
+        let is_moved = |mask: u64| mask & ON_FOLDER != 0 && mask & NAMES_CHANGED != 0;
+        let matters = |(name, what): (&Vec<u8>, &Name)| match here.of(name) {
+            Rule::Ignored => is_moved(what.mask) && here.enters(name),
             Rule::Full | Rule::Grows => true,
-            Rule::Volatile => Watcher::gives_rights(&it.path, name),
+            Rule::Volatile => is_moved(what.mask) || Watcher::gives_rights(&it.path, name),
         };
-        it.path.is_empty() || !it.is_whole || it.names.keys().any(matters)
+        it.path.is_empty() || !it.is_whole || it.names.iter().any(matters)
     }
 
     /// Walks folders.
@@ -358,7 +386,12 @@ impl<'a> Lookout<'a> {
     }
 
     /// What of these changes is to be told. `looked` are the folders that were looked at; none for all.
-    fn tell(&mut self, changes: Vec<Change>, looked: Option<&HashSet<Vec<u8>>>) -> News {
+    fn tell(
+        &mut self,
+        changes: Vec<Change>,
+        looked: Option<&HashSet<Vec<u8>>>,
+        reads_all: bool,
+    ) -> News {
         let mut news = News::default();
         let changes: Vec<Change> = changes.into_iter().filter(|it| !it.is_trace()).collect();
         let there: HashMap<&[u8], Digest> =
@@ -370,7 +403,9 @@ impl<'a> Lookout<'a> {
         let missing: Vec<Vec<u8>> = self.told.keys().filter(|it| gone(it)).cloned().collect();
         for path in missing {
             match self.sight(&path) {
+                Sight::Plain if !reads_all && self.traceless.contains(&path) => {}
                 Sight::Plain => {
+                    self.traceless.remove(&path);
                     self.told.remove(&path);
                     news.again.push(path);
                 }
@@ -408,8 +443,16 @@ impl<'a> Lookout<'a> {
         for change in fresh {
             let Some(digest) = there.get(change.path.as_slice()) else { continue };
             match proofs.paths.contains(&change.path) {
-                true => drop(self.proved.insert(change.path, *digest)),
+                true => {
+                    if self.told.remove(&change.path).is_some() {
+                        news.again.push(change.path.clone());
+                    }
+                    self.proved.insert(change.path, *digest);
+                }
                 false => {
+                    if change.differences.contains(&Difference::ContentWithoutTrace) {
+                        self.traceless.insert(change.path.clone());
+                    }
                     self.told.insert(change.path.clone(), *digest);
                     news.outcome.changes.push(change);
                 }
@@ -469,7 +512,7 @@ impl<'a> Lookout<'a> {
         if is_done {
             self.cursor = 0;
         }
-        Ok((self.tell(changes, Some(&looked)), how, is_done))
+        Ok((self.tell(changes, Some(&looked), true), how, is_done))
     }
 
     /// Where the rolling look goes on, for a later run.
@@ -519,11 +562,18 @@ fn is_locked(path: &str) -> bool {
         rustix::fs::minor(device),
         metadata.ino()
     );
-    locks.lines().any(|line| line.split_ascii_whitespace().any(|word| word == id))
+    // Only one that root holds, and holds to write: any user may ask for others.
+    locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, _, _, "WRITE", pid, place, ..] = words.as_slice() else { return false };
+        let is_root =
+            |pid: &str| std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|it| it.uid() == 0);
+        *place == id && is_root(pid)
+    })
 }
 
 /// The names that were touched, by path.
-pub fn by_path(touched: &[TouchedFolder]) -> HashMap<Vec<u8>, &super::watcher::Name> {
+pub fn by_path(touched: &[TouchedFolder]) -> HashMap<Vec<u8>, &Name> {
     let mut all = HashMap::new();
     for folder in touched {
         for (name, what) in &folder.names {

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::CString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -194,9 +194,13 @@ impl Watcher {
     /// Marks file systems that are new among these mounts; says whether there were any.
     pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) -> bool {
         let mut is_new = false;
-        // What was unmounted lost its mark, and gets a new one when it comes back.
-        self.watched.retain(|it| mounts.contains(it));
-        self.roots.retain(|_, it| mounts.contains(it));
+        // What was unmounted lost its mark, and may be back looking the same: all are marked again, which changes
+        // nothing where a mark is. Those that show all of a file system go first: they name the paths.
+        self.watched.clear();
+        self.refused.clear();
+        let known: HashSet<[i32; 2]> = self.roots.drain().map(|it| it.0).collect();
+        let mut mounts: Vec<&Mount> = mounts.iter().collect();
+        mounts.sort_by_key(|it| it.part != b"/");
         for mount in mounts {
             if self.watched.contains(mount) {
                 continue;
@@ -206,7 +210,8 @@ impl Watcher {
             }
             self.watched.push(mount.clone());
             match self.mark_one(mount) {
-                Ok(added) => is_new |= added,
+                Ok(Some(file_system)) => is_new |= !known.contains(&file_system),
+                Ok(None) => {}
                 Err(error) => {
                     let place = polder_model::printable(&mount.point);
                     self.refused.push((place, std::io::Error::from(error).to_string()));
@@ -216,23 +221,18 @@ impl Watcher {
         is_new
     }
 
-    fn mark_one(&mut self, mount: &Mount) -> Result<bool, Errno> {
+    fn mark_one(&mut self, mount: &Mount) -> Result<Option<[i32; 2]>, Errno> {
         let path = CString::new(mount.point.clone()).map_err(|_| Errno::INVAL)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let root = rustix::fs::open(&path, flags, Mode::empty())?;
         let file_system = file_system_of(&root)?;
-        // Of several mounts of one file system the one that shows all of it names the paths.
-        let is_known = self.roots.contains_key(&file_system);
-        if is_known && mount.part != b"/" {
-            return Ok(false);
+        if self.roots.contains_key(&file_system) {
+            return Ok(None);
         }
-        if !is_known {
-            mark_file_system(&self.shared.group, Mask::CHANGES, &path).map_err(|error| {
-                error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
-            })?;
-            self.roots.insert(file_system, mount.clone());
-        }
-        Ok(!is_known)
+        mark_file_system(&self.shared.group, Mask::CHANGES, &path)
+            .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
+        self.roots.insert(file_system, mount.clone());
+        Ok(Some(file_system))
     }
 
     /// Files that processes may write to through their memory, asked by a thread that began with the watcher:
@@ -265,15 +265,18 @@ impl Watcher {
     pub fn take(&self) -> Touched {
         let mut pending = self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let folders = std::mem::take(&mut pending.folders);
-        let lost_since = pending.lost_since.take();
+        let mut lost_since = pending.lost_since.take();
         drop(pending);
         let mut found: BTreeMap<Vec<u8>, Names> = BTreeMap::new();
         let mut opened: HashMap<[i32; 2], Option<OwnedFd>> = HashMap::new();
         for (key, (names, is_whole)) in folders {
             let root = opened.entry(key.file_system).or_insert_with(|| self.open(key.file_system));
-            let Some(path) = root.as_ref().and_then(|root| path(root, &key.handle)) else {
+            let Some(root) = root else {
+                // Where it lies cannot be told: anything on it may have been touched.
+                lost_since.get_or_insert_with(Instant::now);
                 continue;
             };
+            let Some(path) = path(root, &key.handle) else { continue };
             for (name, what) in names {
                 // Rights of the folder itself stand in the one above it.
                 let (folder, name) = match name.as_slice() {

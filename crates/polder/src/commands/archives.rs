@@ -51,15 +51,26 @@ pub(super) fn keep() -> u8 {
         if !metadata.is_file() || metadata.len() > left {
             continue;
         }
-        let kept = folder.join(name);
-        let _ = fs::remove_file(&kept);
-        // A link costs nothing, and stays when apt removes its own; on another file system it is a copy.
-        if fs::hard_link(path, &kept).or_else(|_| fs::copy(path, &kept).map(drop)).is_ok() {
+        if keep_one(path, &metadata, &folder.join(name), &folder.join("partial")) {
             left = left.saturating_sub(metadata.len());
         }
     }
     let _ = File::open(folder).and_then(|it| it.sync_all());
     0
+}
+
+/// A link costs nothing, and stays when apt removes its own; on another file system it is a copy.
+fn keep_one(path: &Path, metadata: &fs::Metadata, kept: &Path, partial: &Path) -> bool {
+    let is_same = |it: fs::Metadata| (it.dev(), it.ino()) == (metadata.dev(), metadata.ino());
+    // What is installed from here must not be taken from under apt.
+    if kept.symlink_metadata().is_ok_and(is_same) {
+        return false;
+    }
+    let _ = fs::remove_file(partial);
+    let made = fs::hard_link(path, partial).or_else(|_| fs::copy(path, partial).map(drop));
+    let is_kept = made.and_then(|()| fs::rename(partial, kept)).is_ok();
+    let _ = fs::remove_file(partial);
+    is_kept
 }
 
 fn size_of_all(folder: &Path) -> u64 {

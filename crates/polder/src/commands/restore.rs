@@ -9,7 +9,8 @@ use crate::{config, output, session};
 use polder_apply::{FileState, Ground, Operation, Outcome, Phase, State};
 use polder_integrity::proof::{KEPT_ARCHIVES, content_of_deb};
 use polder_integrity::{
-    Change, Content, Difference, Entry, Generation, Kind, Now, check_path, digest_bytes, is_seen,
+    Change, Content, Difference, Entry, Generation, Kind, Now, Policy, Rule, check_path,
+    digest_bytes, is_seen,
 };
 use polder_model::{printable, printable_str, quoted};
 use polder_store::{Baselines, key};
@@ -49,7 +50,8 @@ pub(super) fn run(flags: &Restore, globals: &Globals) -> Result<u8, Failure> {
             "Put that folder back first: look whether it was moved, whether a link took its place, and what is mounted on it",
         ));
     }
-    let Some(change) = changes.iter().find(|it| it.path == text.as_bytes()) else {
+    let is_it = |it: &&Change| it.path == text.as_bytes() && !it.is_trace();
+    let Some(change) = changes.iter().find(is_it) else {
         let text = printable_str(text);
         let says = match known.is_some() {
             true => format!(
@@ -156,23 +158,15 @@ fn state(
         let hint = format!("`umount {}` shows what lies below it", quoted(&path));
         return refuse(format!("something is mounted on `{path}`"), hint);
     }
-    let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(Entry::is_folder);
-    if is_folder(&change.before) || is_folder(&change.after) {
-        let hint = match (&change.before, &change.after) {
-            (None, _) => format!("Look at what is in it, then `rm -r {}`", quoted(&path)),
-            (Some(it), None) => format!(
-                "`mkdir -m {:o} {}`, `chown {}:{}`, then restore what lay in it",
-                it.mode,
-                quoted(&path),
-                it.uid,
-                it.gid
-            ),
-            (Some(it), Some(_)) => {
-                format!("`chmod {:o} {}`, `chown {}:{}`", it.mode, quoted(&path), it.uid, it.gid)
-            }
-        };
+    if let Some(hint) = by_hand(change, &path) {
         return refuse(
             format!("`{path}` is a folder, and only files and links are put back"),
+            hint,
+        );
+    }
+    if let Some(hint) = log_by_hand(change, generation, &path) {
+        return refuse(
+            format!("`{path}` is a log: to put it back would take away what it holds"),
             hint,
         );
     }
@@ -188,7 +182,16 @@ fn state(
         };
     };
     match (before.kind, &before.content) {
-        (Kind::Link, _) => Ok(Some(State::Link(printable(&before.target)))),
+        (Kind::Link, _) => match String::from_utf8(before.target.clone()) {
+            Ok(target) => Ok(Some(State::Link(target))),
+            Err(_) => refuse(
+                format!("`{path}` led to a name that is no text"),
+                format!(
+                    "`ln -sfn` with the name in quotes does it; it was `{}`",
+                    printable(&before.target)
+                ),
+            ),
+        },
         (Kind::File, Content::Digest(digest)) => {
             let Some(content) =
                 content(&change.path, before, digest, (store, generation), globals)?
@@ -212,6 +215,36 @@ fn state(
     }
 }
 
+/// What to do by hand where a folder is concerned.
+fn by_hand(change: &Change, path: &str) -> Option<String> {
+    let is_folder = |it: &Option<Entry>| it.as_ref().is_some_and(Entry::is_folder);
+    if !is_folder(&change.before) && !is_folder(&change.after) {
+        return None;
+    }
+    let path = quoted(path);
+    Some(match (&change.before, &change.after) {
+        (None, _) => format!("Look at what is in it, then `rm -r {}`", path),
+        (Some(it), None) => format!(
+            "`mkdir -m {:o} {}`, `chown {}:{}`, then restore what lay in it",
+            it.mode, path, it.uid, it.gid
+        ),
+        (Some(it), Some(_)) => {
+            format!("`chmod {:o} {}`, `chown {}:{}`", it.mode, path, it.uid, it.gid)
+        }
+    })
+}
+
+/// What to do by hand with a log.
+fn log_by_hand(change: &Change, generation: &Generation, path: &str) -> Option<String> {
+    let policy = Policy::from_lines(&generation.head.policy);
+    let it = change.before.as_ref().filter(|_| policy.of(&change.path) == Rule::Grows)?;
+    let path = quoted(path);
+    Some(format!(
+        "`chmod {:o} {path}` and `chown {}:{} {path}` put its rights back; what it held is in a backup, if anywhere",
+        it.mode, it.uid, it.gid
+    ))
+}
+
 /// The bytes with this digest: those that are there, a copy that was kept, or those of a package.
 fn content(
     path: &[u8],
@@ -223,7 +256,12 @@ fn content(
     if before.size > FILE_BYTES_MAX {
         return Ok(None);
     }
-    let here = std::fs::File::open(std::ffi::OsStr::from_bytes(path)).ok();
+    // Neither a pipe nor a link that took its place holds what it was.
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let here = rustix::fs::open(std::ffi::OsStr::from_bytes(path), flags, Mode::empty());
+    let here = here.ok().map(std::fs::File::from);
+    let here = here.filter(|it| it.metadata().is_ok_and(|it| it.is_file()));
     let mut bytes = Vec::new();
     let read = here.map(|it| it.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     if matches!(read, Some(Ok(_))) && digest_bytes(&bytes) == *digest {

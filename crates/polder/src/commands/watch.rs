@@ -18,11 +18,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-/// Between two looks for a baseline that can be relied on.
-const RETRY: Duration = Duration::from_secs(5);
+use std::sync::atomic::AtomicBool;
 
 /// A sign of life is late when it is missing for so many times its period.
 const LATE: i64 = 3;
@@ -68,8 +64,10 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
     let delivery = Delivery::start(&configuration.sinks, &status.host, &state, &earlier.events)
         .map_err(Failure::look)?;
     let mut memory = Memory::default();
+    let mut distrusted = None;
     loop {
-        let newest = || store.sequences().ok()?.last().copied();
+        let newest =
+            || store.sequences().ok()?.last().copied().filter(|it| Some(*it) != distrusted);
         let mut duty = Duty {
             generation: &generation,
             host: host.as_ref(),
@@ -92,23 +90,17 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
             duty.end()?;
             break;
         }
-        let mut next = store.newest(pinned.as_ref());
-        if let Err(error) = &next {
-            duty.event("problem", format!("the newest baseline is not to be relied on: {error}"))?;
-        }
-        // It waits for one that is, and goes on giving signs of life.
-        while next.is_err() && !stops.load(Ordering::Relaxed) {
-            duty.sign();
-            std::thread::sleep(RETRY);
-            next = store.newest(pinned.as_ref());
-        }
-        generation = match next {
-            Ok(next) => next,
+        match store.newest(pinned.as_ref()) {
+            Ok(next) => generation = next,
+            // It goes on with the one it knows to be good: whoever put another there wants it to stop.
             Err(error) => {
-                duty.end()?;
-                return Err(failed(error));
+                let says = format!(
+                    "the newest baseline is not to be relied on, so the one before holds: {error}"
+                );
+                duty.event("problem", says)?;
+                distrusted = store.sequences().ok().and_then(|it| it.last().copied());
             }
-        };
+        }
         earlier = read_events(&path).map_err(Failure::look)?;
     }
     delivery.finish();

@@ -9,15 +9,17 @@ use polder_host::Host;
 use polder_integrity::watch::{
     Lookout, Name, News, Process, Touched, TouchedFolder, Watcher, by_path, fingerprint,
 };
-use polder_integrity::{Change, Generation, How, Now, hexadecimal, parse, parse_mounts};
+use polder_integrity::{
+    Change, CheckError, Generation, How, Now, hexadecimal, parse, parse_mounts,
+};
 use polder_model::{Timestamp, printable};
 use polder_report::{Names, WatchEvent, WhoLine, check_view, event_text};
 use polder_store::{EventJournal, Events, StoredEvent};
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Between two looks at what was touched, at least and at most: longer where a look took long.
@@ -41,8 +43,12 @@ const SCRUB: Duration = Duration::from_secs(15);
 /// Changes told one by one of one look; of more the number is told.
 const TOLD_MAX: usize = 40;
 
-/// Paths in one line of the journal.
-const WITH_MAX: usize = 500;
+/// Changes told one by one in a minute, besides those by which somebody stays: whoever may write files that are
+/// watched could fill a disk with what is told of them.
+const TOLD_PER_MINUTE: usize = 240;
+
+/// Bytes of paths in one line of the journal.
+const WITH_BYTES_MAX: usize = 256 << 10;
 
 /// Events that wait for a journal that cannot be written; of more the last ones.
 const UNWRITTEN_MAX: usize = 10_000;
@@ -75,6 +81,9 @@ pub(crate) enum Ended {
 /// What the loop remembers from one turn to the next.
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// Since when changes are counted, and how many were told one by one since.
+    minute: Option<Instant>,
+    told_of_late: usize,
     /// Who touched what, as far as it is known.
     who: HashMap<Vec<u8>, Arc<Process>>,
     /// What could not be seen at the last look.
@@ -130,7 +139,7 @@ impl Duty<'_> {
         let (mut around, mut scrubbed, mut alive) =
             (Instant::now(), Instant::now(), Instant::now());
         let mut pause = PAUSE;
-        let (mut carried_lost, mut burst) = (None, None);
+        let (mut carried_lost, mut burst, mut is_due) = (None, None, false);
         while !self.stops.load(Ordering::Relaxed) {
             std::thread::sleep(pause);
             let Some(touched) = self.gather(&mut burst) else {
@@ -159,15 +168,15 @@ impl Duty<'_> {
             pause = (begun.elapsed() * 2).clamp(PAUSE, PAUSE_MAX);
             if around.elapsed() >= AROUND {
                 around = Instant::now();
-                if self.remark(&mut mounts, &lookout) {
-                    swept = self.sweep(&mut lookout)?;
-                }
+                is_due |= self.remark(&mut mounts, &lookout);
                 if (self.newest)().is_some_and(|it| it != self.generation.head.sequence) {
                     return Ok(Ended::NewBaseline);
                 }
             }
-            if swept.elapsed() >= self.rhythm.every {
+            is_due |= swept.elapsed() >= self.rhythm.every;
+            if is_due && !lookout.works() {
                 swept = self.sweep(&mut lookout)?;
+                is_due = false;
             }
             if scrubbed.elapsed() >= SCRUB {
                 self.scrub(&mut lookout, scrubbed.elapsed())?;
@@ -250,9 +259,31 @@ impl Duty<'_> {
 
     /// Looks at everything and tells what is new.
     fn sweep(&mut self, lookout: &mut Lookout<'_>) -> Result<Instant, Failure> {
-        let news = lookout
-            .sweep(Now::with_shared(self.watcher.mapped()), &|_, _| {})
-            .map_err(Failure::look)?;
+        let now_here = Now::with_shared(self.watcher.mapped());
+        // All content of a host may take an hour to read: it gives signs of life meanwhile.
+        let beat = i64::try_from(self.rhythm.heartbeat.as_secs()).unwrap_or(60);
+        let status = Mutex::new(self.status.clone());
+        let signs = |_: u64, _: u64| {
+            if let Ok(mut it) = status.try_lock()
+                && now() - it.alive >= beat
+            {
+                it.alive = now();
+                let _ = it.write(&self.state);
+            }
+        };
+        let news = match lookout.sweep(now_here, &signs) {
+            Ok(news) => news,
+            // It goes on telling what is touched; that the host calls itself another is told, too.
+            Err(error @ CheckError::Foreign { .. }) => {
+                let says = error.to_string();
+                if !self.memory.unseen.contains(&says) {
+                    self.event("problem", says.clone())?;
+                    self.memory.unseen.push(says);
+                }
+                return Ok(Instant::now());
+            }
+            Err(error) => return Err(Failure::look(error)),
+        };
         self.status.swept = Some(now());
         let how = news.outcome.how.clone();
         self.status.standing = lookout.standing() as u64;
@@ -350,14 +381,18 @@ impl Duty<'_> {
         let head = &self.generation.head;
         let keys = (&self.generation.root, &self.generation.key);
         let view = check_view(head, keys, &news.outcome, &names, Timestamp(now()));
-        let more = view.changes.len().saturating_sub(TOLD_MAX);
+        let (left, all) = (self.left_to_tell(), view.changes.len());
+        let stays = view.changes.iter().filter(|it| it.weight == "stays").count();
+        let most = TOLD_MAX.min(left.max(stays));
+        let more = all.saturating_sub(most);
+        self.memory.told_of_late += all.min(most);
         let told: BTreeSet<String> =
-            view.changes.iter().take(TOLD_MAX).map(|it| it.path.clone()).collect();
+            view.changes.iter().take(most).map(|it| it.path.clone()).collect();
         // First what is told with others: after a kill in between, that folder is told, and they with it.
         self.with(&news.outcome.changes, &told)?;
         let by_printed: HashMap<String, &Change> =
             news.outcome.changes.iter().map(|it| (printable(&it.path), it)).collect();
-        for line in view.changes.into_iter().take(TOLD_MAX) {
+        for line in view.changes.into_iter().take(most) {
             let change = by_printed.get(&line.path);
             let who = change.and_then(|it| self.who(&it.path, &names));
             let mut event = self.empty("changed");
@@ -377,7 +412,12 @@ impl Duty<'_> {
             };
             self.event("proved", polder_model::printable_str(&says))?;
         }
-        for path in &news.again {
+        let rest = news.again.iter().skip(TOLD_MAX);
+        self.with_all(rest.map(|it| (hexadecimal(it), String::new())).collect())?;
+        if let Some(more) = news.again.len().checked_sub(TOLD_MAX).filter(|it| *it > 0) {
+            self.event("more", format!("{more} more are as they were again"))?;
+        }
+        for path in news.again.iter().take(TOLD_MAX) {
             let kind = if self.memory.is_new_baseline { "accepted" } else { "again" };
             let mut event = self.empty(kind);
             event.path_bytes = Some(hexadecimal(path));
@@ -394,9 +434,20 @@ impl Duty<'_> {
             .filter(|it| !told.contains(&printable(&it.path)))
             .map(|it| (hexadecimal(&it.path), hexadecimal(&fingerprint(it))))
             .collect();
-        for some in rest.chunks(WITH_MAX) {
+        self.with_all(rest)
+    }
+
+    /// Writes down paths with how they end, or with nothing for those that are as they were again.
+    fn with_all(&mut self, mut rest: Vec<(String, String)>) -> Result<(), Failure> {
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |it: &&(String, String)| {
+                bytes += it.0.len() + it.1.len() + 8;
+                bytes < WITH_BYTES_MAX
+            };
+            let count = rest.iter().take_while(fits).count().max(1);
             let mut event = self.empty("with");
-            event.with = some.to_vec();
+            event.with = rest.drain(..count).collect();
             let value = serde_json::to_value(&event).map_err(Failure::internal)?;
             self.write_down(&value);
         }
@@ -418,6 +469,16 @@ impl Duty<'_> {
             who: None,
             says: String::new(),
         }
+    }
+
+    /// How many changes may still be told one by one in this minute.
+    fn left_to_tell(&mut self) -> usize {
+        let is_over = |since: Instant| since.elapsed() >= Duration::from_secs(60);
+        if self.memory.minute.is_none_or(is_over) {
+            self.memory.minute = Some(Instant::now());
+            self.memory.told_of_late = 0;
+        }
+        TOLD_PER_MINUTE.saturating_sub(self.memory.told_of_late)
     }
 
     /// Tells something that has no file.
@@ -488,11 +549,13 @@ fn told(earlier: &Events) -> HashMap<Vec<u8>, [u8; 32]> {
     let mut all = HashMap::new();
     for it in &earlier.events {
         let Ok(event) = serde_json::from_value::<WatchEvent>(it.event.clone()) else { continue };
-        let with = event
-            .with
-            .iter()
-            .filter_map(|(path, it)| Some((parse(path)?, parse(it)?.try_into().ok()?)));
-        all.extend(with);
+        for (path, ends) in &event.with {
+            let Some(path) = parse(path) else { continue };
+            match parse(ends).and_then(|it| it.try_into().ok()) {
+                Some(digest) => drop(all.insert(path, digest)),
+                None => drop(all.remove(&path)),
+            }
+        }
         let Some(path) = event.path_bytes.as_deref().and_then(parse) else { continue };
         match event.fingerprint.as_deref().and_then(parse).and_then(|it| it.try_into().ok()) {
             Some(digest) => drop(all.insert(path, digest)),

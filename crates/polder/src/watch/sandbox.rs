@@ -53,8 +53,11 @@ fn landlock(state: &Path) -> Result<(), String> {
         .handle_access(writes)
         .and_then(Ruleset::create)
         .map_err(|error| failed(&error))?;
+    // What programs say that nobody reads goes there: `gpgv` is one.
+    let null = PathFd::new("/dev/null").map_err(|error| failed(&error))?;
     let status = rules
         .add_rule(PathBeneath::new(folder, writes))
+        .and_then(|it| it.add_rule(PathBeneath::new(null, AccessFs::WriteFile)))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|error| failed(&error))?;
     match status.ruleset {
@@ -76,4 +79,32 @@ fn capabilities() -> Result<(), String> {
     let sets =
         CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     rustix::thread::set_capabilities(None, sets).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn what_is_confined_reads_runs_what_verifies_and_writes_nowhere_else() {
+        let state = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (own, other) = (state.path().join("x"), elsewhere.path().join("x"));
+        // Confinement is of a thread: the others of this test stay as they are.
+        let thread = std::thread::spawn(move || {
+            let confined = confine(state.path());
+            let holds = |word: &str| confined.held.iter().any(|it| it.contains(word));
+            assert!(std::fs::write(&own, "x").is_ok());
+            // `gpgv` is run with its words thrown away: that opens `/dev/null` for writing.
+            let ran =
+                Command::new("/bin/true").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            assert!(ran.is_ok_and(|it| it.success()));
+            if holds("Landlock") {
+                assert!(std::fs::write(&other, "x").is_err());
+            }
+            assert!(std::fs::read("/etc/passwd").is_ok());
+        });
+        thread.join().unwrap();
+    }
 }

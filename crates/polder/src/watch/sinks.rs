@@ -103,7 +103,12 @@ fn post(agent: &ureq::Agent, address: &str, body: &Value) -> Result<(), String> 
         .header("content-type", "application/json")
         .send(body.to_string().as_bytes());
     // An address may hold a key: the error must not.
-    sent.map(drop).map_err(|error| match error {
+    let answered = sent.and_then(|it| match it.status().is_success() {
+        true => Ok(()),
+        // A page to log in on, a move elsewhere: nobody took it.
+        false => Err(ureq::Error::StatusCode(it.status().as_u16())),
+    });
+    answered.map_err(|error| match error {
         ureq::Error::StatusCode(code) => format!("the server answered {code}"),
         other => other.to_string().replace(address, "the address"),
     })
@@ -191,7 +196,9 @@ fn smtp(to: &str, host: &str, subject: &str, body: &str) -> std::io::Result<()> 
         text.push_str("\r\n");
     }
     say(&format!("{text}."), '2')?;
-    say("QUIT", '2')
+    // It was taken: that the farewell fails is no reason to send it again.
+    let _ = say("QUIT", '2');
+    Ok(())
 }
 
 /// What the watch hands to the thread that delivers.
