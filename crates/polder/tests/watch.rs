@@ -214,6 +214,7 @@ fn nothing_is_lost_or_told_again_when_it_is_killed() {
     assert_eq!(events.status.code(), Some(0), "{}", stderr(&events));
     let text = stdout(&events);
     assert!(text.contains("did not end by itself"), "{text}");
+    assert!(!text.contains("are missing"), "{text}");
 
     // Who takes a line out of the journal is told of by the next.
     let journal = disk.folder.path().join("state/watch/events");
@@ -336,6 +337,9 @@ fn a_newer_baseline_is_taken_up_and_what_it_holds_is_no_change_any_more() {
     assert!(accepted.status.success(), "{}", stderr(&accepted));
     let started = watch.wait("the newer baseline", |it| it["kind"] == "started");
     assert_eq!(started["baseline"], 2);
+    assert!(!started["says"].to_string().contains("did not end"), "{started:#}");
+    let accepted = watch.wait("what was accepted", |it| it["kind"] == "accepted");
+    assert!(accepted["says"].to_string().contains("etc/on-purpose"), "{accepted:#}");
     disk.write("etc/on-purpose", "y");
     let told = watch.wait_path("etc/on-purpose");
     assert_eq!(told["change"]["what"], "changed");

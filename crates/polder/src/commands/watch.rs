@@ -60,6 +60,8 @@ fn watch(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
     let _ = rustix::thread::set_name(c"polder-watch");
     let host = session::open(&Target::default(), globals)?;
     let (mut status, mut watcher) = begin(&configuration, &state, &generation)?;
+    // Before anything is added: the last sign of life knows how long the journal was.
+    earlier.problems.extend(missing_end(&status, &earlier));
     status.confined = confined(flags, &state);
     let delivery = Delivery::start(&configuration.sinks, &status.host, &state, &earlier.events)
         .map_err(Failure::look)?;

@@ -81,6 +81,8 @@ pub(crate) enum Ended {
 /// What the loop remembers from one turn to the next.
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// Whether this run has told that it begins: another baseline is no other run.
+    has_begun: bool,
     /// Since when changes are counted, and how many were told one by one since.
     minute: Option<Instant>,
     told_of_late: usize,
@@ -133,7 +135,7 @@ impl Duty<'_> {
         self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
         self.status.refused.clone_from(&self.watcher.refused);
         self.status.processes_problem.clone_from(&self.watcher.processes_problem);
-        self.begin(earlier)?;
+        self.begin()?;
         let mut swept = self.sweep(&mut lookout)?;
         self.memory.is_new_baseline = false;
         let (mut around, mut scrubbed, mut alive) =
@@ -226,23 +228,22 @@ impl Duty<'_> {
     }
 
     /// Says that it begins, and with what; and how long nobody watched before.
-    fn begin(&mut self, earlier: &Events) -> Result<(), Failure> {
+    fn begin(&mut self) -> Result<(), Failure> {
         let it = &self.status;
         let mut says = format!(
             "watches against baseline {}\nroot      {}\nkey       {}\nprogram   {}\nsettings  {}",
             it.baseline, it.root, it.key, it.program, it.configuration
         );
         let gap = self.status.alive;
-        if gap > 0 && !self.status.stopped && self.status.sequence > 0 {
+        let was_cut_off = gap > 0 && !self.status.stopped && self.status.sequence > 0;
+        if was_cut_off && !self.memory.has_begun {
             says.push_str(&format!(
                 "\nthe one before did not end by itself: its last sign of life was {}, and nothing watched since",
                 polder_report::moment(Timestamp(gap))
             ));
         }
+        self.memory.has_begun = true;
         self.event("started", says)?;
-        if let Some(says) = missing_end(&self.status.clone(), earlier) {
-            self.event("problem", says)?;
-        }
         for (place, because) in self.status.refused.clone() {
             self.event(
                 "problem",
