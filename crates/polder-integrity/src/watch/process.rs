@@ -7,6 +7,7 @@
 use rustix::fd::OwnedFd;
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Processes kept after their end: as many as end in some seconds of a busy build.
@@ -91,6 +92,8 @@ fn parse_event(message: &[u8]) -> Option<ProcessEvent> {
 #[derive(Default)]
 pub struct Processes {
     table: Mutex<Table>,
+    /// Whether the kernel tells of them: without that nothing that is kept stays true.
+    follows: AtomicBool,
 }
 
 #[derive(Default)]
@@ -105,6 +108,11 @@ impl Processes {
         let it = Self::default();
         it.look_again();
         it
+    }
+
+    /// From now on the kernel tells of what comes and goes.
+    pub fn follow(&self) {
+        self.follows.store(true, Ordering::Relaxed);
     }
 
     /// Adds all that run now: after events were lost, and at the beginning.
@@ -159,6 +167,9 @@ impl Processes {
 
     /// A process by its number; asked of `/proc` where nobody told of it.
     pub fn get(&self, pid: u32) -> Option<Arc<Process>> {
+        if !self.follows.load(Ordering::Relaxed) {
+            return read(pid).map(Arc::new);
+        }
         if let Some(known) = self.lock().all.get(&pid) {
             return Some(Arc::clone(known));
         }
@@ -285,6 +296,7 @@ mod tests {
     fn a_child_is_what_its_parent_was_until_it_begins_a_program() {
         let own = std::process::id();
         let processes = Processes::here();
+        processes.follow();
         let parent = processes.get(own).unwrap();
         assert!(parent.executable.is_some());
         // No process has this number, so nothing can be asked of it.

@@ -160,6 +160,7 @@ impl Watcher {
         }
         match connect() {
             Ok(socket) => {
+                it.shared.processes.follow();
                 let shared = Arc::clone(&it.shared);
                 it.thread("polder-processes", move || read_processes(&shared, &socket))?;
             }

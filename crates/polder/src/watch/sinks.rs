@@ -307,16 +307,15 @@ fn run(
                 None
             }
         };
+        let mut sign = None;
         while let Some(it) = parcel.take() {
             match it {
                 Parcel::Event(event) => lines.iter_mut().for_each(|line| {
                     line.waiting.push(event.clone());
                     keep_some(&mut line.waiting);
                 }),
-                Parcel::Heartbeat(status) => {
-                    // Whoever listens misses it if it does not come.
-                    let _ = heartbeat.map(|address| post(&caller, address, &status));
-                }
+                // Of several only the last says what is so now.
+                Parcel::Heartbeat(status) => sign = Some(status),
             }
             parcel = receiver.try_recv().ok();
         }
@@ -327,6 +326,11 @@ fn run(
         if moved {
             let text = serde_json::to_string(&cursors).unwrap_or_default();
             let _ = replace_file(path, &text);
+        }
+        // After the events: an address that does not answer must not keep them waiting. Whoever listens there
+        // misses it if it does not come.
+        if let (Some(status), Some(address)) = (sign, heartbeat) {
+            let _ = post(&caller, address, &status);
         }
     }
 }
