@@ -89,6 +89,9 @@ pub struct PackageLine {
 pub struct ChangeLine {
     /// The path, what cannot be printed escaped.
     pub path: String,
+    /// The path itself, which two that are shown alike do not share; empty for what is no file.
+    #[serde(skip)]
+    pub bytes: Vec<u8>,
     /// `added`, `removed`, `changed`, `unverifiable`, `mounted`, `unmounted`, `loaded`, `unloaded`.
     pub what: String,
     /// In what way it differs, in words.
@@ -255,6 +258,7 @@ fn change_line(change: &Change, names: &Names) -> (Weight, ChangeLine) {
         below: change.below,
         before: change.before.as_ref().map(state),
         after: after.map(state),
+        bytes: change.path.clone(),
         path,
     };
     (weight, line)
@@ -389,6 +393,7 @@ fn module_line(name: &str, what: &str) -> (Weight, ChangeLine) {
 fn plain(path: String, what: &str, says: String) -> ChangeLine {
     ChangeLine {
         path,
+        bytes: Vec::new(),
         what: what.into(),
         differences: vec![says],
         means: Vec::new(),

@@ -387,14 +387,14 @@ impl Duty<'_> {
         let most = TOLD_MAX.min(left.max(stays));
         let more = all.saturating_sub(most);
         self.memory.told_of_late += all.min(most);
-        let told: BTreeSet<String> =
-            view.changes.iter().take(most).map(|it| it.path.clone()).collect();
+        let told: BTreeSet<Vec<u8>> =
+            view.changes.iter().take(most).map(|it| it.bytes.clone()).collect();
         // First what is told with others: after a kill in between, that folder is told, and they with it.
         self.with(&news.outcome.changes, &told)?;
-        let by_printed: HashMap<String, &Change> =
-            news.outcome.changes.iter().map(|it| (printable(&it.path), it)).collect();
+        let of_path: HashMap<&[u8], &Change> =
+            news.outcome.changes.iter().map(|it| (it.path.as_slice(), it)).collect();
         for line in view.changes.into_iter().take(most) {
-            let change = by_printed.get(&line.path);
+            let change = of_path.get(line.bytes.as_slice()).copied();
             let who = change.and_then(|it| self.who(&it.path, &names));
             let mut event = self.empty("changed");
             event.fingerprint = change.map(|it| hexadecimal(&fingerprint(it)));
@@ -429,10 +429,10 @@ impl Duty<'_> {
     }
 
     /// Writes down what was told with something else, so that a later run does not tell it again.
-    fn with(&mut self, changes: &[Change], told: &BTreeSet<String>) -> Result<(), Failure> {
+    fn with(&mut self, changes: &[Change], told: &BTreeSet<Vec<u8>>) -> Result<(), Failure> {
         let rest: Vec<(String, String)> = changes
             .iter()
-            .filter(|it| !told.contains(&printable(&it.path)))
+            .filter(|it| !told.contains(&it.path))
             .map(|it| (hexadecimal(&it.path), hexadecimal(&fingerprint(it))))
             .collect();
         self.with_all(rest)
