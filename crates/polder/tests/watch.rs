@@ -156,12 +156,23 @@ fn a_change_is_told_once_with_its_meaning_and_who_did_it() {
     assert_eq!(told["who"]["executable"], own.to_str().unwrap());
     assert_eq!(told["who"]["user"], "root");
 
-    // A program that lives for a moment only.
-    must("chmod", &["4755", disk.at("usr/bin/su").to_str().unwrap()]);
-    let told = watch.wait_path("usr/bin/su");
-    assert!(told["change"]["means"].to_string().contains("does so as root"), "{told:#}");
-    assert!(told["who"]["executable"].as_str().unwrap().ends_with("/chmod"), "{told:#}");
-    assert!(told["who"]["ancestors"].to_string().contains(own.to_str().unwrap()), "{told:#}");
+    // A program that lives for a moment only: on a machine that is busy it may be gone before it is asked, once
+    // and again, but not each time.
+    let mut tries = 0;
+    loop {
+        must("chmod", &["4755", disk.at("usr/bin/su").to_str().unwrap()]);
+        let told = watch.wait_path("usr/bin/su");
+        assert!(told["change"]["means"].to_string().contains("does so as root"), "{told:#}");
+        if told["who"]["executable"].as_str().is_some_and(|it| it.ends_with("/chmod")) {
+            let ancestors = told["who"]["ancestors"].to_string();
+            assert!(ancestors.contains(own.to_str().unwrap()), "{told:#}");
+            break;
+        }
+        tries += 1;
+        assert!(tries < 10, "{told:#}");
+        must("chmod", &["644", disk.at("usr/bin/su").to_str().unwrap()]);
+        watch.wait("as it was", |it| it["kind"] == "again");
+    }
 
     // As it was again; a folder with what is in it; what comes and goes; what is mounted over.
     must("chmod", &["644", disk.at("usr/bin/su").to_str().unwrap()]);

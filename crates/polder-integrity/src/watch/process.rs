@@ -31,6 +31,8 @@ pub struct Process {
     pub login: Option<u32>,
     /// The session of that login.
     pub session: Option<u32>,
+    /// Whether all of this is what its parent was: it began no program of its own yet, as far as was heard.
+    pub is_inherited: bool,
 }
 
 /// What the kernel tells of processes.
@@ -137,7 +139,8 @@ impl Processes {
                 ProcessEvent::Fork { parent, child } => {
                     let mut table = self.lock();
                     let known = table.all.get(&parent).map(|it| (**it).clone());
-                    let made = Process { pid: child, parent, ..known.unwrap_or_default() };
+                    let known = known.unwrap_or_default();
+                    let made = Process { pid: child, parent, is_inherited: true, ..known };
                     table.all.insert(child, Arc::new(made));
                 }
                 ProcessEvent::Exec(pid) => {
@@ -150,6 +153,7 @@ impl Processes {
                     let unread = || Process { pid, ..known.unwrap_or_default() };
                     let mut process = found.unwrap_or_else(unread);
                     process.executable = executable;
+                    process.is_inherited = false;
                     table.all.insert(pid, Arc::new(process));
                 }
                 ProcessEvent::Exit(pid) => {
@@ -214,6 +218,7 @@ fn read(pid: u32) -> Option<Process> {
         uid,
         login: known("loginuid"),
         session: known("sessionid"),
+        is_inherited: false,
     })
 }
 

@@ -278,7 +278,11 @@ impl Watcher {
                 continue;
             };
             let Some(path) = path(root, &key.handle) else { continue };
-            for (name, what) in names {
+            for (name, mut what) in names {
+                // That it began a program of its own may have been heard since.
+                if let Some(who) = what.who.take_if(|it| it.is_inherited) {
+                    what.who = self.shared.processes.get(who.pid).or(Some(who));
+                }
                 // Rights of the folder itself stand in the one above it.
                 let (folder, name) = match name.as_slice() {
                     b"." if path == b"/" => (Vec::new(), b"".to_vec()),
