@@ -80,6 +80,7 @@ pub(crate) fn run() -> Result<(), String> {
     watch::run(polder)?;
     inventory::run(polder)?;
     libraries::run(polder)?;
+    libraries::python(polder)?;
     peers::run(polder)
 }
 
@@ -94,7 +95,8 @@ pub(crate) fn watch() -> Result<(), String> {
 pub(crate) fn flaws() -> Result<(), String> {
     packages::install(packages::BENCH)?;
     run::cargo(&["build", "--release", "--package", "polder"])?;
-    flaws::run(&run::polder())
+    flaws::run(&run::polder())?;
+    libraries::python(&run::polder())
 }
 
 /// Only the baseline beside its peers.

@@ -66,6 +66,29 @@ pub(crate) fn run(polder: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Where pip-audit is installed.
+const PIP_AUDIT: &str = "target/bench-pip-audit";
+
+/// Python packages beside pip-audit, which asks a service of ours on the loopback: the same records, every answer
+/// compared.
+pub(crate) fn python(polder: &str) -> Result<(), String> {
+    println!("\nflaws of Python packages: `polder audit` beside pip-audit\n");
+    let feed = std::env::var_os("POLDER_TEST_DATA")
+        .map_or_else(|| PathBuf::from("../shared"), PathBuf::from)
+        .join("feeds/pypa/vulns-yaml.tar.gz");
+    let python = format!("{PIP_AUDIT}/bin/python");
+    let made = run::output("python3", &["-m", "venv", PIP_AUDIT])
+        .and_then(|_| run::output(&python, &["-m", "pip", "-q", "install", "pip-audit", "pyyaml"]));
+    if !feed.is_file() || made.is_none() {
+        println!(
+            "not compared: no records of PyPA beside the repository, or pip-audit cannot be installed"
+        );
+        return Ok(());
+    }
+    let script = "xtask/src/peers/pip_audit.py";
+    run::program(&python, &[script, polder, &feed.display().to_string(), PIP_AUDIT])
+}
+
 /// Lock files of the crates that this build was made from.
 fn lock_files() -> Vec<PathBuf> {
     let home = std::env::var_os("CARGO_HOME")
