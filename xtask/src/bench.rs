@@ -19,6 +19,29 @@ pub(crate) fn run() -> Result<(), String> {
     packages::install(packages::BENCH)?;
     run::cargo(&["build", "--release", "--package", "polder"])?;
     let polder = &run::polder();
+    commands(polder)?;
+    println!("\none host from facts to plan, without the look: median of ten runs\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder", "--bench", "one_host"])?;
+    println!("\nthe engine on made-up fleets, with 500 treatments in the same 65,536 worlds\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
+    known_flaws(polder)?;
+    integrity::run(polder)?;
+    watch::run(polder)?;
+    peers::run(polder)
+}
+
+/// Known flaws: the index, and everybody who matches them.
+fn known_flaws(polder: &str) -> Result<(), String> {
+    println!("\nknown flaws: the index, and a host of eight thousand packages\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
+    flaws::run(polder)?;
+    inventory::run(polder)?;
+    libraries::run(polder)?;
+    libraries::python(polder)
+}
+
+/// What the commands take on this machine.
+fn commands(polder: &str) -> Result<(), String> {
     let state = "--state=target/bench-state";
     println!("\nfastest of {RUNS} runs, warm, unless it says otherwise\n");
     let assess = measure("polder assess", RUNS, polder, &["assess", "--quiet", state])?;
@@ -69,19 +92,7 @@ pub(crate) fn run() -> Result<(), String> {
     println!("the waiting updates take 1/{share:.1} of the time of apt");
     let bytes = std::fs::metadata(polder).map_or(0, |it| it.len());
     println!("the release binary has {:.1} MB", bytes as f64 / 1e6);
-    println!("\none host from facts to plan, without the look: median of ten runs\n");
-    run::cargo(&["bench", "--quiet", "--package", "polder", "--bench", "one_host"])?;
-    println!("\nthe engine on made-up fleets, with 500 treatments in the same 65,536 worlds\n");
-    run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
-    println!("\nknown flaws: the index, and a host of eight thousand packages\n");
-    run::cargo(&["bench", "--quiet", "--package", "polder-store", "--bench", "match"])?;
-    flaws::run(polder)?;
-    integrity::run(polder)?;
-    watch::run(polder)?;
-    inventory::run(polder)?;
-    libraries::run(polder)?;
-    libraries::python(polder)?;
-    peers::run(polder)
+    Ok(())
 }
 
 /// Only the watch.
@@ -91,12 +102,13 @@ pub(crate) fn watch() -> Result<(), String> {
     watch::run(&run::polder())
 }
 
-/// Only known flaws beside debsecan.
+/// Only known flaws.
 pub(crate) fn flaws() -> Result<(), String> {
     packages::install(packages::BENCH)?;
     run::cargo(&["build", "--release", "--package", "polder"])?;
-    flaws::run(&run::polder())?;
-    libraries::python(&run::polder())
+    let polder = &run::polder();
+    commands(polder)?;
+    known_flaws(polder)
 }
 
 /// Only the baseline beside its peers.
