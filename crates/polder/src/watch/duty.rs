@@ -130,7 +130,8 @@ impl Duty<'_> {
             self.status.scrub_at = 0;
         }
         self.name_baseline(root, lookout.folders());
-        let mut mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let follower = std::fs::File::open("/proc/self/mountinfo").ok();
+        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
         // First the marks, then the look at everything: nothing comes between.
         self.watcher.mark(&parse_mounts(&mounts), lookout.policy());
         self.status.refused.clone_from(&self.watcher.refused);
@@ -170,7 +171,7 @@ impl Duty<'_> {
             pause = (begun.elapsed() * 2).clamp(PAUSE, PAUSE_MAX);
             if around.elapsed() >= AROUND {
                 around = Instant::now();
-                is_due |= self.remark(&mut mounts, &lookout);
+                is_due |= self.remark(follower.as_ref(), &lookout);
                 if (self.newest)().is_some_and(|it| it != self.generation.head.sequence) {
                     return Ok(Ended::NewBaseline);
                 }
@@ -216,13 +217,19 @@ impl Duty<'_> {
     }
 
     /// Marks what is mounted anew; says whether anything is mounted otherwise than before.
-    fn remark(&mut self, mounts: &mut Vec<u8>, lookout: &Lookout<'_>) -> bool {
-        let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-        if now == *mounts {
+    ///
+    /// Its text does not tell: what is unmounted and mounted again may even get its former number. The kernel does
+    /// (proc_pid_mounts(5): the file is ready with an error when something was mounted).
+    fn remark(&mut self, follower: Option<&std::fs::File>, lookout: &Lookout<'_>) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Some(follower) = follower else { return false };
+        let mut one = [PollFd::new(follower, PollFlags::PRI)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if !poll(&mut one, Some(&at_once)).is_ok_and(|count| count > 0) {
             return false;
         }
-        *mounts = now;
-        self.watcher.mark(&parse_mounts(mounts), lookout.policy());
+        let now = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        self.watcher.mark(&parse_mounts(&now), lookout.policy());
         self.status.refused.clone_from(&self.watcher.refused);
         true
     }
