@@ -58,8 +58,6 @@ pub struct News {
     pub outcome: Outcome,
     /// Paths that are again as the baseline says.
     pub again: Vec<Vec<u8>>,
-    /// Changes told before that still stand.
-    pub standing: u64,
     /// Packages whose archives proved changes, told for the first time.
     pub packages: Vec<ProvedPackage>,
 }
@@ -261,7 +259,7 @@ impl<'a> Lookout<'a> {
         seen.retain(|path, _| {
             Path::new(OsStr::from_bytes(path)).symlink_metadata().is_ok_and(|it| it.is_dir())
         });
-        let around = self.around(&mut outcome);
+        self.keep_new_around(&mut outcome);
         let mut news = self.tell(
             std::mem::take(&mut outcome.changes),
             None,
@@ -270,16 +268,13 @@ impl<'a> Lookout<'a> {
         news.outcome.how = outcome.how;
         (news.outcome.mounted, news.outcome.unmounted) = (outcome.mounted, outcome.unmounted);
         (news.outcome.loaded, news.outcome.unloaded) = (outcome.loaded, outcome.unloaded);
-        news.standing += around;
         Ok(news)
     }
 
-    /// Leaves of mounts and modules only what was not told; says how many were.
-    fn around(&mut self, outcome: &mut Outcome) -> u64 {
-        let mut standing = 0;
-        let mut is_new = |what: String, kept: &mut HashSet<String>| {
+    /// Leaves of mounts and modules only what was not told.
+    fn keep_new_around(&mut self, outcome: &mut Outcome) {
+        let is_new = |what: String, kept: &mut HashSet<String>| {
             let is_new = !self.around.contains(&what);
-            standing += u64::from(!is_new);
             kept.insert(what);
             is_new
         };
@@ -289,7 +284,6 @@ impl<'a> Lookout<'a> {
         outcome.loaded.retain(|it| is_new(format!("l{it}"), &mut kept));
         outcome.unloaded.retain(|it| is_new(format!("u{it}"), &mut kept));
         self.around = kept;
-        standing
     }
 
     /// Looks at what was touched. What package managers write waits until they are done: before that nothing
@@ -423,7 +417,6 @@ impl<'a> Lookout<'a> {
             all.get(&it.path).is_some_and(|known| there.get(it.path.as_slice()) == Some(known))
         };
         let is_open = |it: &Change| !is_known(&self.told, it) && !is_known(&self.proved, it);
-        news.standing = changes.iter().filter(|it| is_known(&self.told, it)).count() as u64;
         if !changes.iter().any(is_open) {
             return news;
         }
@@ -528,20 +521,6 @@ impl<'a> Lookout<'a> {
     /// Folders of the baseline.
     pub fn folders(&self) -> usize {
         self.generation.head.folders.len()
-    }
-
-    /// The name in a folder that a change is about, for who touched it: its own, or that of a new folder above.
-    pub fn touched_names(path: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-        let mut rest = path.to_vec();
-        std::iter::from_fn(move || {
-            if rest.len() <= 1 {
-                return None;
-            }
-            let (folder, name) = split(&rest);
-            let both = (folder.to_vec(), name.to_vec());
-            rest.clone_from(&both.0);
-            Some(both)
-        })
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -108,7 +108,6 @@ struct Shared {
     processes: Processes,
     stops: AtomicBool,
     events: AtomicU64,
-    processes_lost: AtomicU64,
 }
 
 /// Marks on file systems, and what they tell.
@@ -120,8 +119,6 @@ pub struct Watcher {
     /// Where each file system that is watched is mounted, by the name that events give it. It is not kept open:
     /// nobody could unmount it then.
     roots: HashMap<[i32; 2], Mount>,
-    /// Mounts that were tried.
-    watched: Vec<Mount>,
     /// File systems that cannot be watched, with the reason.
     pub refused: Vec<(String, String)>,
     /// Why processes are known less well than they could be, if so.
@@ -141,14 +138,12 @@ impl Watcher {
             processes: Processes::default(),
             stops: AtomicBool::new(false),
             events: AtomicU64::new(0),
-            processes_lost: AtomicU64::new(0),
         };
         let mut it = Self {
             shared: Arc::new(shared),
             threads: Vec::new(),
             maps: None,
             roots: HashMap::new(),
-            watched: Vec::new(),
             refused: Vec::new(),
             processes_problem: None,
         };
@@ -192,48 +187,35 @@ impl Watcher {
         Ok(())
     }
 
-    /// Marks file systems that are new among these mounts; says whether there were any.
-    pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) -> bool {
-        let mut is_new = false;
-        // What was unmounted lost its mark, and may be back looking the same: all are marked again, which changes
-        // nothing where a mark is. Those that show all of a file system go first: they name the paths.
-        self.watched.clear();
+    /// Marks the file systems of these mounts. What was unmounted lost its mark, and may be back looking the same: all
+    /// are marked again, which changes nothing where a mark is.
+    pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) {
+        self.roots.clear();
         self.refused.clear();
-        let known: HashSet<[i32; 2]> = self.roots.drain().map(|it| it.0).collect();
-        let mut mounts: Vec<&Mount> = mounts.iter().collect();
+        let is_watched = |it: &&Mount| Policy::looks_into(&it.kind) && policy.reaches(&it.point);
+        let mut mounts: Vec<&Mount> = mounts.iter().filter(is_watched).collect();
+        // Those that show all of a file system go first: they name the paths.
         mounts.sort_by_key(|it| it.part != b"/");
         for mount in mounts {
-            if self.watched.contains(mount) {
-                continue;
-            }
-            if !Policy::looks_into(&mount.kind) || !policy.reaches(&mount.point) {
-                continue;
-            }
-            self.watched.push(mount.clone());
-            match self.mark_one(mount) {
-                Ok(Some(file_system)) => is_new |= !known.contains(&file_system),
-                Ok(None) => {}
-                Err(error) => {
-                    let place = polder_model::printable(&mount.point);
-                    self.refused.push((place, std::io::Error::from(error).to_string()));
-                }
+            if let Err(error) = self.mark_one(mount) {
+                let place = polder_model::printable(&mount.point);
+                self.refused.push((place, std::io::Error::from(error).to_string()));
             }
         }
-        is_new
     }
 
-    fn mark_one(&mut self, mount: &Mount) -> Result<Option<[i32; 2]>, Errno> {
+    fn mark_one(&mut self, mount: &Mount) -> Result<(), Errno> {
         let path = CString::new(mount.point.clone()).map_err(|_| Errno::INVAL)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let root = rustix::fs::open(&path, flags, Mode::empty())?;
         let file_system = file_system_of(&root)?;
         if self.roots.contains_key(&file_system) {
-            return Ok(None);
+            return Ok(());
         }
         mark_file_system(&self.shared.group, Mask::CHANGES, &path)
             .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
         self.roots.insert(file_system, mount.clone());
-        Ok(Some(file_system))
+        Ok(())
     }
 
     /// Files that processes may write to through their memory, asked by a thread that began with the watcher:
@@ -249,11 +231,6 @@ impl Watcher {
     /// Events that were read so far.
     pub fn events(&self) -> u64 {
         self.shared.events.load(Ordering::Relaxed)
-    }
-
-    /// How often processes came and went faster than they could be asked.
-    pub fn processes_lost(&self) -> u64 {
-        self.shared.processes_lost.load(Ordering::Relaxed)
     }
 
     /// The processes that one comes from, nearest first.
@@ -464,7 +441,6 @@ fn read_processes(shared: &Shared, socket: &OwnedFd) {
                     shared.processes.take(&events);
                 }
                 Err(Errno::NOBUFS) => {
-                    shared.processes_lost.fetch_add(1, Ordering::Relaxed);
                     shared.processes.look_again();
                 }
                 Err(_) => break,

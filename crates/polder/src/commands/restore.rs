@@ -102,7 +102,7 @@ fn shown(change: &Change, operation: &Operation) -> String {
     out
 }
 
-/// Does it, looks again, and takes it back where that did not help.
+/// Does it, looks again, and says what still differs.
 fn make(
     operation: &Operation,
     text: &str,
