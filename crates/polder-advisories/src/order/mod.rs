@@ -158,13 +158,37 @@ mod tests {
         #[test]
         fn every_order_is_total(a in "[0-9a-z.-]{1,9}", b in "[0-9a-z.-]{1,9}", c in "[0-9a-z.-]{1,9}") {
             for order in [Order::Gem, Order::Composer, Order::Maven] {
-                let compare = |a: &str, b: &str| order.compare(a, b).unwrap();
-                prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
-                prop_assert_eq!(compare(&a, &a), Ordering::Equal);
-                if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
-                    prop_assert!(compare(&a, &c).is_le(), "{:?} {} {} {}", order, a, b, c);
-                }
+                either_way(order, &a, &b)?;
+            }
+            for order in [Order::Gem, Order::Composer] {
+                transitive(order, &a, &b, &c)?;
             }
         }
+
+        /// Maven's own order is transitive only where no list begins with a list (`1-0-a`, `-a`): there `a` is
+        /// before `-a0`, that before `-`, and that before `a`. Who asks Maven gets the same answers.
+        #[test]
+        fn mavens_order_is_total_for_versions_that_are_released(
+            a in RELEASED, b in RELEASED, c in RELEASED
+        ) {
+            transitive(Order::Maven, &a, &b, &c)?;
+        }
+    }
+
+    const RELEASED: &str =
+        "[0-9]{1,2}(\\.[0-9]{1,2}){0,2}([.-]?(rc|alpha|jre|[a-z])([.-]?[1-9])?)?(-snapshot)?";
+
+    fn either_way(order: Order, a: &str, b: &str) -> Result<(), TestCaseError> {
+        prop_assert_eq!(order.compare(a, b), order.compare(b, a).map(Ordering::reverse));
+        prop_assert_eq!(order.compare(a, a), Some(Ordering::Equal));
+        Ok(())
+    }
+
+    fn transitive(order: Order, a: &str, b: &str, c: &str) -> Result<(), TestCaseError> {
+        let is_le = |a: &str, b: &str| order.compare(a, b).is_some_and(Ordering::is_le);
+        if is_le(a, b) && is_le(b, c) {
+            prop_assert!(is_le(a, c), "{order:?} {a} {b} {c}");
+        }
+        Ok(())
     }
 }
