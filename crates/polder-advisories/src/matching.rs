@@ -308,7 +308,9 @@ fn offered<'a>(facts: &'a Facts, names: Names) -> HashMap<&'a str, &'a str> {
         Names::Source if !it.candidate_source_version.is_empty() => &it.candidate_source_version,
         Names::Binary | Names::Source => &it.candidate,
     };
-    facts.candidates.rows.iter().map(|it| (it.name.as_str(), version(it).as_str())).collect()
+    // Versions of a package by another name cannot be compared with those of this one.
+    let same = facts.candidates.rows.iter().filter(|it| it.replaced_by.is_empty());
+    same.map(|it| (it.name.as_str(), version(it).as_str())).collect()
 }
 
 /// Every known flaw of what is installed.

@@ -132,6 +132,7 @@ pub(crate) fn offers(host: &dyn Host, packages: &[Package]) -> Result<Indices, H
                 installed: package.version.clone(),
                 candidate: offer.version.clone(),
                 candidate_source_version: offer.version.clone(),
+                replaced_by: String::new(),
                 offered_by: vec![origin(&repositories, offer)],
                 // Alpine fixes flaws in the same repositories as everything else.
                 security: false,

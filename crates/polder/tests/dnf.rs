@@ -49,15 +49,26 @@ fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// From this number on, packages take the place of those of a number lower by as much.
+const SUCCESSORS: usize = 100;
+
+/// What a package says of whom it replaces.
+fn obsoletes(number: usize) -> String {
+    let Some(old) = number.checked_sub(SUCCESSORS) else { return String::new() };
+    let of = ["", " < 9", " <= 1.0-2.el9", " < 1.0", " = 1.9", " >= 1.0a-1"][old % 6];
+    format!("Obsoletes: p{old}{of}\n")
+}
+
 /// Builds packages without content, all with one run.
 fn build(top: &Path, packages: &[Built], folder: &Path) {
     let mut spec = String::from(
         "Name: all\nVersion: 1\nRelease: 1\nSummary: t\nLicense: MIT\nBuildArch: noarch\n%description\nt\n",
     );
     for (number, epoch, version, release) in packages {
+        let obsoletes = obsoletes(*number);
         let _ = write!(
             spec,
-            "%package -n p{number}\nSummary: t\nEpoch: {epoch}\nVersion: {version}\nRelease: {release}\n%description -n p{number}\nt\n%files -n p{number}\n"
+            "%package -n p{number}\nSummary: t\nEpoch: {epoch}\nVersion: {version}\nRelease: {release}\n{obsoletes}%description -n p{number}\nt\n%files -n p{number}\n"
         );
     }
     fs::create_dir_all(top).unwrap();
@@ -142,23 +153,19 @@ fn polder(root: &Path, table: &str) -> serde_json::Value {
     table_with(table, &["--root", &root.display().to_string()])
 }
 
-#[test]
-fn waiting_updates_are_those_of_dnf() {
+fn is_possible() -> bool {
     let is_there = |it: &str| Command::new(it).arg("--version").output().is_ok();
-    if !["rpmbuild", "rpm", "dnf", "createrepo_c"].into_iter().all(is_there)
-        || !rustix::process::geteuid().is_root()
-    {
-        return skipped("it takes root, rpm, dnf and createrepo-c");
+    let is_possible = ["rpmbuild", "rpm", "dnf", "createrepo_c"].into_iter().all(is_there)
+        && rustix::process::geteuid().is_root();
+    if !is_possible {
+        skipped("it takes root, rpm, dnf and createrepo-c");
     }
-    (1..=3).for_each(same_as_dnf);
+    is_possible
 }
 
-fn same_as_dnf(seed: u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let (top, root) = (folder.path(), folder.path().join("root"));
-    let mut state = seed;
-    let installed: Vec<Built> = (0..PACKAGES).map(|it| version(&mut state, it)).collect();
-    build(&top.join("build"), &installed, &top.join("installed"));
+/// A root with these packages of RPM.
+fn install(top: &Path, root: &Path, packages: &[Built]) {
+    build(&top.join("build"), packages, &top.join("installed"));
     fs::create_dir_all(root.join("etc/yum.repos.d")).unwrap();
     fs::create_dir_all(root.join("etc/dnf/modules.d")).unwrap();
     // Debian's rpm keeps its database elsewhere.
@@ -167,6 +174,21 @@ fn same_as_dnf(seed: u64) {
         .env("HOME", top)
         .args(["--root", &root.display().to_string(), "-i", "--nodeps", "--force-debian"])
         .args(files(&top.join("installed"))));
+}
+
+#[test]
+fn waiting_updates_are_those_of_dnf() {
+    if is_possible() {
+        (1..=3).for_each(same_as_dnf);
+    }
+}
+
+fn same_as_dnf(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let (top, root) = (folder.path(), folder.path().join("root"));
+    let mut state = seed;
+    let installed: Vec<Built> = (0..PACKAGES).map(|it| version(&mut state, it)).collect();
+    install(top, &root, &installed);
     for name in ["one", "two"] {
         let mut offered: Vec<Built> = (0..PACKAGES).map(|it| version(&mut state, it)).collect();
         offered.retain(|it| it.0 % 7 != 5);
@@ -224,6 +246,71 @@ fn same_as_dnf(seed: u64) {
         .collect();
     assert!(fixes.len() > 2);
     cut_is_no_answer(&root);
+}
+
+/// Old package, then the new one with version and repository, for all that is replaced; and what is
+/// upgraded under its own name, twice by name.
+fn transaction(home: &Path, root: &Path) -> BTreeSet<String> {
+    let answer = Command::new("dnf")
+        .env("HOME", home)
+        .args(["--installroot", &root.display().to_string(), "--releasever", "9", "--assumeno"])
+        .arg(format!("--setopt=reposdir={}", root.join("etc/yum.repos.d").display()))
+        .arg("upgrade")
+        .output()
+        .unwrap();
+    let (mut found, mut last, mut is_upgrade) = (BTreeSet::new(), String::new(), false);
+    for line in String::from_utf8_lossy(&answer.stdout).lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [heading] if heading.ends_with(':') => is_upgrade = heading == "Upgrading:",
+            ["replacing", old, ..] => {
+                found.insert(format!("{} {last}", old.strip_suffix(".noarch").unwrap()));
+            }
+            [name, "noarch", version, from, ..] => {
+                last = format!("{name} {version} {from}");
+                if is_upgrade {
+                    found.insert(format!("{name} {last}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn what_takes_the_place_of_another_is_what_dnf_takes() {
+    if !is_possible() {
+        return;
+    }
+    (7..10).for_each(same_successors);
+}
+
+fn same_successors(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let (top, root) = (folder.path(), folder.path().join("root"));
+    let mut state = seed;
+    let installed: Vec<Built> = (0..PACKAGES).map(|it| version(&mut state, it)).collect();
+    install(top, &root, &installed);
+    let mut offered: Vec<Built> = (0..PACKAGES).map(|it| version(&mut state, it)).collect();
+    offered.retain(|it| it.0 % 2 == 0);
+    offered.extend((0..PACKAGES).map(|it| version(&mut state, it + SUCCESSORS)));
+    let path = repository(top, "one", &offered);
+    let source = format!("[one]\nname=one\nbaseurl=file://{}\nenabled = 1\n", path.display());
+    fs::write(root.join("etc/yum.repos.d/one.repo"), source).unwrap();
+    fs::write(root.join("etc/dnf/dnf.conf"), "[main]\ngpgcheck=0\n").unwrap();
+    let theirs = transaction(top, &root);
+    let looked = polder(&root, "candidates");
+    let ours: BTreeSet<String> = rows(&looked)
+        .iter()
+        .map(|it| {
+            let name = text(it, "name");
+            let new = it["replaced_by"].as_str().unwrap_or(&name).to_string();
+            format!("{name} {new} {} one", text(it, "candidate"))
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+    assert!(theirs.iter().filter(|it| it.contains(" p1")).count() > 10, "{theirs:?}");
 }
 
 /// A cut index is no answer.

@@ -322,6 +322,7 @@ fn candidate(host: &dyn Host, package: &Package, offer: &Offer<'_>) -> Candidate
         installed: package.version.clone(),
         candidate: printable_str(&offer.version),
         candidate_source_version: printable_str(&offer.source_version),
+        replaced_by: String::new(),
         offered_by,
         security: offer.indices.iter().any(|index| index.row.security),
         held: package.held,

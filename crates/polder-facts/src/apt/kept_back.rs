@@ -21,8 +21,8 @@ struct Relation<'a> {
 #[derive(Clone, Debug, Default)]
 struct Version<'a> {
     version: &'a str,
-    /// Groups of alternatives, of which one must be met.
-    needs: Vec<Vec<Relation<'a>>>,
+    /// Groups of alternatives, of which one must be met; each names its group.
+    needs: Vec<(usize, Relation<'a>)>,
     /// None of these may be there.
     refuses: Vec<Relation<'a>>,
     /// Names it also answers to, with the version it claims for them.
@@ -34,6 +34,13 @@ struct Installed<'a> {
     now: Version<'a>,
     /// The stanza of the version on offer, and where in the list of candidates it stands.
     next: Option<(Version<'a>, usize)>,
+}
+
+impl<'a> Version<'a> {
+    /// The groups of which one must be met.
+    fn groups(&self) -> impl Iterator<Item = &[(usize, Relation<'a>)]> {
+        self.needs.chunk_by(|a, b| a.0 == b.0)
+    }
 }
 
 impl<'a> Installed<'a> {
@@ -113,7 +120,7 @@ impl<'a> After<'a> {
         let mut kept: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         for (key, package) in &self.packages {
             let version = package.after();
-            let unmet = version.needs.iter().filter(|group| !self.is_met(group));
+            let unmet = version.groups().filter(|group| !self.is_met(group));
             if package.next.is_some() {
                 let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
                 let refused = refused.map(|who| format!("it cannot stand beside `{}`", who.0));
@@ -126,7 +133,7 @@ impl<'a> After<'a> {
             }
             // What stays as it is must go on working: the update that would break it is left out.
             let reason = || vec![format!("`{}` needs the version that is installed", key.0)];
-            let named = unmet.flatten().flat_map(|it| self.by_name.get(it.name)).flatten();
+            let named = unmet.flatten().flat_map(|(_, it)| self.by_name.get(it.name)).flatten();
             let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
             for other in named.copied().chain(refused) {
                 if self.packages.get(&other).is_some_and(|it| it.next.is_some()) {
@@ -137,8 +144,8 @@ impl<'a> After<'a> {
         kept
     }
 
-    fn is_met(&self, group: &[Relation<'_>]) -> bool {
-        group.iter().any(|it| self.who(it, ("", "")).is_some())
+    fn is_met(&self, group: &[(usize, Relation<'_>)]) -> bool {
+        group.iter().any(|(_, it)| self.who(it, ("", "")).is_some())
     }
 
     /// Who meets a relation after the upgrade, other than `own`.
@@ -158,8 +165,10 @@ impl<'a> After<'a> {
     }
 
     /// What keeps a group of alternatives from being met, in words.
-    fn missing(&self, group: &[Relation<'_>]) -> String {
-        let Some(first) = group.first() else { return "it needs nothing that has a name".into() };
+    fn missing(&self, group: &[(usize, Relation<'_>)]) -> String {
+        let Some((_, first)) = group.first() else {
+            return "it needs nothing that has a name".into();
+        };
         let wanted = match first.wanted {
             Some((operator, version)) => format!("`{}` {operator} {version}", first.name),
             None => format!("`{}`", first.name),
@@ -195,17 +204,21 @@ fn read(stanza: &str) -> (Version<'_>, (&str, &str), bool) {
     let (mut version, mut key, mut is_installed) = (Version::default(), ("", ""), false);
     for line in stanza.lines() {
         let Some((name, value)) = line.split_once(": ") else { continue };
-        let groups = || value.split(',').map(alternatives).filter(|group| !group.is_empty());
         match name {
             "Package" => key.0 = value,
             "Architecture" => key.1 = value,
             "Status" => is_installed = value.ends_with(" installed"),
             "Version" => version.version = value,
-            "Depends" | "Pre-Depends" => version.needs.extend(groups()),
-            "Breaks" | "Conflicts" => version.refuses.extend(groups().flatten()),
+            "Depends" | "Pre-Depends" => {
+                for group in value.split(',') {
+                    let at = version.needs.len();
+                    version.needs.extend(group.split('|').filter_map(relation).map(|it| (at, it)));
+                }
+            }
+            "Breaks" | "Conflicts" => version.refuses.extend(relations(value)),
             "Provides" => {
                 let claims =
-                    groups().flatten().map(|it| (it.name, it.wanted.map(|(_, version)| version)));
+                    relations(value).map(|it| (it.name, it.wanted.map(|(_, version)| version)));
                 version.provides.extend(claims);
             }
             _ => {}
@@ -214,9 +227,9 @@ fn read(stanza: &str) -> (Version<'_>, (&str, &str), bool) {
     (version, key, is_installed)
 }
 
-/// `name:any (>= 1) | other`.
-fn alternatives(group: &str) -> Vec<Relation<'_>> {
-    group.split('|').filter_map(relation).collect()
+/// `name:any (>= 1), other`.
+fn relations(list: &str) -> impl Iterator<Item = Relation<'_>> {
+    list.split([',', '|']).filter_map(relation)
 }
 
 fn relation(text: &str) -> Option<Relation<'_>> {

@@ -1,6 +1,6 @@
 //! Installed packages, from `/var/lib/dpkg/status`.
 
-use super::stanza::parse_stanzas;
+use super::stanza::parse_chosen;
 use crate::reading::{not_looked, note, text_up_to};
 use polder_host::Host;
 use polder_model::facts::Package;
@@ -11,6 +11,9 @@ pub const STATUS: &str = "/var/lib/dpkg/status";
 
 /// Largest package database read.
 pub(super) const STATUS_BYTES_MAX: u64 = 256 << 20;
+
+/// What is read of a package.
+const FIELDS: [&str; 5] = ["Package", "Status", "Version", "Architecture", "Source"];
 
 /// Every package dpkg knows as installed; none where there is no dpkg.
 pub(crate) fn look(host: &dyn Host) -> Option<Table<Package>> {
@@ -35,7 +38,8 @@ pub(crate) fn look(host: &dyn Host) -> Option<Table<Package>> {
 
 /// Reads dpkg's status file; packages that are not installed are left out.
 pub fn parse_status(text: &str) -> (Vec<Package>, Vec<Problem>) {
-    let (stanzas, bad) = parse_stanzas(text);
+    let is_chosen = |name: &str| FIELDS.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let (stanzas, bad) = parse_chosen(text, is_chosen);
     let mut problems = Vec::new();
     for (line, says) in bad {
         note(&mut problems, format!("{STATUS}:{line}"), says);

@@ -25,7 +25,7 @@ pub struct Release {
     pub not_automatic: bool,
     /// `ButAutomaticUpgrades: yes`.
     pub but_automatic_upgrades: bool,
-    /// Length of each index, uncompressed and compressed, by its path below the suite.
+    /// Length of each index of packages, uncompressed and compressed, by its path below the suite.
     pub bytes: BTreeMap<String, u64>,
 }
 
@@ -43,7 +43,8 @@ pub fn parse_release(text: &str) -> Release {
     let bytes = stanza.get("SHA256").lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace().skip(1);
         let bytes = words.next()?.parse().ok()?;
-        Some((words.next()?.to_string(), bytes))
+        let path = words.next()?;
+        path.contains("/Packages").then(|| (path.to_string(), bytes))
     });
     Release {
         origin: get("Origin"),

@@ -1,5 +1,5 @@
-//! What the cached repositories offer, chosen as dnf chooses, from dnf's own data. Packages that take
-//! the place of others by another name (obsoletes) and metadata kept as zchunk are not read.
+//! What the cached repositories offer, chosen as dnf chooses, from dnf's own data. Metadata kept as
+//! zchunk is not read.
 
 use super::modules::Modules;
 use super::{is_on, setting, settings, shown_version, source_of};
@@ -53,7 +53,10 @@ struct Index {
 
 /// One version on offer.
 struct Offer<'a> {
+    name: &'a str,
     version: &'a str,
+    /// Packages whose place it takes, as the index says.
+    obsoletes: &'a str,
     architecture: &'a str,
     source: &'a str,
     bytes: u64,
@@ -76,6 +79,7 @@ pub(crate) fn offers(host: &dyn Host, facts: &Facts) -> Result<Indices, HostErro
     indices.iter().for_each(|it| modules.add(&it.modules));
     modules.finish();
     let offers = offered(&indices, &modules);
+    let successors = successors(&offers);
     let advisories = advisories(&indices, &modules);
     let mut newest_installed: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for it in packages {
@@ -97,8 +101,9 @@ pub(crate) fn offers(host: &dyn Host, facts: &Facts) -> Result<Indices, HostErro
         if newest.is_some_and(|it| rpm::compare(it, &package.version).is_gt()) {
             continue;
         }
-        if let Some((offer, held)) = choose(package, known) {
-            let told = advisories.get(package.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let after = successors.get(package.name.as_str()).map_or(&[][..], Vec::as_slice);
+        if let Some((offer, held)) = choose(package, known, after) {
+            let told = advisories.get(offer.name).map_or(&[][..], Vec::as_slice);
             candidates.push(candidate(package, offer, held, told));
         }
     }
@@ -296,7 +301,9 @@ fn offered<'a>(indices: &'a [Index], modules: &Modules) -> BTreeMap<&'a str, Vec
             let is_left_out =
                 !repository.included.is_empty() && !repository.included.iter().any(is_named);
             offers.entry(name).or_default().push(Offer {
+                name,
                 version,
+                obsoletes: of("Obsoletes"),
                 architecture,
                 source: of("Source"),
                 bytes: of("Size").parse().unwrap_or(0),
@@ -314,8 +321,60 @@ fn offered<'a>(indices: &'a [Index], modules: &Modules) -> BTreeMap<&'a str, Vec
     offers
 }
 
-/// The newest version that may be taken, or that could be if nobody had excluded it.
-fn choose<'a, 'b>(package: &Package, offers: &'b [Offer<'a>]) -> Option<(&'b Offer<'a>, bool)> {
+/// An offer that takes the place of a package by another name.
+struct Successor<'a, 'b> {
+    offer: &'b Offer<'a>,
+    /// Of which versions: a comparison and a version; none of each.
+    of: Option<(&'a str, &'a str)>,
+}
+
+impl Successor<'_, '_> {
+    fn is_of(&self, version: &str) -> bool {
+        self.of.is_none_or(|(sign, limit)| {
+            // Where the limit names no release, releases are not compared (rpm, rpmdsCompare).
+            let version = if limit.contains('-') {
+                version
+            } else {
+                version.rsplit_once('-').map_or(version, |it| it.0)
+            };
+            let order = rpm::compare(version, limit);
+            match sign {
+                "<" => order.is_lt(),
+                "<=" => order.is_le(),
+                "=" => order.is_eq(),
+                ">=" => order.is_ge(),
+                _ => order.is_gt(),
+            }
+        })
+    }
+}
+
+/// What takes the place of which name.
+fn successors<'a, 'b>(
+    offers: &'b BTreeMap<&'a str, Vec<Offer<'a>>>,
+) -> BTreeMap<&'a str, Vec<Successor<'a, 'b>>> {
+    let mut all: BTreeMap<&str, Vec<Successor<'_, '_>>> = BTreeMap::new();
+    for offer in offers.values().flatten() {
+        for said in offer.obsoletes.split(", ") {
+            let mut words = said.split(' ');
+            let name = words.next().unwrap_or_default();
+            if name.is_empty() || name == offer.name {
+                continue;
+            }
+            let of = words.next().zip(words.next());
+            all.entry(name).or_default().push(Successor { offer, of });
+        }
+    }
+    all
+}
+
+/// The newest version that may be taken, or that could be if nobody had excluded it. A package that
+/// takes the place of this one goes before one of the same name whose place it takes as well.
+fn choose<'a, 'b>(
+    package: &Package,
+    offers: &'b [Offer<'a>],
+    successors: &[Successor<'a, 'b>],
+) -> Option<(&'b Offer<'a>, bool)> {
     let fits = |it: &&Offer<'_>| {
         it.architecture == package.architecture
             || it.architecture == "noarch"
@@ -327,7 +386,14 @@ fn choose<'a, 'b>(package: &Package, offers: &'b [Offer<'a>]) -> Option<(&'b Off
         let all = all.filter(|it| it.is_excluded == is_excluded);
         all.max_by(|a, b| rpm::compare(a.version, b.version))
     };
-    let free = newest(false).map(|it| (it, package.held));
+    let same = newest(false);
+    let after = successors
+        .iter()
+        .filter(|it| !it.offer.is_excluded && it.is_of(&package.version))
+        .filter(|it| same.is_none_or(|same| it.is_of(same.version)))
+        .map(|it| it.offer)
+        .max_by(|a, b| b.name.cmp(a.name).then_with(|| rpm::compare(a.version, b.version)));
+    let free = after.or(same).map(|it| (it, package.held));
     free.or_else(|| newest(true).map(|it| (it, true)))
 }
 
@@ -375,11 +441,19 @@ fn issued(text: &str) -> Option<Timestamp> {
 }
 
 fn candidate(package: &Package, offer: &Offer<'_>, held: bool, told: &[Told<'_>]) -> Candidate {
+    let is_same = offer.name == package.name;
+    // What another package closed before it took this one's place, says nothing of this one.
+    let is_missed = |version| match is_same {
+        true => {
+            rpm::compare(version, &package.version).is_gt()
+                && rpm::compare(version, offer.version).is_le()
+        }
+        false => rpm::compare(version, offer.version).is_eq(),
+    };
     let missed: Vec<&Told<'_>> = told
         .iter()
         .filter(|it| it.architecture == package.architecture || it.architecture == "noarch")
-        .filter(|it| rpm::compare(it.version, &package.version).is_gt())
-        .filter(|it| rpm::compare(it.version, offer.version).is_le())
+        .filter(|it| is_missed(it.version))
         .collect();
     let mut cves: Vec<String> =
         missed.iter().flat_map(|it| it.cves.split(' ')).map(printable_str).collect();
@@ -396,6 +470,7 @@ fn candidate(package: &Package, offer: &Offer<'_>, held: bool, told: &[Told<'_>]
         source: printable_str(source.map_or(&package.source, |it| it.0)),
         installed: package.version.clone(),
         candidate: printable_str(shown_version(offer.version)),
+        replaced_by: if is_same { String::new() } else { printable_str(offer.name) },
         candidate_source_version: source.map_or_else(String::new, |it| printable_str(it.1)),
         offered_by: vec![printable_str(&offer.index.repository.id)],
         security: missed.iter().any(|it| it.is_security),

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// First line of each file. A new way of keeping needs a new name.
-const FORMAT: &str = "polder-index-memory 1";
+const FORMAT: &str = "polder-index-memory 2";
 
 /// Most bytes of what was kept.
 const BYTES_MAX: u64 = 64 << 20;

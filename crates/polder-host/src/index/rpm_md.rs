@@ -49,6 +49,9 @@ struct Record {
     /// Name, version and architecture of the packages an advisory is about, with their module.
     packages: Vec<[String; 4]>,
     module: String,
+    /// Packages whose place it takes: a name, and as a rule below which version.
+    obsoletes: Vec<(String, String)>,
+    in_obsoletes: bool,
 }
 
 impl Record {
@@ -120,6 +123,19 @@ fn version(element: &BytesStart<'_>, release: &str) -> String {
     format!("{epoch}:{version}-{}", attribute(element, release))
 }
 
+/// Which versions an entry is about, as ` < 1:2.0-1`; nothing means each. The release may be left out.
+fn below(element: &BytesStart<'_>) -> String {
+    let sign = match attribute(element, "flags").as_str() {
+        "LT" => "<",
+        "LE" => "<=",
+        "EQ" => "=",
+        "GE" => ">=",
+        "GT" => ">",
+        _ => return String::new(),
+    };
+    format!(" {sign} {}", version(element, "rel").trim_end_matches('-'))
+}
+
 fn start(element: &BytesStart<'_>, record: &mut Record) {
     let of = |name| attribute(element, name);
     match element.local_name().as_ref() {
@@ -144,6 +160,8 @@ fn start(element: &BytesStart<'_>, record: &mut Record) {
         b"issued" => record.say("Issued", of("date")),
         b"reference" if of("type") == "cve" => record.cves.push(of("id")),
         b"collection" => record.module.clear(),
+        b"obsoletes" => record.in_obsoletes = true,
+        b"entry" if record.in_obsoletes => record.obsoletes.push((of("name"), below(element))),
         b"module" => record.module = format!("{}:{}", of("name"), of("stream")),
         _ => {}
     }
@@ -162,14 +180,19 @@ fn end(
         b"arch" => say("Architecture"),
         b"sourcerpm" => say("Source"),
         b"id" => say("Advisory"),
+        b"obsoletes" => record.in_obsoletes = false,
         b"severity" => say("Severity"),
         b"open-size" => say("Open-Size"),
         b"timestamp" => say("Timestamp"),
         b"package" if record.packages.is_empty() => {
             stanzas.count += 1;
-            if names.contains(record.of("Package")) {
+            let obsoletes = std::mem::take(&mut record.obsoletes);
+            let obsoletes = obsoletes.into_iter().filter(|it| names.contains(&it.0));
+            let obsoletes: Vec<String> = obsoletes.map(|(name, below)| name + &below).collect();
+            if names.contains(record.of("Package")) || !obsoletes.is_empty() {
                 let fields = ["Package", "Version", "Architecture", "Source", "Size", "Built"];
                 fields.iter().for_each(|it| stanzas.field(it, record.of(it)));
+                stanzas.field("Obsoletes", &obsoletes.join(", "));
                 stanzas.end();
             }
         }
@@ -289,11 +312,13 @@ mod tests {
     use super::*;
 
     const PRIMARY: &str = r#"<?xml version="1.0"?>
-<metadata xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="2">
+<metadata xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="3">
 <package type="rpm"><name>bash</name><arch>x86_64</arch><version epoch="0" ver="5.1.8" rel="6.el9"/>
 <time file="1" build="1650000000"/><size package="1700" installed="7"/><location href="Packages/bash.rpm"/>
 <format><rpm:sourcerpm>bash-5.1.8-6.el9.src.rpm</rpm:sourcerpm><rpm:provides><rpm:entry name="bash"/></rpm:provides></format></package>
 <package type="rpm"><name>other</name><arch>noarch</arch><version epoch="1" ver="1" rel="1"/></package>
+<package type="rpm"><name>brush</name><arch>noarch</arch><version epoch="0" ver="2" rel="1"/><format><rpm:obsoletes>
+<rpm:entry name="bash" flags="LT" epoch="0" ver="6"/><rpm:entry name="csh"/></rpm:obsoletes><rpm:requires><rpm:entry name="bash"/></rpm:requires></format></package>
 </metadata>"#;
 
     const UPDATES: &str = r#"<updates><update status="final" type="security"><id>RH-1</id><severity>Important</severity>
@@ -308,10 +333,10 @@ mod tests {
     #[test]
     fn packages_and_advisories_are_kept_by_name_and_none_of_a_cut_file() {
         let found = filter("t", PRIMARY.as_bytes(), &bash()).unwrap();
-        assert_eq!((found.count, found.bytes), (2, PRIMARY.len() as u64));
+        assert_eq!((found.count, found.bytes), (3, PRIMARY.len() as u64));
         assert_eq!(
             found.text,
-            "Package: bash\nVersion: 0:5.1.8-6.el9\nArchitecture: x86_64\nSource: bash-5.1.8-6.el9.src.rpm\nSize: 1700\nBuilt: 1650000000\n\n"
+            "Package: bash\nVersion: 0:5.1.8-6.el9\nArchitecture: x86_64\nSource: bash-5.1.8-6.el9.src.rpm\nSize: 1700\nBuilt: 1650000000\n\nPackage: brush\nVersion: 0:2-1\nArchitecture: noarch\nObsoletes: bash < 0:6\n\n"
         );
         let found = filter("t", UPDATES.as_bytes(), &bash()).unwrap();
         assert_eq!(

@@ -97,6 +97,10 @@ pub struct Candidate {
     pub installed: String,
     /// Version the package manager would install.
     pub candidate: String,
+    /// Name of the package that takes its place, where that has another name (RPM's `Obsoletes`); the
+    /// candidate is a version of it then. Else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub replaced_by: String,
     /// Version of the source package it is built from.
     #[serde(default)]
     pub candidate_source_version: String,
@@ -115,6 +119,13 @@ pub struct Candidate {
     pub fix: Option<Fix>,
     /// It was on offer no later than this: the date of the index that offers it.
     pub offered_no_later_than: Option<Timestamp>,
+}
+
+impl Candidate {
+    /// The candidate as it is shown: its version, behind its name where that is another one.
+    pub fn offer(&self) -> String {
+        [&*self.replaced_by, &*self.candidate].join(" ").trim_start().to_string()
+    }
 }
 
 /// One past upgrade.

@@ -202,7 +202,7 @@ fn pending(scene: &Scene<'_>, source: &str, candidates: &[&Candidate], model: &m
                 "{} {} -> {} from {}{held}",
                 candidate.name,
                 candidate.installed,
-                candidate.candidate,
+                candidate.offer(),
                 candidate.offered_by.join(", ")
             ),
             PackageManager::of(facts).show(&candidate.name),
@@ -311,7 +311,9 @@ fn open_flaw(
     let evidence = Evidence::command(
         format!(
             "{} {} is installed, {} is on offer",
-            candidate.name, candidate.installed, candidate.candidate
+            candidate.name,
+            candidate.installed,
+            candidate.offer()
         ),
         manager.show(&candidate.name),
     );
