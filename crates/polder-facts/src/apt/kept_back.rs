@@ -31,6 +31,7 @@ struct Version<'a> {
 
 /// One installed package: what it is, and what it would become.
 struct Installed<'a> {
+    name: &'a str,
     now: Version<'a>,
     /// The stanza of the version on offer, and where in the list of candidates it stands.
     next: Option<(Version<'a>, usize)>,
@@ -51,10 +52,14 @@ impl<'a> Installed<'a> {
 
 /// All that would be installed after the upgrade.
 struct After<'a> {
-    packages: BTreeMap<(&'a str, &'a str), Installed<'a>>,
-    /// Who answers to a name.
-    by_name: HashMap<&'a str, Vec<(&'a str, &'a str)>>,
+    /// By name and architecture.
+    packages: Vec<Installed<'a>>,
+    /// Who answers to a name, as places in `packages`.
+    by_name: HashMap<&'a str, Vec<usize>>,
 }
+
+/// Name and architecture.
+type Key<'a> = (&'a str, &'a str);
 
 /// Writes into each candidate why the plain upgrade leaves it out, or may do so. `status` is the text
 /// of dpkg's status file, `stanzas` has the stanza of each candidate.
@@ -74,8 +79,8 @@ pub(super) fn explain(status: &str, stanzas: &[&str], candidates: &mut [Candidat
         if kept.is_empty() {
             return;
         }
-        for (key, reasons) in kept {
-            let Some(package) = after.packages.get_mut(&key) else { continue };
+        for (at, reasons) in kept {
+            let Some(package) = after.packages.get_mut(at) else { continue };
             let Some((_, index)) = package.next.take() else { continue };
             if let Some(candidate) = candidates.get_mut(index) {
                 candidate.kept_back.extend(reasons.into_iter().take(REASONS_MAX));
@@ -86,7 +91,7 @@ pub(super) fn explain(status: &str, stanzas: &[&str], candidates: &mut [Candidat
 
 impl<'a> After<'a> {
     fn new(status: &'a str, stanzas: &[&'a str], candidates: &[Candidate]) -> Self {
-        let mut next: HashMap<(&str, &str), (usize, &'a str)> = HashMap::new();
+        let mut next: HashMap<Key<'_>, (usize, &'a str)> = HashMap::new();
         for (index, (candidate, stanza)) in candidates.iter().zip(stanzas).enumerate() {
             // What the administrator holds stays as it is.
             if !candidate.held {
@@ -94,21 +99,19 @@ impl<'a> After<'a> {
             }
         }
         let mut packages = BTreeMap::new();
-        for block in status.split("\n\n") {
-            let (now, key, is_installed) = read(block);
-            if is_installed {
-                let next = next.get(&key).map(|(index, stanza)| (read(stanza).0, *index));
-                packages.insert(key, Installed { now, next });
-            }
+        for (now, key, _) in status.split("\n\n").map(read).filter(|it| it.2) {
+            let next = next.get(&key).map(|(index, stanza)| (read(stanza).0, *index));
+            packages.insert(key, Installed { name: key.0, now, next });
         }
-        let mut by_name: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
-        for (key, package) in &packages {
+        let packages: Vec<Installed<'_>> = packages.into_values().collect();
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, package) in packages.iter().enumerate() {
             let offered = package.next.iter().flat_map(|(it, _)| &it.provides);
             let names = package.now.provides.iter().chain(offered).map(|(name, _)| *name);
-            for name in std::iter::once(key.0).chain(names) {
+            for name in std::iter::once(package.name).chain(names) {
                 let all = by_name.entry(name).or_default();
-                if !all.contains(key) {
-                    all.push(*key);
+                if all.last() != Some(&at) {
+                    all.push(at);
                 }
             }
         }
@@ -116,27 +119,27 @@ impl<'a> After<'a> {
     }
 
     /// Updates that cannot be made without installing or removing something, with the reasons.
-    fn kept_back(&self) -> BTreeMap<(&'a str, &'a str), Vec<String>> {
-        let mut kept: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-        for (key, package) in &self.packages {
+    fn kept_back(&self) -> BTreeMap<usize, Vec<String>> {
+        let mut kept: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (at, package) in self.packages.iter().enumerate() {
             let version = package.after();
             let unmet = version.groups().filter(|group| !self.is_met(group));
+            let refused = version.refuses.iter().filter_map(|it| self.who(it, package.name));
             if package.next.is_some() {
-                let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
-                let refused = refused.map(|who| format!("it cannot stand beside `{}`", who.0));
+                let name = |at: usize| self.packages.get(at).map_or("", |it| it.name);
+                let refused = refused.map(|at| format!("it cannot stand beside `{}`", name(at)));
                 let reasons: Vec<String> =
                     unmet.map(|group| self.missing(group)).chain(refused).collect();
                 if !reasons.is_empty() {
-                    kept.insert(*key, reasons);
+                    kept.insert(at, reasons);
                 }
                 continue;
             }
             // What stays as it is must go on working: the update that would break it is left out.
-            let reason = || vec![format!("`{}` needs the version that is installed", key.0)];
+            let reason = || vec![format!("`{}` needs the version that is installed", package.name)];
             let named = unmet.flatten().flat_map(|(_, it)| self.by_name.get(it.name)).flatten();
-            let refused = version.refuses.iter().filter_map(|it| self.who(it, *key));
             for other in named.copied().chain(refused) {
-                if self.packages.get(&other).is_some_and(|it| it.next.is_some()) {
+                if self.packages.get(other).is_some_and(|it| it.next.is_some()) {
                     kept.entry(other).or_insert_with(reason);
                 }
             }
@@ -145,22 +148,23 @@ impl<'a> After<'a> {
     }
 
     fn is_met(&self, group: &[(usize, Relation<'_>)]) -> bool {
-        group.iter().any(|(_, it)| self.who(it, ("", "")).is_some())
+        group.iter().any(|(_, it)| self.who(it, "").is_some())
     }
 
-    /// Who meets a relation after the upgrade, other than `own`.
-    fn who(&self, relation: &Relation<'_>, own: (&str, &str)) -> Option<(&'a str, &'a str)> {
+    /// Who meets a relation after the upgrade, other than packages of the name `own`: another
+    /// architecture of the same package is no stranger to it.
+    fn who(&self, relation: &Relation<'_>, own: &str) -> Option<usize> {
         let all = self.by_name.get(relation.name)?;
-        // Another architecture of the same package is no stranger to it.
-        let others = all.iter().filter(|key| key.0 != own.0);
-        others.copied().find(|key| {
-            let Some(package) = self.packages.get(key) else { return false };
+        all.iter().copied().find(|at| {
+            let Some(package) = self.packages.get(*at).filter(|it| it.name != own) else {
+                return false;
+            };
             let after = package.after();
+            if package.name == relation.name && fits(relation, Some(after.version)) {
+                return true;
+            }
             let provides = after.provides.iter().filter(|(name, _)| *name == relation.name);
-            let own = (key.0 == relation.name).then_some(Some(after.version));
-            own.into_iter()
-                .chain(provides.map(|(_, version)| *version))
-                .any(|version| fits(relation, version))
+            provides.into_iter().any(|(_, version)| fits(relation, *version))
         })
     }
 
@@ -173,9 +177,9 @@ impl<'a> After<'a> {
             Some((operator, version)) => format!("`{}` {operator} {version}", first.name),
             None => format!("`{}`", first.name),
         };
-        let have = self.packages.iter().find(|(key, _)| key.0 == first.name);
+        let have = self.packages.iter().find(|it| it.name == first.name);
         let says = match have {
-            Some((_, package)) => {
+            Some(package) => {
                 format!("it needs {wanted}, and {} would be installed", package.after().version)
             }
             None => format!("it needs {wanted}, which is not installed"),
@@ -200,10 +204,11 @@ fn fits(relation: &Relation<'_>, version: Option<&str>) -> bool {
 }
 
 /// One version of a package, its name and architecture, and whether dpkg has it installed.
-fn read(stanza: &str) -> (Version<'_>, (&str, &str), bool) {
+fn read(stanza: &str) -> (Version<'_>, Key<'_>, bool) {
     let (mut version, mut key, mut is_installed) = (Version::default(), ("", ""), false);
-    for line in stanza.lines() {
-        let Some((name, value)) = line.split_once(": ") else { continue };
+    for line in stanza.lines().filter(|it| !it.starts_with(' ')) {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        let value = value.trim_start();
         match name {
             "Package" => key.0 = value,
             "Architecture" => key.1 = value,

@@ -1,8 +1,11 @@
 //! Release files of an archive: who it is, how old, how long it may be trusted, how long its indices are.
 
-use super::stanza::parse_stanzas;
+use super::stanza::parse_chosen;
 use polder_model::{Timestamp, printable_str};
 use std::collections::BTreeMap;
+
+/// Lists of what the archive has, a line for each file.
+const SUMS: [&str; 4] = ["MD5Sum", "SHA1", "SHA256", "SHA512"];
 
 /// What a release file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,14 +40,16 @@ pub fn parse_release(text: &str) -> Release {
         None => text,
     };
     let body = body.split("\n-----BEGIN PGP SIGNATURE-----").next().unwrap_or_default();
-    let (stanzas, _) = parse_stanzas(body);
+    let (stanzas, _) = parse_chosen(body, |name| !SUMS.contains(&name));
     let Some(stanza) = stanzas.first() else { return Release::default() };
     let get = |name: &str| printable_str(stanza.get(name));
-    let bytes = stanza.get("SHA256").lines().filter_map(|line| {
+    // Thousands of lines, of which few are about packages: they are not gathered first.
+    let sums = body.lines().skip_while(|line| line.trim_end() != "SHA256:").skip(1);
+    let sums = sums.take_while(|line| line.starts_with(' '));
+    let bytes = sums.filter(|line| line.contains("/Packages")).filter_map(|line| {
         let mut words = line.split_ascii_whitespace().skip(1);
         let bytes = words.next()?.parse().ok()?;
-        let path = words.next()?;
-        path.contains("/Packages").then(|| (path.to_string(), bytes))
+        Some((words.next()?.to_string(), bytes))
     });
     Release {
         origin: get("Origin"),

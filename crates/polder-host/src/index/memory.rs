@@ -69,7 +69,8 @@ impl Memory {
         if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o022 != 0 {
             return None;
         }
-        let mut text = String::new();
+        let length = u64::try_from(stat.st_size).unwrap_or(0).min(BYTES_MAX);
+        let mut text = String::with_capacity(usize::try_from(length).unwrap_or(0) + 32);
         File::from(file).take(BYTES_MAX).read_to_string(&mut text).ok()?;
         let (digest, kept) = text.split_once('\n')?;
         if digest != format!("{:x}", Sha256::digest(kept)) {
