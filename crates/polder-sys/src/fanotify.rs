@@ -20,6 +20,14 @@ impl Mask {
             | libc::FAN_MOVED_TO
             | libc::FAN_ONDIR,
     );
+
+    /// A file was opened to be run: the program, the interpreter of a script, the loader of both.
+    pub const RUNS: Self = Self(libc::FAN_OPEN_EXEC);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// A group that tells of each event the folder (as a handle) and the name in it, and the file itself: of one that was

@@ -199,6 +199,30 @@ fn a_change_is_told_once_with_its_meaning_and_who_did_it() {
 }
 
 #[test]
+fn who_did_it_is_known_of_programs_that_live_for_a_moment() {
+    let Some(disk) = disk() else { return };
+    let watch = disk.watch();
+    // A script stands for its interpreter, as in `/proc`.
+    let script = disk.folder.path().join("script");
+    fs::write(&script, "#!/bin/sh\necho x > $1\n").unwrap();
+    must("chmod", &["+x", &script.display().to_string()]);
+    let path = |name: String| disk.at(&name).display().to_string();
+    for number in 0..15 {
+        must("touch", &[&path(format!("etc/touched-{number}"))]);
+        must(&script.display().to_string(), &[&path(format!("etc/echoed-{number}"))]);
+    }
+    let programs = [("touched", "/usr/bin/touch"), ("echoed", "/bin/sh")];
+    let programs = programs.map(|(start, it)| (start, fs::canonicalize(it).unwrap()));
+    for _ in 0..30 {
+        let told = watch.wait("who", |it| it["change"]["what"] == "added");
+        let path = told["change"]["path"].as_str().unwrap();
+        let program = programs.iter().find(|it| path.contains(it.0)).unwrap();
+        assert_eq!(told["who"]["executable"], program.1.display().to_string(), "{told:#}");
+    }
+    watch.stop();
+}
+
+#[test]
 fn nothing_is_lost_or_told_again_when_it_is_killed() {
     let Some(disk) = disk() else { return };
     let mut watch = disk.watch();

@@ -10,13 +10,17 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::CString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The bit that says of an event that it is about a folder (FAN_ONDIR); it is none by itself.
+const FOLDER: u64 = 0x4000_0000;
 
 /// Bytes read of the queue at once: some thousand events.
 const READ_BYTES: usize = 256 << 10;
@@ -28,6 +32,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// known, and of more folders nothing: then everything is looked at.
 const NAMES_MAX: usize = 512;
 const FOLDERS_MAX: usize = 65_536;
+
+/// Processes whose programs are remembered, the latest ones: of those that run longer `/proc` can be asked.
+const PROGRAMS_MAX: usize = 8192;
 
 /// How long a thread waits before it sees whether it is still wanted.
 const TURN_MS: i64 = 500;
@@ -54,6 +61,41 @@ pub struct Name {
     pub mask: u64,
     /// The process that did the last of it.
     pub who: Option<Arc<Process>>,
+    /// Its number, and the program it began as far as the kernel told of it in the same queue.
+    pid: u32,
+    program: Option<Arc<Program>>,
+}
+
+/// A program as events name it: its folder and its name there.
+#[derive(Debug)]
+struct Program {
+    folder: Key,
+    name: Vec<u8>,
+}
+
+/// Which program each process began last. It is told in the same queue as what the process did to files
+/// then, and so it is known however short the process lived.
+#[derive(Default)]
+struct Programs {
+    all: HashMap<u32, Arc<Program>>,
+    order: VecDeque<u32>,
+}
+
+impl Programs {
+    fn begins(&mut self, pid: u32, program: Program) {
+        // Of what runs, the loader of shared libraries is opened last.
+        if program.name.starts_with(b"ld-linux") || program.name.starts_with(b"ld-musl") {
+            return;
+        }
+        if self.all.insert(pid, Arc::new(program)).is_none() {
+            self.order.push_back(pid);
+        }
+        while self.order.len() > PROGRAMS_MAX {
+            if let Some(old) = self.order.pop_front() {
+                self.all.remove(&old);
+            }
+        }
+    }
 }
 
 /// A folder in which something was touched.
@@ -90,6 +132,9 @@ struct Key {
     handle: Handle,
 }
 
+/// Roots of file systems that were opened for one look.
+type Roots = HashMap<[i32; 2], Option<OwnedFd>>;
+
 /// Names that were touched, and whether these are all.
 type Names = (BTreeMap<Vec<u8>, Name>, bool);
 
@@ -119,6 +164,8 @@ pub struct Watcher {
     /// Where each file system that is watched is mounted, by the name that events give it. It is not kept open:
     /// nobody could unmount it then.
     roots: HashMap<[i32; 2], Mount>,
+    /// The same of file systems of which it is only heard that programs begin there.
+    others: HashMap<[i32; 2], Mount>,
     /// File systems that cannot be watched, with the reason.
     pub refused: Vec<(String, String)>,
     /// Why processes are known less well than they could be, if so.
@@ -144,6 +191,7 @@ impl Watcher {
             threads: Vec::new(),
             maps: None,
             roots: HashMap::new(),
+            others: HashMap::new(),
             refused: Vec::new(),
             processes_problem: None,
         };
@@ -191,30 +239,39 @@ impl Watcher {
     /// are marked again, which changes nothing where a mark is.
     pub fn mark(&mut self, mounts: &[Mount], policy: &Policy) {
         self.roots.clear();
+        self.others.clear();
         self.refused.clear();
         let is_watched = |it: &&Mount| Policy::looks_into(&it.kind) && policy.reaches(&it.point);
-        let mut mounts: Vec<&Mount> = mounts.iter().filter(is_watched).collect();
+        let (mut watched, others): (Vec<&Mount>, Vec<&Mount>) = mounts.iter().partition(is_watched);
         // Those that show all of a file system go first: they name the paths.
-        mounts.sort_by_key(|it| it.part != b"/");
-        for mount in mounts {
-            if let Err(error) = self.mark_one(mount) {
+        watched.sort_by_key(|it| it.part != b"/");
+        for mount in watched {
+            if let Err(error) = self.mark_one(mount, true) {
                 let place = polder_model::printable(&mount.point);
                 self.refused.push((place, std::io::Error::from(error).to_string()));
             }
         }
+        // Who did something may be a program from anywhere. Where that is not told, processes are asked.
+        for mount in others {
+            let _ = self.mark_one(mount, false);
+        }
     }
 
-    fn mark_one(&mut self, mount: &Mount) -> Result<(), Errno> {
+    fn mark_one(&mut self, mount: &Mount, is_watched: bool) -> Result<(), Errno> {
         let path = CString::new(mount.point.clone()).map_err(|_| Errno::INVAL)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let root = rustix::fs::open(&path, flags, Mode::empty())?;
         let file_system = file_system_of(&root)?;
-        if self.roots.contains_key(&file_system) {
+        if self.roots.contains_key(&file_system) || self.others.contains_key(&file_system) {
             return Ok(());
         }
-        mark_file_system(&self.shared.group, Mask::CHANGES, &path)
+        let (mask, known) = match is_watched {
+            true => (Mask::CHANGES.and(Mask::RUNS), &mut self.roots),
+            false => (Mask::RUNS, &mut self.others),
+        };
+        mark_file_system(&self.shared.group, mask, &path)
             .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
-        self.roots.insert(file_system, mount.clone());
+        known.insert(file_system, mount.clone());
         Ok(())
     }
 
@@ -246,20 +303,16 @@ impl Watcher {
         let mut lost_since = pending.lost_since.take();
         drop(pending);
         let mut found: BTreeMap<Vec<u8>, Names> = BTreeMap::new();
-        let mut opened: HashMap<[i32; 2], Option<OwnedFd>> = HashMap::new();
+        let mut opened = Roots::new();
         for (key, (names, is_whole)) in folders {
-            let root = opened.entry(key.file_system).or_insert_with(|| self.open(key.file_system));
-            let Some(root) = root else {
+            let Some(root) = self.root(key.file_system, &mut opened) else {
                 // Where it lies cannot be told: anything on it may have been touched.
                 lost_since.get_or_insert_with(Instant::now);
                 continue;
             };
             let Some(path) = path(root, &key.handle) else { continue };
             for (name, mut what) in names {
-                // That it began a program of its own may have been heard since.
-                if let Some(who) = what.who.take_if(|it| it.is_inherited) {
-                    what.who = self.shared.processes.get(who.pid).or(Some(who));
-                }
+                self.complete(&mut what, &mut opened);
                 // Rights of the folder itself stand in the one above it.
                 let (folder, name) = match name.as_slice() {
                     b"." if path == b"/" => (Vec::new(), b"".to_vec()),
@@ -284,9 +337,44 @@ impl Watcher {
         Touched { folders: folders.collect(), lost_since }
     }
 
+    /// Asks again who did something: that it began a program of its own may have been heard since. Of whom `/proc`
+    /// did not tell in time, the program is known that the kernel opened for it.
+    fn complete(&self, what: &mut Name, opened: &mut Roots) {
+        let is_known = |it: &Arc<Process>| it.executable.is_some() && !it.is_inherited;
+        if what.who.as_ref().is_some_and(is_known) {
+            return;
+        }
+        let who = self.shared.processes.get(what.pid).or_else(|| what.who.take());
+        what.who = match (who, what.program.as_ref().and_then(|it| self.place(it, opened))) {
+            (Some(who), Some(program)) if !is_known(&who) => Some(Arc::new(Process {
+                executable: Some(program),
+                is_inherited: false,
+                ..(*who).clone()
+            })),
+            (None, Some(program)) => Some(Arc::new(Process {
+                pid: what.pid,
+                executable: Some(program),
+                ..Process::default()
+            })),
+            (who, _) => who,
+        };
+    }
+
+    /// Where a program lies.
+    fn place(&self, program: &Program, opened: &mut Roots) -> Option<PathBuf> {
+        let root = self.root(program.folder.file_system, opened)?;
+        let folder = path(root, &program.folder.handle)?;
+        let path = crate::join(&folder, &program.name);
+        Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
+    }
+
+    fn root<'a>(&self, file_system: [i32; 2], opened: &'a mut Roots) -> Option<&'a OwnedFd> {
+        opened.entry(file_system).or_insert_with(|| self.open(file_system)).as_ref()
+    }
+
     /// The root of a file system, if it still lies where it was mounted.
     fn open(&self, file_system: [i32; 2]) -> Option<OwnedFd> {
-        let mount = self.roots.get(&file_system)?;
+        let mount = self.roots.get(&file_system).or_else(|| self.others.get(&file_system))?;
         let path = std::ffi::OsStr::from_bytes(&mount.point);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let root = rustix::fs::open(path, flags, Mode::empty()).ok()?;
@@ -347,6 +435,7 @@ fn read_files(shared: &Shared) {
     let _ = rustix::process::setpriority_process(None, -10);
     let mut buffer = vec![0_u8; READ_BYTES];
     let own = std::process::id();
+    let mut programs = Programs::default();
     while !shared.stops.load(Ordering::Relaxed) {
         if !waits(&shared.group) {
             note_end(shared);
@@ -363,7 +452,7 @@ fn read_files(shared: &Shared) {
                 }
             };
             let events = parse_file_events(buffer.get(..count).unwrap_or_default());
-            note(shared, events, own);
+            note(shared, events, own, &mut programs);
         }
         note_end(shared);
         std::thread::sleep(PAUSE);
@@ -381,7 +470,7 @@ fn note_lost(shared: &Shared) {
     pending.lost_since.get_or_insert(since);
 }
 
-fn note(shared: &Shared, events: Vec<FileEvent>, own: u32) {
+fn note(shared: &Shared, events: Vec<FileEvent>, own: u32, programs: &mut Programs) {
     shared.events.fetch_add(events.len() as u64, Ordering::Relaxed);
     // Many events in a row are of one process.
     let mut last: Option<(u32, Option<Arc<Process>>)> = None;
@@ -396,12 +485,21 @@ fn note(shared: &Shared, events: Vec<FileEvent>, own: u32) {
         if pid == own {
             continue;
         }
+        let key = Key { file_system, handle: folder };
+        if mask & Mask::RUNS.0 != 0 {
+            programs.begins(pid, Program { folder: key.clone(), name: name.clone() });
+            last = None;
+        }
+        if mask & Mask::CHANGES.0 & !FOLDER == 0 {
+            continue;
+        }
         let who = match &last {
             Some((known, who)) if *known == pid => who.clone(),
             _ => shared.processes.get(pid),
         };
         last = Some((pid, who.clone()));
-        noted.push((Key { file_system, handle: folder }, name, Name { mask, who }));
+        let program = programs.all.get(&pid).cloned();
+        noted.push((key, name, Name { mask, who, pid, program }));
     }
     if lost {
         note_lost(shared);
@@ -416,7 +514,7 @@ fn note(shared: &Shared, events: Vec<FileEvent>, own: u32) {
             pending.folders.entry(key).or_insert_with(|| (BTreeMap::new(), true));
         let is_full = names.len() >= NAMES_MAX;
         match names.get_mut(&name) {
-            Some(known) => *known = Name { mask: known.mask | what.mask, who: what.who },
+            Some(known) => *known = Name { mask: known.mask | what.mask, ..what },
             None if is_full => *is_whole = false,
             None => {
                 names.insert(name, what);
