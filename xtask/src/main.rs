@@ -23,11 +23,15 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test                    install what the tests need (as root), and run all of them
+  dist                    build the program to install, target/dist/polder: no library can be put before its own
   bench [PART]            print our figures beside those of the incumbents; a part: flaws, integrity, watch
   page                    check the HTML page in headless Chromium with axe-core
   generate                write manual pages, completions, schemas and lists into docs/
   record-hosts [NAME...]  make the recorded servers of tests/hosts anew (as root)
 ";
+
+/// Links libc and all others into the program.
+const STATIC: &str = "target-feature=+crt-static";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         ["bench", "flaws"] => bench::flaws(),
         ["bench", "integrity"] => bench::integrity(),
         ["bench", "watch"] => bench::watch(),
+        ["dist"] => dist(),
         ["page"] => page::run(),
         ["generate"] => generate(),
         ["record-hosts", hosts @ ..] => record_hosts(hosts),
@@ -57,8 +62,40 @@ fn test() -> Result<(), String> {
     packages::install(packages::TEST)?;
     run::cargo(&["build", "--workspace", "--all-targets"])?;
     run::cargo(&["test", "--workspace"])?;
-    run::cargo(&["build", "--release", "--package", "polder"])?;
+    dist()?;
     page::run()
+}
+
+/// The program to install: one file that needs no library of the host, so that none can be put before its own.
+fn dist() -> Result<(), String> {
+    run::cargo(&[
+        "rustc",
+        "--release",
+        "--package",
+        "polder",
+        "--bin",
+        "polder",
+        "--",
+        "-C",
+        STATIC,
+    ])?;
+    let (folder, built) = ("target/dist", run::polder());
+    let path = format!("{folder}/polder");
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::copy(&built, &path))
+        .map_err(|error| format!("cannot copy `{built}` to `{path}`: {error}"))?;
+    // The loader of shared libraries would list them instead of beginning the program (ld.so(8)).
+    let says = std::process::Command::new(&path)
+        .arg("--version")
+        .env("LD_TRACE_LOADED_OBJECTS", "1")
+        .output()
+        .map_err(|error| format!("`{path}` cannot be run: {error}"))?;
+    let says = String::from_utf8_lossy(&says.stdout);
+    if !says.starts_with("polder ") {
+        return Err(format!("`{path}` needs libraries of the host:\n{says}"));
+    }
+    println!("{path} needs no library of the host");
+    Ok(())
 }
 
 /// Pages, manuals and schemas follow from the program; a test holds them current.

@@ -41,6 +41,10 @@ pub struct CheckView {
     pub root: String,
     /// The key that signed it, Ed25519.
     pub key: String,
+    /// The program that checked, BLAKE3; empty where two baselines are compared.
+    pub program: String,
+    /// Its configuration, BLAKE3; `none` without one.
+    pub settings: String,
     /// The other baseline, where two are compared instead of one and the host.
     pub beside: Option<String>,
     /// What is not as it was, what matters most first.
@@ -172,6 +176,8 @@ pub fn check_view(
         baseline_taken: Timestamp(head.taken),
         root: hexadecimal(root),
         key: hexadecimal(key),
+        program: String::new(),
+        settings: String::new(),
         beside: None,
         unverifiable: changes.iter().filter(|it| it.1.what == "unverifiable").count() as u64,
         changes: changes.into_iter().map(|(_, line)| line).collect(),
@@ -419,8 +425,15 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
         age(view.baseline_taken, view.taken),
         view.key.get(..16).unwrap_or(&view.key)
     );
-    if let Some(beside) = &view.beside {
-        let _ = writeln!(out, "compared with {beside}");
+    match &view.beside {
+        Some(beside) => {
+            let _ = writeln!(out, "compared with {beside}");
+        }
+        None => {
+            let start = |it: &str| it.get(..16).unwrap_or(it).to_string();
+            let (program, settings) = (start(&view.program), start(&view.settings));
+            let _ = writeln!(out, "checked by the program {program}, settings {settings}");
+        }
     }
     let count = view.changes.len();
     match count {

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod failure;
 mod flags;
+mod guard;
 mod operations;
 mod output;
 mod passphrase;

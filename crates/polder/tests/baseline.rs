@@ -339,3 +339,31 @@ fn logs_are_rotated_without_a_word_and_forged_with_one() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_library_put_into_the_program_is_said_to_speak_for_it() {
+    let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
+    furnish(&disk);
+    disk.init();
+    let own = fs::read_dir("/usr/lib").unwrap().map(|it| it.unwrap().path().join("libanl.so.1"));
+    let Some(library) = own.into_iter().find(|it| it.exists()) else {
+        return skipped("there is no library of libc that the program does not need");
+    };
+    let state = disk.folder.path().join("state");
+    let check = |library: &str| {
+        support::polder(&["baseline", "check", "--json", "--state", &state.display().to_string()])
+            .arg("--config")
+            .arg(disk.folder.path().join("polder.toml"))
+            .env("LD_PRELOAD", library)
+            .output()
+            .unwrap()
+    };
+    let clean: serde_json::Value = serde_json::from_slice(&check("").stdout).unwrap();
+    assert_eq!(clean["problems"].as_array().unwrap().len(), 0, "{clean:#}");
+    assert_eq!(clean["program"].as_str().unwrap().len(), 64, "{clean:#}");
+    let output = check(&library.display().to_string());
+    let loaded: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let says = loaded["problems"][0].as_str().unwrap();
+    assert!(says.contains("libanl.so.1` was put into this program"), "{says}");
+    assert_eq!(output.status.code(), Some(3));
+}

@@ -6,7 +6,7 @@ use crate::flags::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
     BaselineInit, BaselineShow, BaselineVerify, Target,
 };
-use crate::{changes, config, output, passphrase, session};
+use crate::{changes, config, guard, output, passphrase, session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::users::{parse_group, parse_passwd};
 use polder_host::Host;
@@ -261,7 +261,11 @@ fn checked(flags: &BaselineCheck, globals: &Globals) -> Result<u8, Failure> {
         let says = "rules of the configuration differ from those of the baseline, which were used; `polder baseline init --again` takes the new ones";
         outcome.how.notes.push(says.into());
     }
-    let view = view(&generation, &outcome, flags.root.as_deref(), globals, Timestamp(now.taken))?;
+    outcome.how.problems.extend(guard::warning());
+    let taken = Timestamp(now.taken);
+    let mut view = view(&generation, &outcome, flags.root.as_deref(), globals, taken)?;
+    view.program = guard::digest();
+    view.settings = configuration.path.as_deref().map_or("none".into(), guard::digest_of);
     if flags.root.is_none() && flags.baseline.is_none() {
         let target = Target::default();
         if let Some(state) = session::state_folder(globals.state.as_deref(), &target) {

@@ -4,7 +4,7 @@ use super::Globals;
 use crate::failure::Failure;
 use crate::flags::{Doctor, Target};
 use crate::watch::read_status;
-use crate::{output, session};
+use crate::{guard, output, session};
 use polder_facts::newest_date;
 use polder_model::PackageManager;
 use polder_model::facts::Facts;
@@ -33,6 +33,7 @@ pub(super) fn run(flags: &Doctor, globals: &Globals) -> Result<u8, Failure> {
         indices(&facts),
         undo(),
         watches(globals, &target),
+        alone(),
     ];
     let is_bad = checks.iter().any(|it| it.state == "bad");
     if flags.json {
@@ -128,6 +129,20 @@ fn indices(facts: &Facts) -> Check {
                 days => format!("the newest is {days} days old"),
             },
             "",
+        ),
+    }
+}
+
+/// Whether code of others can be, or is, in this program.
+fn alone() -> Check {
+    match (guard::warning(), guard::IS_STATIC) {
+        (Some(says), _) => check("alone", "bad", says, "cargo xtask dist"),
+        (None, true) => check("alone", "ok", "no library can be put before its own", ""),
+        (None, false) => check(
+            "alone",
+            "warn",
+            "whoever may write `/etc/ld.so.preload` can put a library into this program",
+            "build it with `cargo xtask dist`, which links everything into it",
         ),
     }
 }

@@ -5,10 +5,10 @@ use super::baseline::{failed, open_store};
 use crate::failure::Failure;
 use crate::flags::{Target, WatchCommand, WatchEvents, WatchFlags, WatchStatus};
 use crate::watch::{
-    Confined, Delivery, Duty, Ended, Memory, Status, confine, digest_of, fresh_status, missing_end,
+    Confined, Delivery, Duty, Ended, Memory, Status, confine, fresh_status, missing_end,
     read_status,
 };
-use crate::{config, output, session};
+use crate::{config, guard, output, session};
 use polder_integrity::watch::Watcher;
 use polder_integrity::{Generation, Now, Policy};
 use polder_model::Timestamp;
@@ -118,9 +118,9 @@ fn begin(
     let around = Now::here();
     let seconds = configuration.rhythm.heartbeat.as_secs();
     let mut status = fresh_status(read_status(state), &around.host, &around.boot, seconds);
-    status.program = digest_of(Path::new("/proc/self/exe"));
+    status.program = guard::digest();
     status.configuration = match &configuration.path {
-        Some(path) => digest_of(path),
+        Some(path) => guard::digest_of(path),
         None => "none".into(),
     };
     let policy = Policy::from_lines(&generation.head.policy);

@@ -4,7 +4,7 @@ use super::sinks::Delivery;
 use super::status::{Status, begun};
 use crate::commands::{Globals, names_of};
 use crate::failure::Failure;
-use crate::output;
+use crate::{guard, output};
 use polder_host::Host;
 use polder_integrity::watch::{
     Lookout, Name, News, Process, Touched, TouchedFolder, Watcher, by_path, fingerprint,
@@ -17,7 +17,7 @@ use polder_report::{Names, WatchEvent, WhoLine, check_view, event_text};
 use polder_store::{EventJournal, Events, StoredEvent};
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -251,6 +251,9 @@ impl Duty<'_> {
         }
         self.memory.has_begun = true;
         self.event("started", says)?;
+        if let Some(says) = guard::warning() {
+            self.event("problem", says)?;
+        }
         for (place, because) in self.status.refused.clone() {
             self.event(
                 "problem",
@@ -610,13 +613,5 @@ pub(crate) fn fresh_status(
         blind_seconds: 0.0,
         swept: None,
         ..before.unwrap_or_default()
-    }
-}
-
-/// BLAKE3 of a file, or why there is none.
-pub(crate) fn digest_of(path: &Path) -> String {
-    match polder_integrity::digest_file(path) {
-        Ok(digest) => hexadecimal(&digest),
-        Err(error) => format!("not known ({error})"),
     }
 }

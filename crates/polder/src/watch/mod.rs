@@ -6,7 +6,7 @@ mod sandbox;
 mod sinks;
 mod status;
 
-pub(crate) use duty::{Duty, Ended, Memory, Rhythm, digest_of, fresh_status, missing_end};
+pub(crate) use duty::{Duty, Ended, Memory, Rhythm, fresh_status, missing_end};
 pub(crate) use sandbox::{Confined, confine};
 pub(crate) use sinks::{Delivery, SinkSettings};
 pub(crate) use status::{Status, read_status};
