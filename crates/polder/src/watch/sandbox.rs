@@ -6,6 +6,8 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is kept: file system marks and the tables of devices (SYS_ADMIN), reading past the rights of files
@@ -15,6 +17,45 @@ const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::SYS_PTRACE);
+
+/// Calls that none of its work takes, and that would make much of the rights that are kept: to mount and to
+/// enter namespaces, to write into other processes, to load code into the kernel, to set the clock.
+const REFUSED: [libc::c_long; 34] = [
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_mount_setattr,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_sethostname,
+    libc::SYS_quotactl,
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_keyctl,
+];
 
 /// How far what judges stands back (nice(1)): measured, a change under full load is told within a second all
 /// the same.
@@ -40,6 +81,10 @@ pub(crate) fn confine(state: &Path) -> Confined {
     note("no program it starts gains rights", done);
     note("writes nowhere but below its own state (Landlock)", landlock(state));
     note("five capabilities instead of all", capabilities());
+    note(
+        "mounts nothing, enters no namespace and no other process, leaves kernel and clock alone (seccomp)",
+        seccomp(),
+    );
     it
 }
 
@@ -81,6 +126,18 @@ fn capabilities() -> Result<(), String> {
     rustix::thread::set_capabilities(None, sets).map_err(|error| error.to_string())
 }
 
+/// Refuses the calls of [`REFUSED`] with EPERM, as for who lacks the right.
+fn seccomp() -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|it| failed(&it))?;
+    let rules: BTreeMap<i64, Vec<_>> = REFUSED.iter().map(|it| (*it, Vec::new())).collect();
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture)
+        .and_then(seccompiler::BpfProgram::try_from)
+        .map_err(|it| failed(&it))?;
+    apply_filter(&filter).map_err(|it| failed(&it))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +161,11 @@ mod tests {
                 assert!(std::fs::write(&other, "x").is_err());
             }
             assert!(std::fs::read("/etc/passwd").is_ok());
+            if holds("seccomp") {
+                // The right to do so is kept, and so the program would have it.
+                let entered = Command::new("unshare").args(["--mount", "true"]).status();
+                assert!(entered.is_ok_and(|it| !it.success()));
+            }
         });
         thread.join().unwrap();
     }
