@@ -89,7 +89,7 @@ pub struct Head {
     pub policy: Vec<String>,
     /// What was mounted.
     pub mounts: Vec<Mount>,
-    /// Packages that dpkg had installed.
+    /// Packages that dpkg or RPM had installed.
     pub packages: Vec<crate::proof::PackageRow>,
     /// Modules the kernel had loaded.
     pub modules: Vec<String>,

@@ -28,7 +28,7 @@ pub struct Now {
     pub modules: Vec<String>,
     /// Files that some process may write to through its memory.
     pub shared: HashSet<((u32, u32), u64)>,
-    /// Packages that dpkg knows.
+    /// Packages that dpkg or RPM knows.
     pub packages: Vec<PackageRow>,
     /// What could not be seen, and without which times cannot be relied on.
     pub problems: Vec<String>,

@@ -72,7 +72,7 @@ fn is_installed(stanza: &str) -> bool {
 }
 
 /// What dpkg knows in a root; empty where dpkg installs nothing.
-pub fn packages(root: &Path) -> Vec<PackageRow> {
+pub(crate) fn packages(root: &Path) -> Vec<PackageRow> {
     let status = status(root);
     let rows = stanzas(&status).map(|stanza| {
         let (name, architecture) = (field(stanza, "Package"), field(stanza, "Architecture"));

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// What must be as it was for any proof to hold: what verifies, and the code it runs with, on every
 /// architecture. What is above and below them must be as it was, too.
-const GROUND: [&str; 11] = [
+const GROUND: [&str; 18] = [
     "/etc/ld.so.preload*",
     "/etc/ld.so.conf*",
     "/etc/ld.so.cache*",
@@ -30,6 +30,13 @@ const GROUND: [&str; 11] = [
     "/usr/lib/*-linux-gnu*/libbz2.*",
     "/usr/lib/*-linux-gnu*/libc.so*",
     "/usr/lib/*-linux-gnu*/ld-linux*",
+    "/usr/lib64/libgcrypt.*",
+    "/usr/lib64/libgpg-error.*",
+    "/usr/lib64/libz.*",
+    "/usr/lib64/libbz2.*",
+    "/usr/lib64/libc.so*",
+    "/usr/lib64/ld-linux*",
+    "/usr/lib/ld-linux*",
 ];
 
 /// Where apt leaves archives, and where Polder keeps those that apt would not: whose they are, only their digest
@@ -85,6 +92,9 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
     }
     let root = now.root.as_path();
     let status = status(root);
+    if status.is_empty() {
+        return super::rpm::prove(now, generation, changes);
+    }
     let before: HashMap<(&str, &str), &PackageRow> = generation
         .head
         .packages
@@ -279,7 +289,7 @@ fn archive(root: &Path, path: &Path, digest: &str) -> Result<Archive, String> {
 }
 
 /// Where members come to lie: folders that became links, and diversions (dpkg-divert(1)).
-struct Places {
+pub(crate) struct Places {
     merged: Vec<&'static str>,
     /// Paths that are diverted, and those they are diverted to. Nothing is proved of them: the file that
     /// lists them can be written by root.
@@ -287,7 +297,7 @@ struct Places {
 }
 
 impl Places {
-    fn new(
+    pub(crate) fn new(
         root: &Path,
         generation: &Generation,
         digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>,
@@ -320,7 +330,7 @@ impl Places {
     }
 
     /// Where a member lies; none where that cannot be told.
-    fn of(&self, path: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn of(&self, path: &[u8]) -> Option<Vec<u8>> {
         Some(self.lies(path)).filter(|it| !self.diverted.contains(it))
     }
 }
@@ -378,7 +388,7 @@ fn is_member(after: &Entry, change: &Change, member: &Member) -> bool {
 }
 
 /// Whether neither flags, nor further names, nor a mount were put on something.
-fn is_unmarked(after: &Entry, change: &Change) -> bool {
+pub(crate) fn is_unmarked(after: &Entry, change: &Change) -> bool {
     let before = change.before.as_ref();
     let flags = after.flags == 0 || before.is_some_and(|it| it.flags == after.flags);
     let links = after.kind == Kind::Folder

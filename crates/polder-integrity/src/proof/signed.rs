@@ -3,6 +3,7 @@
 
 use super::dpkg::field;
 use super::plain;
+use base64::Engine as _;
 use rustix::fd::{AsRawFd, OwnedFd};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -16,6 +17,9 @@ const GPGV: &str = "/usr/bin/gpgv";
 
 /// Folders in which keys of archives lie.
 const KEYS: [&str; 3] = ["/usr/share/keyrings", "/etc/apt/keyrings", "/etc/apt/trusted.gpg.d"];
+
+/// The folder in which keys of packages lie where RPM installs.
+const RPM_KEYS: &str = "/etc/pki/rpm-gpg";
 
 /// Largest release, and largest index when it is unpacked.
 const RELEASE_BYTES_MAX: u64 = 16 << 20;
@@ -103,6 +107,63 @@ fn keys(root: &Path, digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>) -> Vec<Owned
     keys
 }
 
+/// Keys of packages.
+pub(crate) struct Keys(Vec<OwnedFd>);
+
+impl Keys {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a signature of these bytes is by one of them.
+    pub(crate) fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        let Some((bytes, signature)) = private(bytes).zip(private(signature)) else { return false };
+        let mut command = gpgv(&self.0);
+        command.stdout(Stdio::null());
+        let places = [&signature, &bytes].map(|it| format!("/proc/self/fd/{}", it.as_raw_fd()));
+        command.args(places).status().is_ok_and(|it| it.success())
+    }
+}
+
+/// Keys of packages as the baseline knew them, without their armor.
+pub(crate) fn rpm_keys(root: &Path, digest_of: &dyn Fn(&[u8]) -> Option<[u8; 32]>) -> Keys {
+    let mut keys = Vec::new();
+    for entry in std::fs::read_dir(root.join(&RPM_KEYS[1..])).into_iter().flatten().flatten() {
+        let path = Path::new(RPM_KEYS).join(entry.file_name());
+        let Some(expected) = digest_of(path.as_os_str().as_encoded_bytes()) else { continue };
+        let Ok(bytes) = plain::read(root, &path, KEY_BYTES_MAX) else { continue };
+        if *blake3::hash(&bytes).as_bytes() == expected {
+            keys.extend(unarmored(&bytes).as_deref().and_then(private));
+        }
+    }
+    Keys(keys)
+}
+
+/// The bytes of a key in lines of base64 (RFC 9580, 6), or of one that is not.
+fn unarmored(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((_, rest)) = text.split_once("-----BEGIN PGP PUBLIC KEY BLOCK-----") else {
+        return Some(bytes.to_vec());
+    };
+    let (inside, _) = rest.split_once("-----END")?;
+    // Headers, an empty line, the key, and a checksum that nobody needs.
+    let lines = inside.lines().skip(1).skip_while(|it| !it.trim().is_empty());
+    let lines = lines.take_while(|it| !it.starts_with('='));
+    let key: String = lines.map(str::trim).collect();
+    base64::engine::general_purpose::STANDARD.decode(key).ok()
+}
+
+/// Verifies by these keys alone.
+fn gpgv(keys: &[OwnedFd]) -> Command {
+    let mut command = Command::new(GPGV);
+    command.env_clear().stdin(Stdio::null()).stderr(Stdio::null());
+    command.args(["--weak-digest", "SHA1"]);
+    for key in keys {
+        command.arg("--keyring").arg(format!("/proc/self/fd/{}", key.as_raw_fd()));
+    }
+    command
+}
+
 /// A file that only this process and its children have.
 fn private(bytes: &[u8]) -> Option<OwnedFd> {
     let file = rustix::fs::memfd_create("polder", rustix::fs::MemfdFlags::empty()).ok()?;
@@ -118,12 +179,8 @@ fn private(bytes: &[u8]) -> Option<OwnedFd> {
 fn verified(root: &Path, release: &Path, keys: &[OwnedFd]) -> Result<String, String> {
     let bytes = plain::read(root, release, RELEASE_BYTES_MAX).map_err(|error| error.to_string())?;
     let release = private(&bytes).ok_or("it cannot be kept in memory")?;
-    let mut command = Command::new(GPGV);
-    command.env_clear().stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
-    command.args(["--weak-digest", "SHA1"]);
-    for key in keys {
-        command.arg("--keyring").arg(format!("/proc/self/fd/{}", key.as_raw_fd()));
-    }
+    let mut command = gpgv(keys);
+    command.stdout(Stdio::piped());
     command.arg("--output").arg("-").arg(format!("/proc/self/fd/{}", release.as_raw_fd()));
     let mut child = command.spawn().map_err(|error| format!("`{GPGV}` cannot be run: {error}"))?;
     let mut text = String::new();
