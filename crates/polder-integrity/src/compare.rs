@@ -283,7 +283,7 @@ impl<'a> Logs<'a> {
         }
         match before {
             // One that takes the place of another is that one.
-            None if self.takes_over(after) => {}
+            None if self.takes_over(after) || self.came_between(after) => {}
             None => return Some(found),
             Some(before) => {
                 let mut ours = differences(before, after);
@@ -351,6 +351,21 @@ impl<'a> Logs<'a> {
         (same || begins) && !after.is_executable()
     }
 
+    /// Whether a new name continues the row of a log that is known: what was begun and put away since the baseline.
+    fn came_between(&self, after: &Entry) -> bool {
+        let stem = stem(&after.name);
+        let is_known = stem != after.name && self.known.iter().any(|it| it.name == stem);
+        let is_there = |number| {
+            self.now.iter().any(|it| self::stem(&it.name) == stem && place(&it.name) == number)
+        };
+        let follows = match place(&after.name) {
+            // With a date there is no order.
+            None => true,
+            Some(number) => is_there(number.checked_sub(1).filter(|it| *it > 0)),
+        };
+        is_known && follows && !after.is_executable()
+    }
+
     /// Whether a log that is gone went the way of logs.
     fn may_go(&self, before: &Entry) -> bool {
         before.kind == Kind::File && self.went_on(before)
@@ -360,6 +375,14 @@ impl<'a> Logs<'a> {
 /// Whether two entries are one inode.
 fn is_same_inode(a: &Entry, b: &Entry) -> bool {
     a.inode == b.inode && a.born == b.born
+}
+
+/// Where in its row a rotated log stands: 2 of `x.log.2.gz`; none of the log itself and of one with a date.
+fn place(name: &[u8]) -> Option<u32> {
+    let stem = stem(name);
+    let rest = name.get(stem.len()..)?.strip_prefix(b".")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
 }
 
 /// The log that a rotated one comes from: `x.log` of `x.log.2.gz` and of `x.log-20261123`.
@@ -427,6 +450,13 @@ mod tests {
         let before = [log("a.log", 1, 10), log("a.log.1", 2, 10), log("a.log.2.gz", 3, 10)];
         let after = [log("a.log", 4, 1), log("a.log.1", 1, 15), log("a.log.2.gz", 5, 4)];
         check(&before, &after, &[("a.log.1", "a.log", 1), ("a.log.2.gz", "a.log.1", 2)], &[]);
+        // Another one was begun and put away since, in a row that had no other.
+        let only = [log("a.log", 1, 10)];
+        let after = [log("a.log", 4, 1), log("a.log.1", 5, 7), log("a.log.2.gz", 6, 4)];
+        check(&only, &after, &[("a.log.2.gz", "a.log", 1)], &[]);
+        let after = [log("a.log", 1, 12), log("a.log.7", 5, 7), log("b.log.1", 6, 4)];
+        check(&only, &after, &[("a.log", "a.log", 1)], &["/var/log/a.log.7", "/var/log/b.log.1"]);
+        let after = [log("a.log", 4, 1), log("a.log.1", 1, 15), log("a.log.2.gz", 5, 4)];
         // The same, but what was compressed is not what the log held.
         check(
             &before,
