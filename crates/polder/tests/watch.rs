@@ -480,6 +480,29 @@ fn what_is_hidden_or_moved_is_not_called_as_it_was() {
 }
 
 #[test]
+fn a_file_system_that_comes_back_is_watched_again() {
+    let Some(disk) = disk() else { return };
+    // Nothing but events may tell of what is written then.
+    disk.set_watch("every_minutes = 600\n");
+    let watch = disk.watch();
+    let (image, root) = (disk.folder.path().join("image"), disk.root.display().to_string());
+    let since = Instant::now();
+    // A look at everything may be under way.
+    while !Command::new("umount").arg(&root).output().unwrap().status.success() {
+        assert!(since.elapsed() < PATIENCE, "it cannot be unmounted");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    watch.wait("that it is gone", |it| it["change"]["what"] == "unmounted");
+    must("mount", &["-o", "loop", image.to_str().unwrap(), &root]);
+    watch.wait("that it is back", |it| it["kind"] == "again");
+    watch.rest(Duration::from_secs(2));
+    disk.write("etc/after", "x");
+    let told = watch.wait_path("etc/after");
+    assert_eq!(told["change"]["what"], "added");
+    watch.stop();
+}
+
+#[test]
 fn what_cannot_be_watched_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let state = format!("--state={}", folder.path().display());
