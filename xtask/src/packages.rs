@@ -21,6 +21,8 @@ pub(crate) const TEST: &[Need] = &[
     ("dnf", "dnf"),
     ("createrepo_c", "createrepo-c"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("gpg", "gnupg"),
     ("setfacl", "acl"),
     ("setfattr", "attr"),
 ];

@@ -6,13 +6,14 @@
 
 use crate::compare::{Change, Difference, compare};
 use crate::entry::{Entry, Kind};
-use crate::ext4;
 use crate::generation::{BaselineError, Generation, Head, SweepRow};
+use crate::inodes::{self, Inodes};
 use crate::mounts::Mount;
 use crate::now::Now;
 use crate::policy::{Policy, Rule, is_at_or_below, is_below};
 use crate::proof::{Proofs, prove};
 use crate::walk::{Folder, Ledger, Walk, WalkError, left_out};
+use crate::{ext4, xfs};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -131,7 +132,7 @@ fn watched_mounts(mounts: &[Mount]) -> Vec<Mount> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sweeps {
     /// Of file systems that can be swept, by device.
-    pub(crate) found: Vec<((u32, u32), ext4::Inodes)>,
+    pub(crate) found: Vec<((u32, u32), Inodes)>,
     /// The others, with the reason.
     pub(crate) refused: Vec<(String, String)>,
 }
@@ -153,11 +154,16 @@ pub(crate) fn sweeps(now: &Now, policy: &Policy) -> Sweeps {
     Sweeps { found, refused }
 }
 
-fn sweep(mount: &Mount) -> Result<ext4::Inodes, String> {
-    use std::os::unix::ffi::OsStrExt;
-    if !matches!(mount.kind.as_str(), "ext2" | "ext3" | "ext4") {
-        return Err(format!("a table of inodes of {} is not read", mount.kind));
+fn sweep(mount: &Mount) -> Result<Inodes, String> {
+    match mount.kind.as_str() {
+        "ext2" | "ext3" | "ext4" => sweep_device(mount),
+        "xfs" => xfs::sweep(mount),
+        kind => Err(format!("a table of inodes of {kind} is not read")),
     }
+}
+
+fn sweep_device(mount: &Mount) -> Result<Inodes, String> {
+    use std::os::unix::ffi::OsStrExt;
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&mount.source));
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
@@ -444,7 +450,7 @@ fn touched<'a>(
             how.not_swept.push((format!("device {}:{}", device.0, device.1), says));
             continue;
         }
-        let mut changed = ext4::changed(&generation.sweep(row)?, &inodes.all);
+        let mut changed = inodes::changed(&generation.sweep(row)?, &inodes.all);
         how.inodes += inodes.all.len() as u64;
         if changed.len() as u64 > row.inodes / SHARE_MAX + 64 {
             return Ok(None);

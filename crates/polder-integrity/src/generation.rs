@@ -5,7 +5,7 @@
 //! the one number that stands for the whole host.
 
 use crate::entry::Entry;
-use crate::ext4::{self, Inodes};
+use crate::inodes::{self, Inodes};
 use crate::mounts::Mount;
 use crate::walk::Folder;
 use serde::{Deserialize, Serialize};
@@ -212,7 +212,7 @@ impl Writer {
 
     /// Adds the table of inodes of a file system.
     pub fn sweep(&self, device: (u32, u32), found: &Inodes) {
-        let table = ext4::pack(&found.all);
+        let table = inodes::pack(&found.all);
         let digest = *blake3::hash(&table).as_bytes();
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let table = inside.append(Ok(table), digest);

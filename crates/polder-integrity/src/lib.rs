@@ -13,6 +13,7 @@ mod compare;
 mod entry;
 pub mod ext4;
 mod generation;
+pub mod inodes;
 mod key;
 mod meaning;
 mod mounts;
@@ -23,6 +24,7 @@ mod read;
 mod record;
 mod walk;
 pub mod watch;
+mod xfs;
 
 pub use between::between;
 pub use check::{CheckError, How, Outcome, Progress, check, check_path, head, is_part_of, is_seen};

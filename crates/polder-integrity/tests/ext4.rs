@@ -9,7 +9,8 @@
     reason = "a test may panic, and makes files"
 )]
 
-use polder_integrity::ext4::{changed, pack, sweep};
+use polder_integrity::ext4::sweep;
+use polder_integrity::inodes::{changed, pack};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;

@@ -33,6 +33,34 @@ fn what_is_not_touched_is_told_by_the_table_of_inodes() {
 }
 
 #[test]
+fn inodes_of_xfs_are_asked_of_the_kernel() {
+    let Some(disk) = Disk::of(&["mkfs.xfs", "-q"], 320) else {
+        return skipped("no XFS can be made or mounted here");
+    };
+    furnish(&disk);
+    disk.init();
+    let (value, code) = disk.check(&[]);
+    assert_eq!((code, value["changes"].as_array().unwrap().len()), (0, 0), "{value:#}");
+    assert!(value["inodes"].as_u64().unwrap() > 600, "{value:#}");
+    disk.write("usr/share/many/new", "x");
+    mode(&disk, "usr/bin/su", 0o4755);
+    // A content as long as before, and its time put back.
+    let same = disk.at("usr/share/many/7");
+    let (text, time) = (fs::read(&same).unwrap(), fs::metadata(&same).unwrap().modified().unwrap());
+    fs::write(&same, vec![b'y'; text.len()]).unwrap();
+    fs::File::open(&same).unwrap().set_modified(time).unwrap();
+    let told = disk.told(&[]);
+    assert_eq!(
+        told,
+        [
+            "usr/bin/su changed: mode 0644 -> 4755",
+            "usr/share/many/7 changed: other content, as long as before",
+            "usr/share/many/new added: ",
+        ]
+    );
+}
+
+#[test]
 fn a_baseline_that_was_put_back_replaced_or_damaged_is_refused() {
     let Some(disk) = Disk::new() else { return skipped("no image can be mounted here") };
     furnish(&disk);

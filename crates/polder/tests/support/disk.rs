@@ -41,12 +41,26 @@ impl Disk {
         Self::beside(Some(alone))
     }
 
-    pub(crate) fn beside(_alone: Option<MutexGuard<'static, ()>>) -> Option<Self> {
+    pub(crate) fn beside(alone: Option<MutexGuard<'static, ()>>) -> Option<Self> {
+        Self::made_by(&["mkfs.ext4", "-q", "-F"], 64, alone)
+    }
+
+    /// A disk of so many MiB with another file system.
+    pub(crate) fn of(maker: &[&str], size: u64) -> Option<Self> {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::made_by(maker, size, Some(alone))
+    }
+
+    fn made_by(maker: &[&str], size: u64, _alone: Option<MutexGuard<'static, ()>>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (image, root) = (folder.path().join("image"), folder.path().join("root"));
         fs::create_dir(&root).unwrap();
-        fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
-        must("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
+        fs::File::create(&image).unwrap().set_len(size << 20).unwrap();
+        let mut command = Command::new(maker[0]);
+        command.args(&maker[1..]).arg(&image);
+        if !command.output().is_ok_and(|it| it.status.success()) {
+            return None;
+        }
         let mounted = Command::new("mount")
             .args(["-o", "loop", image.to_str().unwrap(), root.to_str().unwrap()])
             .output();
