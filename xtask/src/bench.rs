@@ -1,6 +1,6 @@
 //! Our figures beside those of the incumbents, all measured in one run.
 
-use crate::{flaws, integrity, inventory, libraries, packages, peers, run, watch};
+use crate::{flaws, integrity, inventory, libraries, packages, peers, run, upgrade, watch};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Result<(), String> {
     run::cargo(&["bench", "--quiet", "--package", "polder-risk", "--bench", "fleet"])?;
     known_flaws(polder)?;
     integrity::run(polder)?;
+    upgrade::run(polder)?;
     watch::run(polder)?;
     peers::run(polder)
 }
@@ -93,6 +94,13 @@ fn commands(polder: &str) -> Result<(), String> {
     let bytes = std::fs::metadata(polder).map_or(0, |it| it.len());
     println!("the release binary has {:.1} MB", bytes as f64 / 1e6);
     Ok(())
+}
+
+/// Only the upgrade.
+pub(crate) fn upgrade() -> Result<(), String> {
+    packages::install(packages::BENCH)?;
+    run::cargo(&["build", "--release", "--package", "polder"])?;
+    upgrade::run(&run::polder())
 }
 
 /// Only the watch.

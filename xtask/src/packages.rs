@@ -39,6 +39,7 @@ pub(crate) const BENCH: &[Need] = &[
     ("tripwire", "tripwire"),
     ("samhain", "samhain"),
     ("time", "time"),
+    ("debootstrap", "debootstrap"),
 ];
 
 /// Needed to record hosts.

@@ -131,6 +131,8 @@ pub const DEFAULTS: &[(Rule, &str)] = &[
     // Logs.
     (Rule::Grows, "/var/log"),
     (Rule::Volatile, "/var/log/journal"),
+    // Written anew at each run, beside the history that grows.
+    (Rule::Volatile, "/var/log/apt/eipp.log*"),
     (Rule::Volatile, "/var/log/lastlog"),
     (Rule::Volatile, "/var/log/faillog"),
     (Rule::Volatile, "/var/log/sysstat"),

@@ -92,6 +92,8 @@ impl Vendor {
             fs::write(tree.join(format!("lib/tool/part{number}")), text).unwrap();
         }
         fs::write(tree.join(format!("lib/tool/only-in-{version}")), version).unwrap();
+        let code = format!("import os\n\ndef tool():\n    return os.getcwd() + '{version}'\n");
+        fs::write(tree.join("lib/tool/code.py"), code).unwrap();
         fs::write(tree.join("usr/bin/tool"), format!("#!/bin/sh\necho {version}\n")).unwrap();
         fs::set_permissions(tree.join("usr/bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
         symlink(format!("tool-{version}"), tree.join("usr/bin/tool-now")).unwrap();
@@ -277,6 +279,49 @@ fn every_single_tamper_in_an_upgrade_is_told() {
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, mode).unwrap();
     }
+}
+
+#[test]
+fn what_is_compiled_from_a_proved_source_is_proved_by_compiling_it_again() {
+    let tag = "import sys; print(sys.implementation.cache_tag, '%d.%d' % sys.version_info[:2])";
+    let python = Command::new("/usr/bin/python3").args(["-c", tag]).output();
+    let (true, Ok(python)) = (is_debian_root(), python) else {
+        return skipped("it takes Debian's Python");
+    };
+    let says = String::from_utf8_lossy(&python.stdout).into_owned();
+    let (tag, version) = says.trim().split_once(' ').unwrap();
+    let Some(vendor) = Vendor::new() else { return skipped("gpg cannot make a key here") };
+    let compiled = vendor.root.join(format!("usr/lib/tool/__pycache__/code.{tag}.pyc"));
+    // As py3compile does when a package is set up.
+    let compile = || {
+        let script =
+            "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], sys.argv[3])";
+        let source = vendor.root.join("usr/lib/tool/code.py");
+        let (source, compiled) = (source.to_str().unwrap(), compiled.to_str().unwrap());
+        let python = format!("/usr/bin/python{version}");
+        must(&python, &["-c", script, source, compiled, "/usr/lib/tool/code.py"]);
+    };
+    vendor.install(&vendor.build("1"));
+    compile();
+    vendor.init();
+    let second = vendor.build("2");
+    vendor.publish(&[&second]);
+    vendor.keep(&second);
+    vendor.install(&second);
+    compile();
+    let (shown, value) = vendor.check();
+    assert_eq!(shown, [""; 0], "{value:#}");
+    // A byte of the code; and a file whose source is no package's.
+    let good = fs::read(&compiled).unwrap();
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    fs::write(&compiled, bad).unwrap();
+    let told = format!("/usr/lib/tool/__pycache__/code.{tag}.pyc changed");
+    assert_eq!(vendor.check().0, [told]);
+    fs::write(&compiled, &good).unwrap();
+    let other = format!("usr/lib/tool/__pycache__/own.{tag}.pyc");
+    fs::write(vendor.root.join(&other), &good).unwrap();
+    assert_eq!(vendor.check().0, [format!("/{other} added")]);
 }
 
 #[test]

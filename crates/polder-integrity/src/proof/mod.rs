@@ -5,6 +5,7 @@
 //! change silent: no name of a process, no hour of the day.
 
 mod certificates;
+mod compiled;
 mod deb;
 mod dpkg;
 mod header;
@@ -12,6 +13,7 @@ pub(crate) mod plain;
 mod prove;
 mod rpm;
 mod signed;
+mod triggers;
 
 pub use deb::{Archive, DebError, Member, content as content_of_deb, read as read_deb};
 pub use dpkg::PackageRow;

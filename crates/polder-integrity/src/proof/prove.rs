@@ -1,10 +1,11 @@
 //! Which changes are a vendor's: held against the archives of the packages that were installed since.
 
 use super::certificates::Certificates;
+use super::compiled::{by_compiling, by_source};
 use super::deb::{self, Archive, Member};
 use super::dpkg::{self, PackageRow, field, installed, short, status};
-use super::plain;
 use super::signed::{Signed, Wanted, signed};
+use super::{plain, triggers};
 use crate::compare::{Change, Difference};
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
@@ -146,7 +147,14 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
         }
     }
     prove_certificates(root, generation, changes, &members, (&mut proofs, &mut counts));
+    for (path, index) in by_compiling(root, changes, &members, &proofs) {
+        proofs.paths.insert(path);
+        if let Some(count) = counts.get_mut(index) {
+            *count += 1;
+        }
+    }
     prove_status(root, changes, &upgrades, &before, &mut proofs);
+    triggers::prove(root, changes, &mut proofs);
     proofs.packages = upgrades
         .into_iter()
         .zip(counts)
@@ -461,43 +469,6 @@ fn by_removal(
             |before: &PackageRow| names.iter().any(|it| before.paths.binary_search(it).is_ok());
         it.archive.is_some() && it.before.is_some_and(had)
     })
-}
-
-/// Longest compiled file read.
-const COMPILED_BYTES_MAX: u64 = 64 << 20;
-
-/// A compiled Python file whose source has other times and the same content: in its head (PEP 552) stand time
-/// and length of the source. With those of before it must be what the baseline knew.
-fn by_source(
-    root: &Path,
-    change: &Change,
-    generation: &Generation,
-    members: &Members<'_>,
-) -> Option<usize> {
-    use std::os::unix::ffi::OsStrExt;
-    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
-    let is_plain = change.differences.iter().all(|it| matches!(it, Difference::Content));
-    let (folder, name) = crate::split(&change.path);
-    let above = folder.strip_suffix(b"/__pycache__").filter(|_| is_plain)?;
-    let stem = name.strip_suffix(b".pyc")?.split(|it| *it == b'.').next()?;
-    let source = [above, b"/", stem, b".py"].concat();
-    let (index, member) = members.get(&source)?;
-    let was = generation.entry(&source).ok().flatten()?;
-    if was.content != Content::Digest(member.digest) {
-        return None;
-    }
-    let path = Path::new(std::ffi::OsStr::from_bytes(&change.path));
-    let mut bytes = plain::read(root, path, COMPILED_BYTES_MAX).ok()?;
-    if after.content != Content::Digest(*blake3::hash(&bytes).as_bytes()) {
-        return None;
-    }
-    // Only files that name the time of their source; the others name a digest of it.
-    let head = bytes.get_mut(4..16).filter(|it| it.starts_with(&[0; 4]))?;
-    let time = u32::try_from(was.modified.0 & 0xffff_ffff).ok()?;
-    let size = u32::try_from(was.size & 0xffff_ffff).ok()?;
-    head.get_mut(4..8)?.copy_from_slice(&time.to_le_bytes());
-    head.get_mut(8..12)?.copy_from_slice(&size.to_le_bytes());
-    (before.content == Content::Digest(*blake3::hash(&bytes).as_bytes())).then_some(*index)
 }
 
 /// The status file: each stanza is one of the baseline, or that of a package whose archive was read.
