@@ -2,7 +2,7 @@
 
 use crate::index::{Kind, Names, Row, Section, SectionInfo};
 use crate::order::Order;
-use crate::rule::Rule;
+use crate::rule::{Rule, is_modular};
 
 /// Largest share of rows that a new version of a feed may lose.
 const SHRINK_MAX: f64 = 0.05;
@@ -89,7 +89,9 @@ pub fn canaries(
         // In the orders of deb and rpm a tilde comes before everything, the end included.
         let before = format!("{fixed}~");
         let answers = (rule.has_flaw(order, &before), rule.has_flaw(order, fixed));
-        if order != Order::Apk && answers != (Some(true), Some(false)) {
+        // Of a stream of a module only its own fix tells anything.
+        let is_comparable = order != Order::Apk && !is_modular(order, fixed);
+        if is_comparable && answers != (Some(true), Some(false)) {
             return Err(format!("{package}: `{fixed}` is no version to compare with"));
         }
     }

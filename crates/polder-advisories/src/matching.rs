@@ -6,7 +6,7 @@ use crate::index::{
 };
 use crate::libraries;
 use crate::order::Order;
-use crate::rule::Rule;
+use crate::rule::{Rule, is_modular};
 use crate::severity::{Severity, severity};
 use crate::stated;
 use polder_model::facts::{Candidate, Facts, Flaw, Package, System, Verdict};
@@ -267,6 +267,11 @@ fn verdict(
         None => {
             let because = match rule {
                 Rule::Undetermined => "the vendor has not looked at it yet".into(),
+                _ if is_modular(order, installed) => {
+                    format!(
+                        "`{installed}` is of a module, and which of its streams the fix is for is not told"
+                    )
+                }
                 _ => format!("`{installed}` cannot be compared with what the feed says"),
             };
             return Some(Verdict::Unknown { because });

@@ -55,7 +55,7 @@ impl<'a> Rule<'a> {
     /// Whether a version has the flaw; none where the versions cannot be compared.
     pub fn has_flaw(&self, order: Order, version: &str) -> Option<bool> {
         match self {
-            Self::Before(fixed) => Some(order.compare(version, fixed)?.is_lt()),
+            Self::Before(fixed) => is_before(order, version, fixed),
             Self::NoFix(_) => Some(true),
             Self::Undetermined => None,
             Self::NotAffected => Some(false),
@@ -143,10 +143,51 @@ impl Span<'_> {
         if self.introduced != "0" && order.compare(version, self.introduced)?.is_lt() {
             return Some(false);
         }
-        Some(match self.end {
-            End::Open => true,
-            End::Fixed(fixed) => order.compare(version, fixed)?.is_lt(),
-            End::Last(last) => order.compare(version, last)?.is_le(),
-        })
+        match self.end {
+            End::Open => Some(true),
+            End::Fixed(fixed) => is_before(order, version, fixed),
+            End::Last(last) => Some(order.compare(version, last)?.is_le()),
+        }
+    }
+}
+
+/// Whether a release of RPM is built for a stream of a module: of several side by side, each with fixes of its own.
+pub(crate) fn is_modular(order: Order, version: &str) -> bool {
+    order == Order::Rpm && version.contains(".module")
+}
+
+/// Whether a version comes before the one with the fix. A fix in a stream of a module is none for packages of no
+/// stream, nor the other way round; and which stream a version is of, it does not tell: an older one may be of
+/// another, which the fix is not about.
+fn is_before(order: Order, version: &str, fixed: &str) -> Option<bool> {
+    let is_before = order.compare(version, fixed)?.is_lt();
+    match (is_modular(order, version), is_modular(order, fixed)) {
+        (true, true) if is_before => None,
+        (true, false) | (false, true) => Some(false),
+        _ => Some(is_before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fix_in_a_stream_of_a_module_tells_of_that_stream_only() {
+        let fixed = "1:18.20.4-1.module_el9.4.0+1+a";
+        let before = Rule::Before(fixed);
+        let spans = vec![Span { introduced: "0", end: End::Fixed(fixed) }];
+        let listed = Rule::Listed { spans, versions: Vec::new() };
+        for rule in [&before, &listed] {
+            let has = |version| rule.has_flaw(Order::Rpm, version);
+            // Of stream 16, or of 18 and not yet fixed: nothing tells.
+            assert_eq!(has("1:16.20.2-1.module_el9.2.0+2+b"), None);
+            assert_eq!(has(fixed), Some(false));
+            assert_eq!(has("1:20.1.0-1.module_el9.4.0+3+c"), Some(false));
+            assert_eq!(has("1:16.20.2-1.el9"), Some(false));
+        }
+        let plain = Rule::Before("1:16.20.3-1.el9");
+        assert_eq!(plain.has_flaw(Order::Rpm, "1:16.20.2-1.el9"), Some(true));
+        assert_eq!(plain.has_flaw(Order::Rpm, "1:16.20.2-1.module_el9.2.0+2+b"), Some(false));
     }
 }

@@ -248,7 +248,20 @@ pub fn check(
     progress: Progress<'_>,
 ) -> Result<Outcome, CheckError> {
     let mut outcome = look(generation, now, reads_all, progress)?;
-    outcome.proofs = prove(now, generation, &outcome.changes);
+    outcome.proofs = prove(now, generation, &outcome.changes, true);
+    let behind: BTreeSet<&[u8]> = outcome.proofs.behind.iter().map(|it| it.0.as_slice()).collect();
+    outcome.changes.retain(|it| !behind.contains(it.path.as_slice()));
+    for (path, package) in &outcome.proofs.behind {
+        let entry = generation.entry(path)?;
+        outcome.changes.push(Change {
+            path: path.clone(),
+            before: entry.clone(),
+            after: entry,
+            differences: vec![Difference::Behind(package.clone())],
+            below: 0,
+        });
+    }
+    outcome.changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(outcome)
 }
 

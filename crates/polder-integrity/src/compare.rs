@@ -48,6 +48,8 @@ pub enum Difference {
     Links,
     /// Its time of modification was changed, its content was not.
     Modified,
+    /// Its package was upgraded, and it was not: what the package is, in words.
+    Behind(String),
     /// Something is mounted on it, or is not any more.
     Mounted,
     /// Only its inode or the time of its last change differ.
@@ -351,10 +353,20 @@ impl<'a> Logs<'a> {
         (same || begins) && !after.is_executable()
     }
 
-    /// Whether a new name continues the row of a log that is known: what was begun and put away since the baseline.
+    /// Whether a new name continues the row of a log that is known: what was begun and put away since the baseline,
+    /// with no other rights than that log has.
     fn came_between(&self, after: &Entry) -> bool {
         let stem = stem(&after.name);
-        let is_known = stem != after.name && self.known.iter().any(|it| it.name == stem);
+        let is_like = |log: &Entry| {
+            (log.uid, log.gid) == (after.uid, after.gid)
+                && after.mode & !log.mode == 0
+                && after.attributes == log.attributes
+                && after.links == log.links
+                && after.flags == log.flags
+                && after.modified >= log.modified
+        };
+        let is_known =
+            stem != after.name && self.known.iter().any(|it| it.name == stem && is_like(it));
         let is_there = |number| {
             self.now.iter().any(|it| self::stem(&it.name) == stem && place(&it.name) == number)
         };
@@ -452,8 +464,19 @@ mod tests {
         check(&before, &after, &[("a.log.1", "a.log", 1), ("a.log.2.gz", "a.log.1", 2)], &[]);
         // Another one was begun and put away since, in a row that had no other.
         let only = [log("a.log", 1, 10)];
-        let after = [log("a.log", 4, 1), log("a.log.1", 5, 7), log("a.log.2.gz", 6, 4)];
+        let later = |entry: Entry| Entry { modified: Moment(9, 0), ..entry };
+        let second = later(log("a.log.1", 5, 7));
+        let after = [log("a.log", 4, 1), second.clone(), log("a.log.2.gz", 6, 4)];
         check(&only, &after, &[("a.log.2.gz", "a.log", 1)], &[]);
+        // With rights that the log has not, or older than it.
+        for other in [
+            Entry { mode: 0o644, ..second.clone() },
+            Entry { uid: 7, ..second.clone() },
+            log("a.log.1", 5, 7),
+        ] {
+            let after = [log("a.log", 4, 1), other, log("a.log.2.gz", 6, 4)];
+            check(&only, &after, &[("a.log.2.gz", "a.log", 1)], &["/var/log/a.log.1"]);
+        }
         let after = [log("a.log", 1, 12), log("a.log.7", 5, 7), log("b.log.1", 6, 4)];
         check(&only, &after, &[("a.log", "a.log", 1)], &["/var/log/a.log.7", "/var/log/b.log.1"]);
         let after = [log("a.log", 4, 1), log("a.log.1", 1, 15), log("a.log.2.gz", 5, 4)];

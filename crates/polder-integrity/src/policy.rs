@@ -99,14 +99,14 @@ pub const DEFAULTS: &[(Rule, &str)] = &[
     (Rule::Volatile, "/var/lib/private"),
     (Rule::Volatile, "/var/lib/rpm/.rpm.lock"),
     (Rule::Volatile, "/var/lib/rpm/*-shm"),
-    (Rule::Volatile, "/var/lib/rpm/*-wal"),
     (Rule::Volatile, "/usr/lib/sysimage/rpm/.rpm.lock"),
     (Rule::Volatile, "/usr/lib/sysimage/rpm/*-shm"),
-    (Rule::Volatile, "/usr/lib/sysimage/rpm/*-wal"),
     (Rule::Volatile, "/usr/lib/sysimage/libdnf5"),
     (Rule::Volatile, "/var/lib/dnf"),
     (Rule::Volatile, "/var/lib/rpm-state"),
-    (Rule::Volatile, "/var/lib/sss"),
+    (Rule::Volatile, "/var/lib/sss/db"),
+    (Rule::Volatile, "/var/lib/sss/mc"),
+    (Rule::Volatile, "/var/lib/sss/pipes"),
     (Rule::Volatile, "/var/lib/setroubleshoot"),
     (Rule::Volatile, "/lib/apk/db/lock"),
     (Rule::Volatile, "/var/lib/sudo"),
@@ -209,6 +209,18 @@ impl Policy {
             format!("/{}", parts.join("/"))
         };
         self.rules.iter().map(|(path, rule)| format!("{} {}", rule.word(), shown(path))).collect()
+    }
+
+    /// Places that are to be watched by rules of one's own, and are not there in a root.
+    pub fn missing(&self, root: &std::path::Path) -> Vec<String> {
+        let is_default = |line: &String| {
+            DEFAULTS.iter().any(|(rule, pattern)| *line == format!("{} {pattern}", rule.word()))
+        };
+        let lines = self.lines().into_iter().filter(|it| !is_default(it) && !it.contains('*'));
+        let places = lines.filter_map(|it| Some(it.strip_prefix("watch ")?.to_string()));
+        let is_there =
+            |it: &String| root.join(it.trim_start_matches('/')).symlink_metadata().is_ok();
+        places.filter(|it| !is_there(it)).collect()
     }
 
     /// The rules within one folder.

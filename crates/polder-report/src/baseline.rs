@@ -293,6 +293,10 @@ fn difference(it: &Difference, change: &Change, names: &Names) -> String {
             "other content, and no time of the file tells of a change: it was written past the file system"
                 .into()
         }
+        Difference::Behind(says) => format!(
+            "its package is {}, which has another file here: this one is of the version before",
+            printable_str(says)
+        ),
         Difference::Rewritten => "does not begin with what it had: lines were taken out or altered".into(),
         Difference::Truncated => format!("shorter than it was, {} -> {} bytes", before.size, after.size),
         Difference::Mode => format!("mode {:04o} -> {:04o}", before.mode, after.mode),
@@ -429,6 +433,7 @@ pub fn check_text(view: &CheckView, all: bool) -> String {
         Some(beside) => {
             let _ = writeln!(out, "compared with {beside}");
         }
+        None if view.program.is_empty() => {}
         None => {
             let start = |it: &str| it.get(..16).unwrap_or(it).to_string();
             let (program, settings) = (start(&view.program), start(&view.settings));
@@ -532,7 +537,7 @@ fn packages_text(view: &CheckView, all: bool, out: &mut String) {
         };
         let _ = writeln!(
             out,
-            "\n{count} of another version; changes of theirs that signed archives prove: {}",
+            "\n{count} of another version; changes of theirs that signatures prove: {}",
             view.proved
         );
     }

@@ -4,7 +4,10 @@ use rustix::fd::{AsFd, AsRawFd};
 use std::io;
 
 /// `_IOR('X', 127, struct xfs_bulkstat_req)`, of which the head counts.
-const BULKSTAT: libc::Ioctl = 0x8040_587f_u32.cast_signed() as libc::Ioctl;
+const BULKSTAT: libc::Ioctl = 0x8040_587f;
+
+/// What statfs(2) calls XFS.
+const XFS: rustix::fs::FsWord = 0x5846_5342;
 
 /// 64-bit words of the head of a request, and of one inode (`struct xfs_bulk_ireq`, `struct xfs_bulkstat`).
 const HEAD: usize = 8;
@@ -36,6 +39,10 @@ impl XfsInodes {
     /// # Errors
     /// When it is no XFS, the kernel is older than 5.3, or this process may not ask (CAP_SYS_ADMIN).
     pub fn next(&mut self, file: impl AsFd) -> io::Result<Vec<u8>> {
+        // Elsewhere the same number may ask for something else.
+        if rustix::fs::fstatfs(&file)?.f_type != XFS {
+            return Err(io::Error::from_raw_os_error(libc::ENOTTY));
+        }
         self.words.fill(0);
         let (head, _) = self.words.split_at_mut(HEAD);
         if let [first, flags_and_count, ..] = head {
@@ -46,7 +53,7 @@ impl XfsInodes {
                 u64::from_ne_bytes(bytes.as_flattened().try_into().unwrap_or_default());
         }
         let fd = file.as_fd().as_raw_fd();
-        // SAFETY: the kernel writes the head and at most as many inodes as it is asked for; `words` has room for
+        // SAFETY: the file lies on XFS, so the kernel writes the head and at most as many inodes as it is asked for; `words` has room for
         // both, is aligned as they are, and outlives the call.
         let answer = unsafe { libc::ioctl(fd, BULKSTAT, self.words.as_mut_ptr()) };
         if answer < 0 {

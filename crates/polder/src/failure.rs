@@ -44,6 +44,11 @@ impl Failure {
             .hint("This is a bug in Polder. Report it with the command that shows it")
     }
 
+    /// What went wrong, without what to do.
+    pub(crate) fn says(&self) -> String {
+        self.error.to_string()
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self

@@ -8,30 +8,46 @@ use std::path::Path;
 /// Whether no library can be put before its own (`cargo xtask dist` builds it so).
 pub(crate) const IS_STATIC: bool = cfg!(target_feature = "crt-static");
 
-/// Libraries that a build with shared ones needs, by how their file names begin.
-const OWN: [&str; 7] =
-    ["ld-linux", "ld-musl-", "libc.so.", "libm.so.", "libgcc_s.so.", "libpthread.so.", "librt.so."];
+/// Libraries that a build with shared ones needs, as they are named now, and how older ones of libc begin.
+const OWN: [&str; 6] =
+    ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "librt.so.1", "libdl.so.2"];
+const OLDER: [&str; 5] = ["libc-2.", "libm-2.", "libpthread-2.", "librt-2.", "libdl-2."];
+
+/// How the loader's name begins.
+const LOADER: [&str; 4] = ["ld-linux", "ld-musl-", "ld-2.", "ld64."];
 
 /// Where these lie.
-const FOLDERS: [&str; 3] = ["/lib", "/usr/lib", "/usr/local/lib"];
+const FOLDERS: [&str; 2] = ["/lib", "/usr/lib"];
 
 /// Code in this process that is neither its own nor that of the libraries it needs: what `LD_PRELOAD` and
 /// `/etc/ld.so.preload` name, as far as it does not hide.
-pub(crate) fn foreign() -> Vec<String> {
-    let maps = std::fs::read("/proc/self/maps").unwrap_or_default();
-    let own = std::fs::read_link("/proc/self/exe").unwrap_or_default();
-    foreign_in(&maps, own.as_os_str().as_bytes())
+///
+/// # Errors
+/// When that cannot be looked at.
+fn foreign() -> std::io::Result<Vec<String>> {
+    let maps = std::fs::read("/proc/self/maps")?;
+    let own = std::fs::read_link("/proc/self/exe")?;
+    Ok(foreign_in(&maps, own.as_os_str().as_bytes()))
 }
 
 fn foreign_in(maps: &[u8], own: &[u8]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    let mut known: Vec<(String, &[u8])> = Vec::new();
     for line in maps.split(|byte| *byte == b'\n') {
         // Addresses, rights, offset, device, inode; the path may have blanks.
         let mut fields = line.splitn(6, |byte| *byte == b' ');
         let runs = fields.nth(1).is_some_and(|it| it.contains(&b'x'));
         let path = fields.nth(3).unwrap_or_default().trim_ascii_start();
-        if !runs || !path.starts_with(b"/") || path == own || is_known(path) {
+        if !runs || !path.starts_with(b"/") || path == own {
             continue;
+        }
+        if let Some(name) = own_name(path) {
+            // Of two that have the name of one, nobody knows which is needed.
+            let is_first = known.iter().all(|(it, at)| *it != name || *at == path);
+            known.push((name, path));
+            if is_first {
+                continue;
+            }
         }
         let path = printable(path);
         if !found.contains(&path) {
@@ -41,22 +57,30 @@ fn foreign_in(maps: &[u8], own: &[u8]) -> Vec<String> {
     found
 }
 
-fn is_known(path: &[u8]) -> bool {
+/// The name of a library that is needed, if a path is one.
+fn own_name(path: &[u8]) -> Option<String> {
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-    let is_own = OWN.iter().any(|it| name.starts_with(it));
-    is_own && FOLDERS.iter().any(|it| path.starts_with(it))
+    let name = path.file_name().and_then(|it| it.to_str())?;
+    let starts = |all: &[&str]| all.iter().any(|it| name.starts_with(it));
+    let is_own = OWN.contains(&name) || starts(&OLDER) || starts(&LOADER);
+    let name = if starts(&LOADER) { "the loader" } else { name };
+    (is_own && FOLDERS.iter().any(|it| path.starts_with(it))).then(|| name.to_string())
 }
 
 /// What to say where something foreign is in this process.
 pub(crate) fn warning() -> Option<String> {
-    let found = foreign();
-    (!found.is_empty()).then(|| {
-        format!(
-            "{} was put into this program before it began, so what it says cannot be relied on; the build of `cargo xtask dist` lets nothing in",
-            found.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
-        )
-    })
+    let found = match foreign() {
+        Ok(found) if found.is_empty() => return None,
+        Ok(found) => found.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", "),
+        Err(error) => {
+            return Some(format!(
+                "whether something was put into this program cannot be seen: {error}"
+            ));
+        }
+    };
+    Some(format!(
+        "{found} was put into this program before it began, so what it says cannot be relied on; the build of `cargo xtask dist` lets nothing in"
+    ))
 }
 
 /// BLAKE3 of this program.
@@ -84,11 +108,17 @@ mod tests {
             7f05-7f06 r-xp 0 fe:00 4                  /tmp/a b.so\n\
             7f07-7f08 r-xp 0 fe:00 4                  /tmp/a b.so\n\
             7f09-7f0a r-xp 0 fe:00 5                  /tmp/libc.so.6 (deleted)\n\
+            7f0c-7f0d r-xp 0 fe:00 6                  /usr/lib/libm.so.66\n\
+            7f0e-7f0f r-xp 0 fe:00 7                  /usr/lib/x/libc.so.6\n\
             7f0b-7f0c r-xp 0 00:00 0                  [vdso]\n";
-        assert_eq!(
-            foreign_in(maps, b"/usr/bin/polder"),
-            ["/tmp/a b.so", "/tmp/libc.so.6 (deleted)"]
-        );
-        assert_eq!(foreign(), Vec::<String>::new());
+        let found = foreign_in(maps, b"/usr/bin/polder");
+        let [own, deleted, other, second] = [
+            "/tmp/a b.so",
+            "/tmp/libc.so.6 (deleted)",
+            "/usr/lib/libm.so.66",
+            "/usr/lib/x/libc.so.6",
+        ];
+        assert_eq!(found, [own, deleted, other, second]);
+        assert_eq!(foreign().unwrap(), [""; 0]);
     }
 }

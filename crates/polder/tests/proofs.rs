@@ -245,6 +245,17 @@ fn an_upgrade_from_a_signed_archive_is_one_line() {
 }
 
 #[test]
+fn a_file_of_the_version_before_that_was_put_back_is_told() {
+    let Some(vendor) = upgraded() else { return };
+    let old = fs::read(vendor.folder.path().join("tree-1/usr/bin/tool")).unwrap();
+    fs::write(vendor.root.join("usr/bin/tool"), old).unwrap();
+    let (shown, value) = vendor.check();
+    assert_eq!(shown, ["/usr/bin/tool changed"], "{value:#}");
+    let differences = value["changes"][0]["differences"].to_string();
+    assert!(differences.contains("its package is tool 2"), "{differences}");
+}
+
+#[test]
 fn every_single_tamper_in_an_upgrade_is_told() {
     let Some(vendor) = upgraded() else { return };
     let mut state = 11_u64;

@@ -151,23 +151,31 @@ fn what_signed_headers_prove_is_silent_and_nothing_else() {
 
     place.install(&second, &[]);
     let (told, value) = place.told();
-    // Rights that modes do not tell, and a file that RPM puts beside a setting.
-    assert_eq!(told, ["/etc/other.conf.rpmnew", "/usr/share/tool/new"], "{value:#}");
+    // Rights that modes do not tell, a file that RPM puts beside a setting, and the database, which holds more than what
+    // is signed.
+    let left = ["/etc/other.conf.rpmnew", "/usr/share/tool/new", "/var/lib/rpm/rpmdb.sqlite"];
+    assert_eq!(told, left, "{value:#}");
     let package = &value["packages"][0];
     assert_eq!((package["from"].as_str(), package["to"].as_str()), (Some("1.0-1"), Some("2.0-1")));
     // The program, one setting, two links, what is gone, the folder.
     assert!(package["proved"].as_u64().unwrap() >= 5, "{value:#}");
 
-    // A byte, a mode, an owner, an attribute more than what is signed.
     let tool = place.at("root/usr/bin/tool");
     let path = tool.display().to_string();
+    // The program of before, with its flaws, put back below a database that says otherwise.
+    let good = fs::read(&tool).unwrap();
+    fs::write(&tool, "1.0\n").unwrap();
+    let (told, value) = place.told();
+    assert!(told.contains(&"/usr/bin/tool".to_string()), "{value:#}");
+    assert!(value.to_string().contains("its package is tool 2.0-1"), "{value:#}");
+    fs::write(&tool, &good).unwrap();
+    // A byte, a mode, an owner, a name more than what is signed.
     let tampers: [(&str, &[&str]); 4] = [
         ("sh", &["-c", "printf 2.1 > \"$0\"", &path]),
         ("chmod", &["4755", &path]),
         ("chown", &["1:0", &path]),
         ("ln", &["-f", &path, &format!("{path}-second")]),
     ];
-    let good = fs::read(&tool).unwrap();
     for (program, arguments) in tampers {
         must(program, arguments);
         let (told, _) = place.told();
@@ -177,7 +185,30 @@ fn what_signed_headers_prove_is_silent_and_nothing_else() {
         must("chown", &["0:0", &path]);
         must("chmod", &["755", &path]);
     }
-    assert_eq!(place.told().0.len(), 2);
+    assert_eq!(place.told().0, left);
+    // What RPM would read, and is not in the file that was judged.
+    fs::write(place.at("root/var/lib/rpm/rpmdb.sqlite-wal"), "x").unwrap();
+    let (told, value) = place.told();
+    assert!(told.contains(&"/var/lib/rpm/rpmdb.sqlite-wal".to_string()), "{told:?}");
+    assert!(told.contains(&"/usr/bin/tool".to_string()), "{value:#}");
+}
+
+#[test]
+fn a_database_that_is_none_keeps_nobody_waiting() {
+    let Some(place) = Place::new() else { return };
+    let first = place.build("1.0", "", "", true);
+    place.install(&first, &[]);
+    place.init();
+    let database = place.at("root/var/lib/rpm/rpmdb.sqlite");
+    fs::remove_file(&database).unwrap();
+    let view = "CREATE VIEW Packages AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS hnum, x AS blob FROM n";
+    let made = Command::new("python3")
+        .args(["-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])"])
+        .args([&database.display().to_string(), view])
+        .status();
+    assert!(made.unwrap().success());
+    let (told, value) = place.told();
+    assert!(told.contains(&"/var/lib/rpm/rpmdb.sqlite".to_string()), "{value:#}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::content::{FeedError, Feeds, FlawFeed, RawAdvisory, RawRow, RawRule, d
 use super::vex::Purl;
 use crate::index::Names;
 use crate::order::Order;
+use crate::rule::is_modular;
 use crate::severity::severity;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -182,6 +183,10 @@ impl Documents {
             let rule = match (place.is_modular, rule) {
                 // Not affected is one stream; of the others it says nothing.
                 (true, RawRule::NotAffected) => continue,
+                // The version tells by itself that it is of a module.
+                (true, RawRule::Before(fixed)) if is_modular(Order::Rpm, &fixed) => {
+                    RawRule::Before(fixed)
+                }
                 (true, _) => RawRule::Listed { spans: Vec::new(), versions: Vec::new() },
                 (false, rule) => rule,
             };

@@ -387,11 +387,15 @@ fn choose<'a, 'b>(
         all.max_by(|a, b| rpm::compare(a.version, b.version))
     };
     let same = newest(false);
+    let goes_first = |it: &Offer<'_>, other: &Offer<'_>| {
+        it.index.repository.priority <= other.index.repository.priority
+    };
     let after = successors
         .iter()
         .filter(|it| !it.offer.is_excluded && it.is_of(&package.version))
-        .filter(|it| same.is_none_or(|same| it.is_of(same.version)))
+        .filter(|it| same.is_none_or(|same| it.is_of(same.version) && goes_first(it.offer, same)))
         .map(|it| it.offer)
+        .filter(fits)
         .max_by(|a, b| b.name.cmp(a.name).then_with(|| rpm::compare(a.version, b.version)));
     let free = after.or(same).map(|it| (it, package.held));
     free.or_else(|| newest(true).map(|it| (it, true)))
@@ -467,11 +471,14 @@ fn candidate(package: &Package, offer: &Offer<'_>, held: bool, told: &[Told<'_>]
     Candidate {
         name: package.name.clone(),
         architecture: package.architecture.clone(),
-        source: printable_str(source.map_or(&package.source, |it| it.0)),
+        // Whose flaws an update closes is told by the source of what is installed.
+        source: printable_str(source.filter(|_| is_same).map_or(&package.source, |it| it.0)),
         installed: package.version.clone(),
         candidate: printable_str(shown_version(offer.version)),
         replaced_by: if is_same { String::new() } else { printable_str(offer.name) },
-        candidate_source_version: source.map_or_else(String::new, |it| printable_str(it.1)),
+        candidate_source_version: source
+            .filter(|_| is_same)
+            .map_or_else(String::new, |it| printable_str(it.1)),
         offered_by: vec![printable_str(&offer.index.repository.id)],
         security: missed.iter().any(|it| it.is_security),
         held,

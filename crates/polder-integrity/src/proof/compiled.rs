@@ -2,7 +2,7 @@
 
 use super::deb::Member;
 use super::plain;
-use super::prove::{Proofs, is_unmarked};
+use super::prove::{Proofs, is_on, is_unmarked};
 use crate::compare::{Change, Difference};
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
@@ -11,12 +11,18 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// Longest compiled file, and longest source, read.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// Most files compiled again; more are told.
+/// Most files compiled again, and most bytes of them and their sources; more are told.
 const FILES_MAX: usize = 20_000;
+const ALL_BYTES_MAX: usize = 512 << 20;
+
+/// Longest that all of it may take.
+const TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Bytes of the head of a compiled file (PEP 552): magic number, flags, time and length of the source.
 const HEAD: usize = 16;
@@ -107,13 +113,15 @@ pub(super) fn by_compiling(
     proofs: &Proofs,
 ) -> Vec<(Vec<u8>, usize)> {
     let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-    let mut count = 0;
+    let (mut count, mut bytes) = (0, 0);
     for change in changes.iter().filter(|it| !proofs.paths.contains(&it.path)) {
         if count < FILES_MAX
+            && bytes < ALL_BYTES_MAX
             && let Some((version, task)) = task(root, change, members)
         {
-            tasks.entry(version).or_default().push(task);
             count += 1;
+            bytes += task.found.len() + task.text.len();
+            tasks.entry(version).or_default().push(task);
         }
     }
     let unproved: BTreeSet<&[u8]> = changes
@@ -124,7 +132,7 @@ pub(super) fn by_compiling(
     let mut proved: Vec<(Vec<u8>, usize)> = folders(changes, members);
     for (version, tasks) in tasks {
         // What compiles must be as it was, or proved itself.
-        if unproved.iter().any(|path| is_python(path, &version)) {
+        if unproved.iter().any(|path| is_python(path)) {
             continue;
         }
         let Some(all) = compile(&version, &tasks) else { continue };
@@ -178,13 +186,28 @@ fn task(
     Some((version, Task { index: *index, path: change.path.clone(), found, source, text }))
 }
 
-/// Whether a path is, or is above or below, something that the interpreter of this version runs with.
-fn is_python(path: &[u8], version: &str) -> bool {
-    let program = format!("/usr/bin/python{version}");
-    let library = format!("/usr/lib/python{version}/");
-    // What was compiled before is not read.
+/// What an interpreter runs with, or would if it were there: its library, what tells it of another one, libraries in
+/// C. What is above and below them counts as well.
+const GROUND: [&str; 13] = [
+    "/usr/bin/python*",
+    "/usr/bin/py*.cfg",
+    "/usr/bin/lib*",
+    "/usr/pyvenv.cfg",
+    "/usr/lib/python*",
+    "/usr/lib64/python*",
+    "/usr/lib/*.so*",
+    "/usr/lib64/*.so*",
+    "/usr/lib/*-linux-gnu*/*.so*",
+    "/lib/*.so*",
+    "/lib64/*.so*",
+    "/lib/*-linux-gnu*/*.so*",
+    "/etc/ld.so.*",
+];
+
+/// Whether what compiles may run with a path. What was compiled before is not read.
+pub(crate) fn is_python(path: &[u8]) -> bool {
     let is_compiled = path.ends_with(b".pyc") || path.ends_with(b"/__pycache__");
-    path == program.as_bytes() || (path.starts_with(library.as_bytes()) && !is_compiled)
+    !is_compiled && is_on(path, &GROUND)
 }
 
 /// Magic number, flags and code of each; none where the interpreter is not there or does not end well.
@@ -202,10 +225,10 @@ fn compile(version: &str, tasks: &[Task]) -> Option<Vec<Vec<u8>>> {
     ]);
     let mut child = command.spawn().ok()?;
     let mut input = child.stdin.take()?;
-    let mut output = child.stdout.take()?;
-    let mut answer = Vec::new();
-    // It answers while it is still being asked.
-    let done = std::thread::scope(|scope| {
+    let output = child.stdout.take()?;
+    let (sender, answers) = channel();
+    let (asked, answer) = std::thread::scope(|scope| {
+        // It answers while it is still being asked.
         let asks = scope.spawn(move || {
             let number = |it: usize| u32::try_from(it).unwrap_or(0).to_le_bytes();
             input.write_all(&number(tasks.len()))?;
@@ -217,15 +240,20 @@ fn compile(version: &str, tasks: &[Task]) -> Option<Vec<Vec<u8>>> {
             }
             std::io::Result::Ok(())
         });
-        let limit = BYTES_MAX.saturating_mul(16);
-        let read = output.by_ref().take(limit).read_to_end(&mut answer).is_ok();
-        drop(output);
-        read && asks.join().is_ok_and(|it| it.is_ok())
+        scope.spawn(move || {
+            let mut answer = Vec::new();
+            let read = output.take(2 * ALL_BYTES_MAX as u64).read_to_end(&mut answer);
+            let _ = sender.send(read.ok().map(|_| answer));
+        });
+        let answer = answers.recv_timeout(TIME_MAX).ok().flatten();
+        // Whoever did not answer in time is not waited for.
+        if answer.is_none() {
+            let _ = child.kill();
+        }
+        (asks.join().is_ok_and(|it| it.is_ok()), answer)
     });
     let ended = child.wait().is_ok_and(|it| it.success());
-    if !done || !ended {
-        return None;
-    }
+    let answer = answer.filter(|_| asked && ended)?;
     let (magic, mut rest) = answer.split_at_checked(4)?;
     let mut all = Vec::with_capacity(tasks.len());
     for _ in tasks {
@@ -257,14 +285,24 @@ mod tests {
     }
 
     #[test]
-    fn what_compiles_is_the_interpreter_and_the_sources_of_its_library() {
-        for path in
-            ["/usr/bin/python3.11", "/usr/lib/python3.11/ast.py", "/usr/lib/python3.11/x.so"]
-        {
-            assert!(is_python(path.as_bytes(), "3.11"), "{path}");
+    fn what_compiles_rests_on_all_that_it_may_run_with() {
+        for path in [
+            "/usr/bin/python3.11",
+            "/usr/bin/python3.11._pth",
+            "/usr/bin/lib/python3.11",
+            "/usr/pyvenv.cfg",
+            "/usr/lib/python311.zip",
+            "/usr/lib/python3.11/ast.py",
+            "/usr/lib/python3.11",
+            "/usr/lib",
+            "/usr/lib/x86_64-linux-gnu/libexpat.so.1",
+        ] {
+            assert!(is_python(path.as_bytes()), "{path}");
         }
-        for path in ["/usr/bin/python3.12", "/usr/lib/python3.11/__pycache__/ast.cpython-311.pyc"] {
-            assert!(!is_python(path.as_bytes(), "3.11"), "{path}");
+        for path in
+            ["/usr/bin/perl", "/usr/lib/python3.11/__pycache__/ast.cpython-311.pyc", "/etc/motd"]
+        {
+            assert!(!is_python(path.as_bytes()), "{path}");
         }
     }
 }

@@ -241,3 +241,109 @@ fn place(path: &[u8]) -> Vec<u8> {
     let inside = inside.strip_suffix(b"/").unwrap_or(inside);
     [b"/", inside.strip_prefix(b"/").unwrap_or(inside)].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An archive of parts, not packed.
+    fn deb(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut all = MAGIC.to_vec();
+        for (name, bytes) in parts {
+            let header =
+                format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, bytes.len());
+            all.extend(header.as_bytes());
+            all.extend(bytes);
+            all.resize(all.len().next_multiple_of(2), b'\n');
+        }
+        all
+    }
+
+    /// One thing in a part: kind, name, where it leads, content.
+    type Thing<'a> = (tar::EntryType, &'a str, &'a str, &'a str);
+
+    fn part(things: &[Thing<'_>]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (kind, name, target, text) in things {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_size(text.len() as u64);
+            // As they are: the builder refuses names that leave the root.
+            let bytes = header.as_mut_bytes();
+            bytes[..name.len()].copy_from_slice(name.as_bytes());
+            bytes[157..157 + target.len()].copy_from_slice(target.as_bytes());
+            header.set_cksum();
+            builder.append(&header, text.as_bytes()).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn hostile() -> Vec<u8> {
+        use tar::EntryType as Type;
+        let control = part(&[
+            (Type::Regular, "./control", "", "Package: x\n"),
+            (Type::Regular, "./conffiles", "", "/etc/x\n"),
+            (Type::Symlink, "./postinst", "/etc/shadow", ""),
+        ]);
+        let data = part(&[
+            (Type::Regular, "./etc/x", "", "a = 1\n"),
+            (Type::Regular, "./../../etc/shadow", "", "out\n"),
+            (Type::Regular, "./usr/bin/x", "", "first\n"),
+            (Type::Regular, "./usr/bin/x", "", "second\n"),
+            (Type::Link, "./usr/bin/y", "./usr/bin/x", ""),
+            (Type::Link, "./usr/bin/z", "./usr/bin/nothing", ""),
+            (Type::Char, "./dev/null", "", ""),
+            (Type::Symlink, "./usr/lib/l", "../../etc", ""),
+            (Type::XHeader, "./PaxHeaders/a", "", "30 path=./usr/bin/by-pax-name\n"),
+            (Type::Regular, "./usr/bin/short", "", "pax\n"),
+        ]);
+        deb(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar", control), ("data.tar", data)])
+    }
+
+    #[test]
+    fn hostile_members_are_read_as_they_are_and_fit_nothing_else() {
+        let archive = read(hostile().as_slice()).unwrap();
+        let digest = |path: &str| archive.members.get(path.as_bytes()).map(|it| it.digest);
+        let of = |text: &str| Some(*blake3::hash(text.as_bytes()).as_bytes());
+        // Written out one after the other, the last one stays.
+        assert_eq!(digest("/usr/bin/x"), of("second\n"));
+        assert_eq!(digest("/usr/bin/y"), of("second\n"));
+        assert_eq!(digest("/usr/bin/z"), None);
+        assert_eq!(digest("/usr/bin/by-pax-name"), of("pax\n"));
+        assert_eq!(digest("/usr/bin/short"), None);
+        // What leaves the root keeps a name that no path of a walk has.
+        assert_eq!(digest("/etc/shadow"), None);
+        assert_eq!(digest("/../../etc/shadow"), of("out\n"));
+        assert_eq!(archive.settings.len(), 1);
+        assert!(!archive.control.contains_key("postinst"));
+        assert_eq!(archive.members[b"/dev/null".as_slice()].kind, Kind::Character);
+    }
+
+    #[test]
+    fn an_archive_that_is_cut_or_has_holes_is_an_error() {
+        let holes = part(&[(tar::EntryType::GNUSparse, "./usr/bin/sparse", "", "")]);
+        assert!(read(deb(&[("data.tar", holes)]).as_slice()).is_err());
+        let whole = hostile();
+        for end in (0..whole.len() - 1).step_by(101) {
+            assert!(read(&whole[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_archive_is_read_without_panic(places in proptest::collection::vec((0..12_000_usize, any::<u8>()), 1..12)) {
+            let mut bytes = hostile();
+            for (at, byte) in places {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let _ = read(bytes.as_slice());
+            let _ = content(bytes.as_slice(), 4, &[0; 32]);
+        }
+    }
+}

@@ -27,7 +27,8 @@ pub struct PackageRow {
     pub stanza: u128,
     /// The same of each path it owns, sorted.
     pub paths: Vec<u128>,
-    /// Settings that nobody had changed: the same of the path, and BLAKE3 of the content.
+    /// Settings that nobody had changed: the same of the path, and BLAKE3 of the content. Of RPM also those that
+    /// somebody had changed, with zeros instead.
     pub settings: Vec<(u128, [u8; 32])>,
 }
 

@@ -10,6 +10,9 @@ const ENTRY: usize = 16;
 /// The tag of what is signed (RPMTAG_HEADERIMMUTABLE).
 const REGION: u32 = 63;
 
+/// Most files of a package.
+const FILES_MAX: usize = 1 << 19;
+
 /// A setting of the package (RPMFILE_CONFIG), and a name it does not bring along (RPMFILE_GHOST).
 pub(crate) const SETTING: u32 = 1 << 0;
 pub(crate) const GHOST: u32 = 1 << 6;
@@ -69,12 +72,12 @@ impl<'a> Part<'a> {
 
     fn numbers(&self, tag: u32) -> Vec<u32> {
         let Some((data, count)) = self.find(tag, 4) else { return Vec::new() };
-        data.chunks_exact(4).take(count).filter_map(|it| number(it, 0)).collect()
+        data.chunks_exact(4).take(count.min(FILES_MAX)).filter_map(|it| number(it, 0)).collect()
     }
 
     fn halves(&self, tag: u32) -> Vec<u16> {
         let Some((data, count)) = self.find(tag, 3) else { return Vec::new() };
-        let pairs = data.chunks_exact(2).take(count);
+        let pairs = data.chunks_exact(2).take(count.min(FILES_MAX));
         pairs.filter_map(|it| it.try_into().ok().map(u16::from_be_bytes)).collect()
     }
 
@@ -82,7 +85,7 @@ impl<'a> Part<'a> {
         let Some((data, count)) = self.find(tag, 8) else { return Vec::new() };
         let ends_within = data.iter().rposition(|byte| *byte == 0);
         let data = ends_within.and_then(|end| data.get(..end)).unwrap_or_default();
-        data.split(|byte| *byte == 0).take(count).collect()
+        data.split(|byte| *byte == 0).take(count.min(FILES_MAX)).collect()
     }
 
     fn text(&self, tag: u32) -> Option<String> {

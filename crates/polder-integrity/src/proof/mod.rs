@@ -17,7 +17,7 @@ mod triggers;
 
 pub use deb::{Archive, DebError, Member, content as content_of_deb, read as read_deb};
 pub use dpkg::PackageRow;
-pub(crate) use prove::is_ground;
+pub(crate) use prove::bears_proofs;
 pub use prove::{KEPT_ARCHIVES, Proofs, ProvedPackage, prove};
 use std::path::Path;
 

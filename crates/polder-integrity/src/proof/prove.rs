@@ -1,7 +1,7 @@
 //! Which changes are a vendor's: held against the archives of the packages that were installed since.
 
 use super::certificates::Certificates;
-use super::compiled::{by_compiling, by_source};
+use super::compiled::{by_compiling, by_source, is_python};
 use super::deb::{self, Archive, Member};
 use super::dpkg::{self, PackageRow, field, installed, short, status};
 use super::signed::{Signed, Wanted, signed};
@@ -19,25 +19,29 @@ use std::path::Path;
 
 /// What must be as it was for any proof to hold: what verifies, and the code it runs with, on every
 /// architecture. What is above and below them must be as it was, too.
-const GROUND: [&str; 18] = [
+const GROUND: [&str; 5] = [
     "/etc/ld.so.preload*",
     "/etc/ld.so.conf*",
     "/etc/ld.so.cache*",
     "/etc/gcrypt*",
     "/usr/bin/gpgv*",
-    "/usr/lib/*-linux-gnu*/libgcrypt.*",
-    "/usr/lib/*-linux-gnu*/libgpg-error.*",
-    "/usr/lib/*-linux-gnu*/libz.*",
-    "/usr/lib/*-linux-gnu*/libbz2.*",
-    "/usr/lib/*-linux-gnu*/libc.so*",
-    "/usr/lib/*-linux-gnu*/ld-linux*",
-    "/usr/lib64/libgcrypt.*",
-    "/usr/lib64/libgpg-error.*",
-    "/usr/lib64/libz.*",
-    "/usr/lib64/libbz2.*",
-    "/usr/lib64/libc.so*",
-    "/usr/lib64/ld-linux*",
-    "/usr/lib/ld-linux*",
+];
+
+/// Folders of libraries, and those that verifying takes.
+const FOLDERS: [&str; 6] =
+    ["/usr/lib/*-linux-gnu*", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu*", "/lib64", "/lib"];
+const LIBRARIES: [&str; 11] = [
+    "ld-*",
+    "ld64*",
+    "libc.so*",
+    "libc-2*",
+    "libgcrypt.*",
+    "libgpg-error.*",
+    "libassuan.*",
+    "libnpth.*",
+    "libz.*",
+    "libbz2.*",
+    "libpthread*",
 ];
 
 /// Where apt leaves archives, and where Polder keeps those that apt would not: whose they are, only their digest
@@ -74,6 +78,9 @@ pub struct Proofs {
     pub packages: Vec<ProvedPackage>,
     /// What could not be relied on.
     pub problems: Vec<String>,
+    /// Files of upgraded packages that are as they were in the baseline, where the new version has others: the package,
+    /// in words.
+    pub behind: Vec<(Vec<u8>, String)>,
 }
 
 /// One package that changed, with its archive.
@@ -85,8 +92,9 @@ struct Upgrade<'a> {
     archive: Option<Archive>,
 }
 
-/// Holds changes against the archives of the packages that were upgraded since the baseline.
-pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
+/// Holds changes against the archives of the packages that were upgraded since the baseline. Of `all` changes also what
+/// did not change is judged: files that an upgrade left behind.
+pub fn prove(now: &Now, generation: &Generation, changes: &[Change], all: bool) -> Proofs {
     let mut proofs = Proofs::default();
     if changes.is_empty() || generation.head.packages.is_empty() {
         return proofs;
@@ -94,7 +102,7 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
     let root = now.root.as_path();
     let status = status(root);
     if status.is_empty() {
-        return super::rpm::prove(now, generation, changes);
+        return super::rpm::prove(now, generation, changes, all);
     }
     let before: HashMap<(&str, &str), &PackageRow> = generation
         .head
@@ -109,11 +117,8 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
     if upgrades.is_empty() {
         return proofs;
     }
-    // A folder elsewhere is looked at with the programs of this host, which are not those of the folder.
-    if let Some(path) = changes.iter().map(|it| &it.path).find(|it| now.is_running && is_ground(it))
-    {
-        let path = polder_model::printable(path);
-        proofs.problems.push(format!("archives prove nothing, since `{path}` is not as it was"));
+    if let Some(because) = without_ground(now, changes) {
+        proofs.problems.push(because);
         return proofs;
     }
     let digest_of = |path: &[u8]| match generation.entry(path).ok().flatten()?.content {
@@ -146,13 +151,10 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
             }
         }
     }
-    prove_certificates(root, generation, changes, &members, (&mut proofs, &mut counts));
-    for (path, index) in by_compiling(root, changes, &members, &proofs) {
-        proofs.paths.insert(path);
-        if let Some(count) = counts.get_mut(index) {
-            *count += 1;
-        }
+    if all {
+        proofs.behind = behind(generation, changes, &members, &upgrades);
     }
+    prove_derived(root, generation, changes, &members, (&mut proofs, &mut counts));
     prove_status(root, changes, &upgrades, &before, &mut proofs);
     triggers::prove(root, changes, &mut proofs);
     proofs.packages = upgrades
@@ -163,10 +165,30 @@ pub fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
     proofs
 }
 
+/// Why nothing is proved, where that which verifies is not as it was.
+pub(super) fn without_ground(now: &Now, changes: &[Change]) -> Option<String> {
+    // A folder elsewhere is looked at with the programs of this host, which are not those of the folder.
+    let mut paths = changes.iter().map(|it| &it.path).filter(|_| now.is_running);
+    let path = polder_model::printable(paths.find(|it| is_ground(it))?);
+    Some(format!("signatures prove nothing, since `{path}` is not as it was"))
+}
+
 /// Whether proofs rest on a path, or on one above or below it.
 pub(crate) fn is_ground(path: &[u8]) -> bool {
-    GROUND.iter().any(|pattern| {
-        let names = segments(path).zip(segments(pattern.as_bytes()));
+    let in_folder =
+        |folder: &str| LIBRARIES.iter().any(|name| is_on(path, &[format!("{folder}/{name}")]));
+    is_on(path, &GROUND) || FOLDERS.iter().any(|it| in_folder(it))
+}
+
+/// Whether some proof rests on a path: of all, or of what follows from others.
+pub(crate) fn bears_proofs(path: &[u8]) -> bool {
+    is_ground(path) || is_python(path) || triggers::is_said(path)
+}
+
+/// Whether a path is one of these, or above or below one.
+pub(super) fn is_on(path: &[u8], patterns: &[impl AsRef<str>]) -> bool {
+    patterns.iter().any(|pattern| {
+        let names = segments(path).zip(segments(pattern.as_ref().as_bytes()));
         names.into_iter().all(|(name, pattern)| matches(pattern, name))
     })
 }
@@ -200,8 +222,35 @@ fn members<'a>(upgrades: &'a [Upgrade<'_>], place: &Places, kept: &HashSet<u128>
     members
 }
 
-/// What is derived from certificates of packages rests on what was proved before.
-fn prove_certificates(
+/// Files that are as they were, and not what their package has now: somebody put the old ones back, or they never were
+/// replaced.
+fn behind(
+    generation: &Generation,
+    changes: &[Change],
+    members: &Members<'_>,
+    upgrades: &[Upgrade<'_>],
+) -> Vec<(Vec<u8>, String)> {
+    // What was only written again as it was, is as it was.
+    let changed = changes.iter().filter(|it| !it.is_trace());
+    let changed: HashSet<&[u8]> = changed.map(|it| it.path.as_slice()).collect();
+    let left = members.iter().filter(|(path, _)| !changed.contains(path.as_slice()));
+    let behind = left.filter_map(|(path, (index, member))| {
+        let upgrade = upgrades.get(*index)?;
+        let is_setting = upgrade.archive.as_ref()?.settings.contains_key(path);
+        let entry = generation.entry(path).ok().flatten()?;
+        let is_other = match (&entry.content, member.kind, entry.kind) {
+            (Content::Digest(digest), Kind::File, Kind::File) => *digest != member.digest,
+            (_, Kind::Link, Kind::Link) => entry.target != member.target,
+            _ => false,
+        };
+        (is_other && !is_setting)
+            .then(|| (path.clone(), format!("{} {}", upgrade.row.name, upgrade.row.to)))
+    });
+    behind.collect()
+}
+
+/// What is derived from certificates and sources of packages rests on what was proved before.
+fn prove_derived(
     root: &Path,
     generation: &Generation,
     changes: &[Change],
@@ -216,6 +265,12 @@ fn prove_certificates(
             if let Some(count) = counts.get_mut(index) {
                 *count += 1;
             }
+        }
+    }
+    for (path, index) in by_compiling(root, changes, members, proofs) {
+        proofs.paths.insert(path);
+        if let Some(count) = counts.get_mut(index) {
+            *count += 1;
         }
     }
 }
@@ -327,7 +382,7 @@ impl Places {
     }
 
     /// A path with the links of its first folder followed.
-    fn lies(&self, path: &[u8]) -> Vec<u8> {
+    pub(crate) fn lies(&self, path: &[u8]) -> Vec<u8> {
         let first = path.get(1..).unwrap_or_default().split(|it| *it == b'/').next();
         match first {
             Some(name) if self.merged.iter().any(|it| it.as_bytes() == name) => {
@@ -605,6 +660,9 @@ mod tests {
             "/etc/ld.so.conf.d/x.conf",
             "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
             "/usr/lib/x86_64-linux-gnu/libgcrypt.so.20",
+            "/lib/x86_64-linux-gnu/libnpth.so.0",
+            "/lib64",
+            "/lib64/ld-linux-x86-64.so.2",
         ] {
             assert!(is_ground(path.as_bytes()), "{path}");
         }

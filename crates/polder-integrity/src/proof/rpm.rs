@@ -3,9 +3,9 @@
 
 use super::dpkg::{PackageRow, short};
 use super::header::{GHOST, Header, PackagedFile, SETTING, parse};
-use super::prove::{Places, Proofs, ProvedPackage, is_unmarked};
+use super::plain;
+use super::prove::{Places, Proofs, ProvedPackage, is_unmarked, without_ground};
 use super::signed::{Keys, rpm_keys};
-use super::{plain, prove::is_ground};
 use crate::compare::Change;
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
@@ -22,47 +22,76 @@ use std::path::Path;
 /// Where RPM keeps its database, by distribution.
 const DATABASES: [&str; 2] = ["/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"];
 
-/// Longest header; the largest known, of a kernel's documentation, has some megabytes.
-const HEADER_BYTES_MAX: usize = 64 << 20;
+/// Longest header, and most of them; the largest known, of sources of a kernel, has some megabytes.
+const HEADER_BYTES_MAX: usize = 32 << 20;
+const PACKAGES_MAX: usize = 100_000;
 
 /// Largest setting that is read.
 const SETTING_BYTES_MAX: u64 = 16 << 20;
 
+/// Stands for the content of a setting that somebody had changed: none has this digest.
+const CHANGED: [u8; 32] = [0; 32];
+
 /// Lists of users and groups.
 const USERS: [&str; 2] = ["/etc/passwd", "/etc/group"];
 
-/// The database of a root: where it is, and the headers of what is installed; none where there is none.
-fn database(root: &Path) -> Option<(&'static str, Result<Vec<Header>, String>)> {
-    let (path, file) = DATABASES
-        .iter()
-        .find_map(|path| plain::open(root, Path::new(path)).ok().map(|file| (*path, file)))?;
-    // Of the very file that was opened; whatever lies beside it is not asked.
+/// The headers of what is installed in a root; none where there is no database. `take` is handed each header.
+fn read(root: &Path, take: &mut dyn FnMut(Header)) -> Option<Result<(), String>> {
+    let file = DATABASES.iter().find_map(|path| {
+        let file = plain::open(root, Path::new(path)).ok()?;
+        let log = plain::open(root, Path::new(&format!("{path}-wal")));
+        let is_open = log.is_ok_and(|it| it.metadata().is_ok_and(|it| it.len() > 0));
+        Some((file, is_open))
+    });
+    let (file, is_open) = file?;
+    if is_open {
+        let says = "a part of RPM's database is not written into it yet (`-wal`)";
+        return Some(Err(says.into()));
+    }
+    // Nothing but the file is read, and nothing beside it is written.
     let address = format!("file:/proc/self/fd/{}?immutable=1", file.as_raw_fd());
-    Some((path, read(&address).map_err(|error| error.to_string())))
+    Some(rows(&address, take).map_err(|error| format!("RPM's database: {error}")))
 }
 
-fn read(address: &str) -> rusqlite::Result<Vec<Header>> {
+fn rows(address: &str, take: &mut dyn FnMut(Header)) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(address, flags)?;
-    let mut statement = connection.prepare("SELECT blob FROM Packages WHERE length(blob) < ?1")?;
-    let rows = statement.query_map([HEADER_BYTES_MAX], |row| row.get::<_, Vec<u8>>(0))?;
-    rows.filter_map(|it| it.map(|blob| parse(&blob)).transpose()).collect()
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // A view could be anything, and without an end.
+    let is_table = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'Packages'";
+    let made: String = connection.query_row(is_table, [], |row| row.get(0))?;
+    if made.trim_start().get(..13).is_none_or(|it| !it.eq_ignore_ascii_case("CREATE TABLE ")) {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    let mut statement =
+        connection.prepare("SELECT blob FROM Packages WHERE length(blob) < ?1 LIMIT ?2")?;
+    let mut rows = statement.query([HEADER_BYTES_MAX, PACKAGES_MAX])?;
+    while let Some(row) = rows.next()? {
+        // Keys that were imported are kept beside packages, and are none: nothing of them is signed.
+        if let Some(header) = parse(row.get_ref(0)?.as_blob()?) {
+            take(header);
+        }
+    }
+    Ok(())
 }
 
 /// What RPM knows in a root; empty where it installs nothing, or where its database is none of SQLite.
 pub(crate) fn packages(root: &Path) -> Vec<PackageRow> {
-    let headers = database(root).and_then(|it| it.1.ok()).unwrap_or_default();
-    headers.iter().map(|it| row(root, it)).collect()
+    let mut all = Vec::new();
+    match read(root, &mut |it| all.push(row(root, &it))) {
+        Some(Ok(())) => all,
+        _ => Vec::new(),
+    }
 }
 
 fn row(root: &Path, header: &Header) -> PackageRow {
     let mut paths: Vec<u128> = header.files.iter().map(|it| short(&it.path)).collect();
     paths.sort_unstable();
-    let settings = header.files.iter().filter(|it| it.flags & SETTING != 0).filter_map(|it| {
+    let settings = header.files.iter().filter(|it| it.flags & SETTING != 0).map(|it| {
         let path = Path::new(std::ffi::OsStr::from_bytes(&it.path));
-        let bytes = plain::read(root, path, SETTING_BYTES_MAX).ok()?;
-        let same = it.digest == Some(Sha256::digest(&bytes).into());
-        same.then(|| (short(&it.path), *blake3::hash(&bytes).as_bytes()))
+        let bytes = plain::read(root, path, SETTING_BYTES_MAX).ok();
+        let same = bytes.filter(|bytes| it.digest == Some(Sha256::digest(bytes).into()));
+        (short(&it.path), same.map_or(CHANGED, |bytes| *blake3::hash(&bytes).as_bytes()))
     });
     PackageRow {
         name: header.name.clone(),
@@ -82,57 +111,64 @@ struct Upgrade<'a> {
     header: &'a Header,
 }
 
-/// Holds changes against the headers of the packages that were installed since the baseline.
-pub(crate) fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> Proofs {
+/// Holds changes against the headers of the packages that were installed since the baseline. The database itself
+/// is never proved: it holds more than what is signed.
+pub(crate) fn prove(now: &Now, generation: &Generation, changes: &[Change], all: bool) -> Proofs {
     let mut proofs = Proofs::default();
     let root = now.root.as_path();
-    let Some((path, headers)) = database(root) else { return proofs };
-    let headers = match headers {
-        Ok(headers) => headers,
-        Err(because) => {
-            proofs.problems.push(format!("`{path}`: {because}"));
-            return proofs;
-        }
-    };
     let before = &generation.head.packages;
     let known: HashSet<u128> = before.iter().map(|it| it.stanza).collect();
-    let installed: HashSet<u128> = headers.iter().map(|it| short(&it.signed)).collect();
-    let (new, old): (Vec<&Header>, Vec<&Header>) =
-        headers.iter().partition(|it| !known.contains(&short(&it.signed)));
-    if new.is_empty() {
-        return proofs;
-    }
-    let ground = changes.iter().map(|it| &it.path).find(|it| now.is_running && is_ground(it));
-    if let Some(path) = ground {
-        let path = polder_model::printable(path);
-        proofs.problems.push(format!("packages prove nothing, since `{path}` is not as it was"));
-        return proofs;
-    }
     let digest_of = |path: &[u8]| match generation.entry(path).ok().flatten()?.content {
         Content::Digest(digest) => Some(digest),
         _ => None,
     };
+    let place = Places::new(root, generation, &digest_of);
+    let mut here = Here {
+        root,
+        users: HashMap::new(),
+        groups: HashMap::new(),
+        kept: HashSet::new(),
+        now: HashSet::new(),
+        gone: Vec::new(),
+    };
+    let mut new: Vec<Header> = Vec::new();
+    let mut installed: HashSet<u128> = HashSet::new();
+    let done = read(root, &mut |header| {
+        let stanza = short(&header.signed);
+        let both =
+            header.files.iter().flat_map(|it| [short(&it.path), short(&place.lies(&it.path))]);
+        here.now.extend(both.clone());
+        installed.insert(stanza);
+        match known.contains(&stanza) {
+            true => here.kept.extend(both),
+            false => new.push(header),
+        }
+    });
+    match done {
+        Some(Ok(())) if !new.is_empty() => {}
+        Some(Err(because)) => {
+            proofs.problems.push(because);
+            return proofs;
+        }
+        _ => return proofs,
+    }
+    if let Some(because) = without_ground(now, changes) {
+        proofs.problems.push(because);
+        return proofs;
+    }
     let keys = rpm_keys(root, &digest_of);
     if keys.is_empty() {
         proofs.problems.push("there are no keys of packages that are as they were".into());
     }
-    let mut upgrades: Vec<Upgrade<'_>> =
-        new.into_iter().map(|it| upgrade(it, before, &keys)).collect();
-    let place = Places::new(root, generation, &digest_of);
-    let here = Here {
-        root,
-        users: names(root, USERS[0], &digest_of),
-        groups: names(root, USERS[1], &digest_of),
-        // Paths of packages that were there before, and still are: nobody else's.
-        kept: old.iter().flat_map(|it| &it.files).map(|it| short(&it.path)).collect(),
-        now: headers.iter().flat_map(|it| &it.files).map(|it| short(&it.path)).collect(),
-        gone: before.iter().filter(|it| !installed.contains(&it.stanza)).collect(),
-    };
+    here.users = names(root, USERS[0], &digest_of);
+    here.groups = names(root, USERS[1], &digest_of);
+    here.gone = before.iter().filter(|it| !installed.contains(&it.stanza)).collect();
+    let mut upgrades: Vec<Upgrade<'_>> = new.iter().map(|it| upgrade(it, before, &keys)).collect();
     let members = members(&upgrades, &place, &here.kept);
     let mut counts = vec![0_u64; upgrades.len()];
     for change in changes {
         let by = by_member(change, &members, &upgrades, &here)
-            .or_else(|| by_removal(change, &upgrades, &here));
+            .or_else(|| by_removal(change, &upgrades, &here, &place));
         if let Some(index) = by {
             proofs.paths.insert(change.path.clone());
             if let Some(count) = counts.get_mut(index) {
@@ -140,15 +176,8 @@ pub(crate) fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> P
             }
         }
     }
-    // The database, where all that it holds was there before or is proved, and nothing was taken out: what is
-    // not listed gets no updates.
-    let listed: HashSet<(&str, &str)> =
-        headers.iter().map(|it| (it.name.as_str(), it.architecture.as_str())).collect();
-    let is_whole = upgrades.iter().all(|it| it.row.because.is_none())
-        && before.iter().all(|it| listed.contains(&(&it.name, &it.architecture)));
-    let database = changes.iter().find(|it| it.path == path.as_bytes());
-    if database.is_some_and(|it| is_whole && is_same_database(root, path, it)) {
-        proofs.paths.insert(path.as_bytes().to_vec());
+    if all {
+        proofs.behind = behind(generation, changes, &members, &upgrades, root);
     }
     for (upgrade, proved) in upgrades.iter_mut().zip(counts) {
         upgrade.row.proved = proved;
@@ -157,12 +186,14 @@ pub(crate) fn prove(now: &Now, generation: &Generation, changes: &[Change]) -> P
     proofs
 }
 
-/// What a root has besides the packages that are new.
+/// What a root has besides the packages that are new. Paths as packages name them and as they lie.
 struct Here<'a> {
     root: &'a Path,
     users: HashMap<String, u32>,
     groups: HashMap<String, u32>,
+    /// Of packages that were there before, and still are.
     kept: HashSet<u128>,
+    /// Of all packages that are there.
     now: HashSet<u128>,
     /// Packages of before that are not installed any more as they were.
     gone: Vec<&'a PackageRow>,
@@ -211,12 +242,44 @@ fn members<'a>(upgrades: &[Upgrade<'a>], place: &Places, kept: &HashSet<u128>) -
     for (index, upgrade) in proving {
         for file in upgrade.header.files.iter().filter(|it| it.flags & GHOST == 0) {
             let Some(lies) = place.of(&file.path) else { continue };
-            if kind_of(file.mode) == Kind::Folder || !kept.contains(&short(&file.path)) {
+            let is_others = [&file.path, &lies].into_iter().any(|it| kept.contains(&short(it)));
+            if kind_of(file.mode) == Kind::Folder || !is_others {
                 members.insert(lies, (index, file));
             }
         }
     }
     members
+}
+
+/// Files that are as they were, and not what their package has now.
+fn behind(
+    generation: &Generation,
+    changes: &[Change],
+    members: &Members<'_>,
+    upgrades: &[Upgrade<'_>],
+    root: &Path,
+) -> Vec<(Vec<u8>, String)> {
+    // What was only written again as it was, is as it was.
+    let changed = changes.iter().filter(|it| !it.is_trace());
+    let changed: HashSet<&[u8]> = changed.map(|it| it.path.as_slice()).collect();
+    let left = members.iter().filter(|(path, _)| !changed.contains(path.as_slice()));
+    let behind = left.filter_map(|(path, (index, file))| {
+        let upgrade = upgrades.get(*index)?;
+        let entry = generation.entry(path).ok().flatten().filter(|_| file.flags & SETTING == 0)?;
+        let is_other = match (kind_of(file.mode), entry.kind) {
+            // The baseline has another kind of digest.
+            (Kind::File, Kind::File) => {
+                let path = Path::new(std::ffi::OsStr::from_bytes(path));
+                let mut hasher = Sha256::new();
+                io::copy(&mut &plain::open(root, path).ok()?, &mut hasher).ok()?;
+                file.digest? != <[u8; 32]>::from(hasher.finalize())
+            }
+            (Kind::Link, Kind::Link) => entry.target != file.target,
+            _ => false,
+        };
+        is_other.then(|| (path.clone(), format!("{} {}", upgrade.row.name, upgrade.row.to)))
+    });
+    behind.collect()
 }
 
 /// The kind of thing a mode is of (inode(7)).
@@ -332,32 +395,33 @@ impl Write for Both {
     }
 }
 
-/// What a package had and its new version has not. Settings stay, or are kept beside.
-fn by_removal(change: &Change, upgrades: &[Upgrade<'_>], here: &Here<'_>) -> Option<usize> {
-    let path = short(&change.path);
-    if change.after.is_some() || here.now.contains(&path) {
+/// What a package had and its new version has not. A setting that somebody had changed is kept by RPM under another
+/// name, and is told.
+fn by_removal(
+    change: &Change,
+    upgrades: &[Upgrade<'_>],
+    here: &Here<'_>,
+    place: &Places,
+) -> Option<usize> {
+    if change.after.is_some() {
+        return None;
+    }
+    // As it lies, and as it may be named where a folder became a link into `/usr`.
+    let inside = change.path.strip_prefix(b"/usr").filter(|it| place.lies(it) == change.path);
+    let names: Vec<u128> =
+        std::iter::once(change.path.as_slice()).chain(inside).map(short).collect();
+    if names.iter().any(|it| here.now.contains(it)) {
         return None;
     }
     let had = |row: &&&PackageRow| {
-        row.paths.binary_search(&path).is_ok() && !row.settings.iter().any(|it| it.0 == path)
+        let is_changed =
+            |name: &u128| row.settings.iter().any(|it| it.0 == *name && it.1 == CHANGED);
+        let has = |name: &u128| row.paths.binary_search(name).is_ok();
+        names.iter().any(has) && !names.iter().any(is_changed)
     };
     let gone = here.gone.iter().find(had)?;
     upgrades.iter().position(|it| {
         let header = (&it.header.name, &it.header.architecture);
         it.row.because.is_none() && header == (&gone.name, &gone.architecture)
     })
-}
-
-/// Whether the database that was judged is the one that was compared, and nothing else about it is new.
-fn is_same_database(root: &Path, path: &str, change: &Change) -> bool {
-    let Some((before, after)) = change.before.as_ref().zip(change.after.as_ref()) else {
-        return false;
-    };
-    let Ok(file) = plain::open(root, Path::new(path)) else { return false };
-    let mut hasher = blake3::Hasher::new();
-    let rights = |it: &Entry| (it.kind, it.mode, it.uid, it.gid, it.attributes.clone());
-    io::copy(&mut &file, &mut hasher).is_ok()
-        && after.content == Content::Digest(*hasher.finalize().as_bytes())
-        && rights(before) == rights(after)
-        && is_unmarked(after, change)
 }

@@ -19,9 +19,8 @@ pub(super) fn prove(root: &Path, changes: &[Change], proofs: &mut Proofs) {
         Some((it, name.to_string()))
     });
     let lists: Vec<(&Change, String)> = lists.collect();
-    let is_said =
-        |it: &&Change| it.path.starts_with(SAID.as_bytes()) && it.path.ends_with(b".triggers");
-    let said_anew = changes.iter().filter(is_said).any(|it| !proofs.paths.contains(&it.path));
+    let mut sources = changes.iter().map(|it| &it.path).filter(|it| is_said(it));
+    let said_anew = sources.any(|it| !proofs.paths.contains(it));
     if lists.is_empty() || said_anew {
         return;
     }
@@ -34,11 +33,23 @@ pub(super) fn prove(root: &Path, changes: &[Change], proofs: &mut Proofs) {
             && is_unmarked(after, change);
         let list = text(root, Path::new(&format!("{LISTS}{name}")));
         let is_same = after.content == Content::Digest(*blake3::hash(list.as_bytes()).as_bytes());
-        let lines: BTreeSet<String> = list.lines().map(str::to_string).collect();
-        if is_plain && is_same && lines == wanted(&said, &name) {
+        let wanted = wanted(&said, &name);
+        if is_plain && is_same && !wanted.is_empty() && lines(&list) == Some(wanted) {
             proofs.paths.insert(change.path.clone());
         }
     }
+}
+
+/// Whether lists follow from a path.
+pub(crate) fn is_said(path: &[u8]) -> bool {
+    path.starts_with(SAID.as_bytes()) && path.ends_with(b".triggers")
+}
+
+/// The lines of a list as dpkg writes it: each with its end, and none twice. Another is one that it refuses.
+fn lines(list: &str) -> Option<BTreeSet<String>> {
+    let inside = list.strip_suffix('\n')?;
+    let mut all = BTreeSet::new();
+    inside.split('\n').all(|it| all.insert(it.to_string())).then_some(all)
 }
 
 /// Package, what it is interested in, and whether dpkg waits for it.
@@ -92,5 +103,9 @@ mod tests {
         assert_eq!(lines("File"), ["/lib libc:amd64/noawait", "/usr/share/man man-db"]);
         assert_eq!(lines("ldconfig"), ["man-db/noawait"]);
         assert_eq!(lines("other"), [""; 0]);
+        for refused in ["/lib x", "/lib x\n/lib x\n", ""] {
+            assert_eq!(super::lines(refused), None, "{refused:?}");
+        }
+        assert!(super::lines("/lib x\r\n").unwrap().contains("/lib x\r"));
     }
 }

@@ -11,7 +11,7 @@ use crate::generation::{BaselineError, Digest, Generation};
 use crate::mounts::parse_mounts;
 use crate::now::Now;
 use crate::policy::{Policy, Rule, is_at_or_below, join, split};
-use crate::proof::{Proofs, ProvedPackage, is_ground, prove};
+use crate::proof::{Proofs, ProvedPackage, bears_proofs, prove};
 use crate::walk::{Folder, Ledger, Walk};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -411,7 +411,7 @@ impl<'a> Lookout<'a> {
         news.again.sort();
         self.proved.retain(|path, _| !gone(path));
         self.ground.retain(|path, _| !gone(path));
-        let ground = changes.iter().filter(|it| is_ground(&it.path));
+        let ground = changes.iter().filter(|it| bears_proofs(&it.path));
         self.ground.extend(ground.map(|it| (it.path.clone(), it.clone())));
         let is_known = |all: &HashMap<Vec<u8>, Digest>, it: &Change| {
             all.get(&it.path).is_some_and(|known| there.get(it.path.as_slice()) == Some(known))
@@ -430,7 +430,7 @@ impl<'a> Lookout<'a> {
                 let known: HashSet<Vec<u8>> = provable.iter().map(|it| it.path.clone()).collect();
                 let rest = self.ground.values().filter(|it| !known.contains(&it.path));
                 provable.extend(rest.cloned());
-                prove(&self.now, self.generation, &provable)
+                prove(&self.now, self.generation, &provable, false)
             }
         };
         for change in fresh {

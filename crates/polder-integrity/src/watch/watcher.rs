@@ -73,7 +73,18 @@ struct Program {
     name: Vec<u8>,
 }
 
-/// Which program each process began last. It is told in the same queue as what the process did to files
+/// Whether a name is that of a loader (ld.so(8)) of glibc, of its older versions, or of musl.
+fn is_loader(name: &[u8]) -> bool {
+    let is_named = |start: &[u8]| name.starts_with(start);
+    let is_shared = memchr::memmem::find(name, b".so").is_some();
+    is_shared
+        && [&b"ld-linux"[..], b"ld-musl", b"ld-2.", b"ld64.", b"ld.so"]
+            .iter()
+            .any(|it| is_named(it))
+        || name == b"libc.so"
+}
+
+/// Which program each process began last, or tried to begin. It is told in the same queue as what the process did to files
 /// then, and so it is known however short the process lived.
 #[derive(Default)]
 struct Programs {
@@ -84,7 +95,7 @@ struct Programs {
 impl Programs {
     fn begins(&mut self, pid: u32, program: Program) {
         // Of what runs, the loader of shared libraries is opened last.
-        if program.name.starts_with(b"ld-linux") || program.name.starts_with(b"ld-musl") {
+        if is_loader(&program.name) {
             return;
         }
         if self.all.insert(pid, Arc::new(program)).is_none() {
@@ -251,8 +262,13 @@ impl Watcher {
                 self.refused.push((place, std::io::Error::from(error).to_string()));
             }
         }
-        // Who did something may be a program from anywhere. Where that is not told, processes are asked.
-        for mount in others {
+        // Who did something may be a program from anywhere. Where that is not told, processes are asked. What lies on
+        // other machines, or mounts itself when it is looked at, is left alone.
+        let is_local = |it: &&&Mount| {
+            Policy::looks_into(&it.kind)
+                || matches!(it.kind.as_str(), "overlay" | "squashfs" | "erofs")
+        };
+        for mount in others.iter().filter(is_local) {
             let _ = self.mark_one(mount, false);
         }
     }
@@ -338,15 +354,16 @@ impl Watcher {
     }
 
     /// Asks again who did something: that it began a program of its own may have been heard since. Of whom `/proc`
-    /// did not tell in time, the program is known that the kernel opened for it.
+    /// did not tell in time, the program is taken that the kernel opened for it last: it may only have tried to begin
+    /// it, so what `/proc` told goes first.
     fn complete(&self, what: &mut Name, opened: &mut Roots) {
-        let is_known = |it: &Arc<Process>| it.executable.is_some() && !it.is_inherited;
-        if what.who.as_ref().is_some_and(is_known) {
+        let is_settled = |it: &Arc<Process>| it.executable.is_some() && !it.is_inherited;
+        if what.who.as_ref().is_some_and(is_settled) {
             return;
         }
         let who = self.shared.processes.get(what.pid).or_else(|| what.who.take());
         what.who = match (who, what.program.as_ref().and_then(|it| self.place(it, opened))) {
-            (Some(who), Some(program)) if !is_known(&who) => Some(Arc::new(Process {
+            (Some(who), Some(program)) if who.executable.is_none() => Some(Arc::new(Process {
                 executable: Some(program),
                 is_inherited: false,
                 ..(*who).clone()
@@ -514,12 +531,25 @@ fn note(shared: &Shared, events: Vec<FileEvent>, own: u32, programs: &mut Progra
             pending.folders.entry(key).or_insert_with(|| (BTreeMap::new(), true));
         let is_full = names.len() >= NAMES_MAX;
         match names.get_mut(&name) {
+            // Who wrote it did more than who closed it, or gave it other rights.
+            Some(known) if weight(what.mask) < weight(known.mask) => known.mask |= what.mask,
             Some(known) => *known = Name { mask: known.mask | what.mask, ..what },
             None if is_full => *is_whole = false,
             None => {
                 names.insert(name, what);
             }
         }
+    }
+}
+
+/// How much an event tells of who changed something: names and content, then rights, then that it was closed.
+fn weight(mask: u64) -> u8 {
+    const RIGHTS: u64 = 0x4;
+    const CLOSED: u64 = 0x8;
+    match mask & Mask::CHANGES.0 & !FOLDER {
+        it if it & !(RIGHTS | CLOSED) != 0 => 2,
+        it if it & RIGHTS != 0 => 1,
+        _ => 0,
     }
 }
 

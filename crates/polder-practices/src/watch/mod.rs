@@ -28,14 +28,14 @@ static ABOUT: About = About {
             id: "persistence",
             title: "an unexplained change that lets somebody stay",
             why: "Jobs, keys, modules, preloaded libraries and rights are how intruders stay, and become more; no package and no baseline accounts for this one.",
-            how_we_know: "The host was held against its signed baseline; what signed archives prove is left out.",
+            how_we_know: "The host was held against its signed baseline; what a vendor's signature proves is left out.",
             references: &["CWE-506", "ATT&CK TA0003", "CIS Control 8.11"],
         },
         FindingKind {
             id: "changed",
             title: "files are not as the baseline says",
             why: "Each of them is a change that somebody made on purpose, or one that nobody of the house made.",
-            how_we_know: "The host was held against its signed baseline; what signed archives prove is left out.",
+            how_we_know: "The host was held against its signed baseline; what a vendor's signature proves is left out.",
             references: &["CWE-353", "ATT&CK T1565"],
         },
         FindingKind {

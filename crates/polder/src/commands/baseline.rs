@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::users::{parse_group, parse_passwd};
 use polder_host::Host;
 use polder_integrity::{
-    Change, CheckError, Content, Entry, Generation, Head, Now, Outcome, Policy, Recorded, between,
-    check, head, hexadecimal, is_at_or_below, record,
+    BaselineError, Change, CheckError, Content, Entry, Generation, Head, Now, Outcome, Policy,
+    Recorded, between, check, head, hexadecimal, is_at_or_below, record,
 };
 use polder_model::{PackageManager, Timestamp, printable};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
@@ -68,12 +68,28 @@ pub(super) fn failed(error: BaselinesError) -> Failure {
         }
         BaselinesError::Key { .. } => Failure::usage(error).hint("Nothing was changed"),
         BaselinesError::Unseen { .. }
-        | BaselinesError::Older { .. } | BaselinesError::Replaced { .. } | BaselinesError::Baseline(_) => {
+        | BaselinesError::Older { .. } | BaselinesError::Replaced { .. } | BaselinesError::Baseline(_)
+            if !is_full(&error) =>
+        {
             Failure::look(error).hint(
                 "Nothing of this host can be told by it. Take one that was exported (`--baseline FILE --key KEY`), or look at the host as at one that was broken into",
             )
         }
+        error if is_full(&error) => Failure::look(error).hint("Make room, or name another folder: `--state FOLDER`"),
         _ => Failure::look(error),
+    }
+}
+
+/// Whether there was no room to write: that says nothing of what was written before.
+fn is_full(error: &BaselinesError) -> bool {
+    match error {
+        BaselinesError::Baseline(BaselineError::Io { source, .. }) => {
+            matches!(
+                source.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        }
+        _ => false,
     }
 }
 
@@ -145,7 +161,13 @@ fn init(flags: &BaselineInit, globals: &Globals) -> Result<u8, Failure> {
         None => None,
     };
     let policy = &configuration.policy;
+    if let Some(path) = &configuration.path {
+        output::say(&format!("rules of {}\n", path.display()));
+    }
     let now = now(flags.root.as_deref()).with_packages();
+    for place in policy.missing(&now.root) {
+        output::say(&format!("warning: `{place}`, which is to be watched, is not there\n"));
+    }
     let because = flags.because.as_deref().unwrap_or("the first look");
     let previous = before.as_ref().map_or([0; 32], |it| it.root);
     let sequence = sequences.last().map_or(1, |it| it.saturating_add(1));
@@ -228,7 +250,9 @@ fn recorded_text(
     let flag = |name: &str, value: Option<&Path>| {
         value.map_or(String::new(), |it| format!(" --{name} {}", it.display()))
     };
-    let more = flag("root", flags.root.as_deref()) + &flag("state", globals.state.as_deref());
+    let more = flag("root", flags.root.as_deref())
+        + &flag("state", globals.state.as_deref())
+        + &flag("config", globals.config.as_deref());
     let _ = writeln!(
         out,
         "Write root and key down away from this host: whoever becomes root here can replace\nfiles, baseline and key together, but not your note.\n\nNext: polder baseline check{more}"

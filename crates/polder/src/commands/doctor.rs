@@ -4,7 +4,7 @@ use super::Globals;
 use crate::failure::Failure;
 use crate::flags::{Doctor, Target};
 use crate::watch::read_status;
-use crate::{guard, output, session};
+use crate::{config, guard, output, session};
 use polder_facts::newest_date;
 use polder_model::PackageManager;
 use polder_model::facts::Facts;
@@ -34,6 +34,7 @@ pub(super) fn run(flags: &Doctor, globals: &Globals) -> Result<u8, Failure> {
         undo(),
         watches(globals, &target),
         alone(),
+        settings(globals),
     ];
     let is_bad = checks.iter().any(|it| it.state == "bad");
     if flags.json {
@@ -133,6 +134,20 @@ fn indices(facts: &Facts) -> Check {
     }
 }
 
+/// Whether the configuration can be read.
+fn settings(globals: &Globals) -> Check {
+    match config::read(globals.config.as_deref()) {
+        Ok(it) => match it.path {
+            Some(path) => check("settings", "ok", format!("those of {}", path.display()), ""),
+            None => check("settings", "ok", "none, so all is as it comes", ""),
+        },
+        Err(error) => {
+            let remedy = "mend the file, or name another with --config FILE";
+            check("settings", "bad", error.says(), remedy)
+        }
+    }
+}
+
 /// Whether code of others can be, or is, in this program.
 fn alone() -> Check {
     match (guard::warning(), guard::IS_STATIC) {
@@ -156,6 +171,10 @@ fn watches(globals: &Globals, target: &Target) -> Check {
     };
     if !it.runs() {
         return check("watch", "bad", "it ran here, and does not run now", "polder watch status");
+    }
+    if it.hangs(jiff::Timestamp::now().as_second()) {
+        let says = "it hangs: it gave no sign of life for too long, or was stopped";
+        return check("watch", "bad", says, "polder watch status");
     }
     match it.confined.is_empty() {
         true => {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::flags::Journal;
 use crate::operations::{self, Known, phase_words};
 use crate::output;
+use polder_model::printable_str;
 use polder_report::moment;
 use polder_store::Store;
 use serde_json::{Value, json};
@@ -36,8 +37,8 @@ pub(super) fn run(flags: &Journal, globals: &Globals) -> Result<u8, Failure> {
             it.stored.id,
             moment(it.stored.begun),
             phase_words(&it.phase),
-            it.operation.title,
-            it.operation.treatment,
+            printable_str(&it.operation.title),
+            printable_str(&it.operation.treatment),
         );
         if flags.id.is_some() {
             out.push('\n');

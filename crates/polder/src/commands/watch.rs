@@ -20,9 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A sign of life is late when it is missing for so many times its period.
-const LATE: i64 = 3;
-
 pub(super) fn run(flags: &WatchFlags, globals: &Globals) -> Result<u8, Failure> {
     match &flags.command {
         None => watch(flags, globals),
@@ -160,8 +157,7 @@ fn status(flags: &WatchStatus, globals: &Globals) -> Result<u8, Failure> {
         ));
     };
     let now = Timestamp(jiff::Timestamp::now().as_second());
-    let heartbeat = i64::try_from(it.heartbeat_seconds).unwrap_or(60).max(1);
-    let is_late = now.0 - it.alive > LATE * heartbeat;
+    let is_late = it.hangs(now.0);
     let runs = it.runs();
     if flags.json {
         let mut value = serde_json::to_value(&it).map_err(Failure::internal)?;

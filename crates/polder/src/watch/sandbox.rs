@@ -6,7 +6,10 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
-use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use seccompiler::{
+    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,7 +23,7 @@ const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN
 
 /// Calls that none of its work takes, and that would make much of the rights that are kept: to mount and to
 /// enter namespaces, to write into other processes, to load code into the kernel, to set the clock.
-const REFUSED: [libc::c_long; 34] = [
+const REFUSED: [libc::c_long; 41] = [
     libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
@@ -55,6 +58,25 @@ const REFUSED: [libc::c_long; 34] = [
     libc::SYS_acct,
     libc::SYS_add_key,
     libc::SYS_keyctl,
+    libc::SYS_request_key,
+    libc::SYS_fspick,
+    libc::SYS_fsconfig,
+    libc::SYS_kexec_file_load,
+    libc::SYS_quotactl_fd,
+    libc::SYS_setdomainname,
+    // It makes calls that no filter sees.
+    libc::SYS_io_uring_setup,
+];
+
+/// Flags of clone(2) that enter new namespaces.
+const NAMESPACES: [libc::c_int; 7] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWCGROUP,
 ];
 
 /// How far what judges stands back (nice(1)): measured, a change under full load is told within a second all
@@ -126,12 +148,27 @@ fn capabilities() -> Result<(), String> {
     rustix::thread::set_capabilities(None, sets).map_err(|error| error.to_string())
 }
 
-/// Refuses the calls of [`REFUSED`] with EPERM, as for who lacks the right.
+/// Refuses the calls of [`REFUSED`], and new namespaces, with EPERM, as for who lacks the right.
 fn seccomp() -> Result<(), String> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        REFUSED.iter().map(|it| (*it, Vec::new())).collect();
+    let with = |flag: libc::c_int| {
+        let flag = u64::from(flag.unsigned_abs());
+        let masked = SeccompCmpOp::MaskedEq(flag);
+        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Qword, masked, flag)?;
+        SeccompRule::new(vec![condition])
+    };
+    let namespaces: Result<Vec<SeccompRule>, _> = NAMESPACES.iter().map(|it| with(*it)).collect();
+    rules.insert(libc::SYS_clone, namespaces.map_err(|it| it.to_string())?);
+    filter(rules, libc::EPERM)?;
+    // Its flags lie in memory, where no filter looks; without it clone(2) is used.
+    filter(BTreeMap::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)
+}
+
+fn filter(rules: BTreeMap<i64, Vec<SeccompRule>>, error: libc::c_int) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| error.to_string();
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|it| failed(&it))?;
-    let rules: BTreeMap<i64, Vec<_>> = REFUSED.iter().map(|it| (*it, Vec::new())).collect();
-    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let refuse = SeccompAction::Errno(error.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture)
         .and_then(seccompiler::BpfProgram::try_from)
         .map_err(|it| failed(&it))?;

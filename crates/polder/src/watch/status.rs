@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// Largest file read.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// A sign of life is late when it is missing for so many times its period.
+const LATE: i64 = 3;
+
 /// A sign of life.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -62,6 +65,17 @@ impl Status {
     pub(crate) fn write(&self, state: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         replace_file(&Self::path(state), &text)
+    }
+
+    /// Whether it runs and says nothing: it gave no sign of life for too long, or somebody stopped it (SIGSTOP).
+    pub(crate) fn hangs(&self, now: i64) -> bool {
+        let heartbeat = i64::try_from(self.heartbeat_seconds).unwrap_or(60).max(1);
+        let is_stopped = || {
+            let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+            let (_, rest) = text.rsplit_once(") ")?;
+            Some(rest.starts_with(['T', 't']))
+        };
+        self.runs() && (now - self.alive > LATE * heartbeat || is_stopped() == Some(true))
     }
 
     /// Whether the process that wrote it still runs.
