@@ -133,6 +133,9 @@ fn parts(
         take(&mut part, &name)?;
         has_data |= name.starts_with("data.tar");
         io::copy(&mut part, &mut io::sink())?;
+        if part.limit() > 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
         if length % 2 == 1 {
             let mut pad = [0; 1];
             let _ = from.read(&mut pad)?;
