@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of a file that are kept for taking back.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
+/// The attribute that holds a list of access (acl(5)).
+const ACCESS_LIST: &str = "system.posix_acl_access";
+
 /// Bytes of the names of extended attributes, and of one value: the kernel's own bounds.
 const XATTR_BYTES_MAX: usize = 64 << 10;
 
@@ -73,6 +76,10 @@ impl FileState {
     ) -> Self {
         let mut xattrs: Vec<(String, String)> =
             attributes.into_iter().map(|(name, value)| (name, hex(&value))).collect();
+        if xattrs.iter().all(|it| it.0 != ACCESS_LIST) {
+            // None: what its folder gives to new files would be rights that it did not have.
+            xattrs.push((ACCESS_LIST.into(), String::new()));
+        }
         xattrs.sort();
         Self { content: hex(content), mode, uid, gid, xattrs }
     }
@@ -283,6 +290,12 @@ impl Place {
         // Owner first: giving a file away clears set-user-ID and capabilities.
         set_owner(file, state.uid, state.gid).map_err(&failed)?;
         for (name, value) in &state.xattrs {
+            if value.is_empty() && name == ACCESS_LIST {
+                match fs::fremovexattr(&*file, name.as_str()) {
+                    Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => continue,
+                    Err(error) => return Err(failed(error)),
+                }
+            }
             fs::fsetxattr(&*file, name.as_str(), &unhex(value), XattrFlags::empty())
                 .map_err(&failed)?;
         }

@@ -254,7 +254,7 @@ fn change_line(change: &Change, names: &Names) -> (Weight, ChangeLine) {
     };
     let line = ChangeLine {
         what: what.into(),
-        differences: change.differences.iter().map(|it| difference(it, change, names)).collect(),
+        differences: differences(change, names),
         means,
         technique: known.map(|it| it.technique).filter(|it| !it.is_empty()).map(String::from),
         weight: word(weight).into(),
@@ -276,6 +276,11 @@ fn word(weight: Weight) -> &'static str {
         Weight::Code => "code",
         Weight::Plain => "plain",
     }
+}
+
+/// In what way something differs, in words.
+pub fn differences(change: &Change, names: &Names) -> Vec<String> {
+    change.differences.iter().map(|it| difference(it, change, names)).collect()
 }
 
 /// One difference in words.

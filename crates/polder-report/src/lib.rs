@@ -20,7 +20,9 @@ mod watch;
 mod words;
 
 pub use audit::{AuditFile, AuditGap, AuditView, Upgrade, audit_osv, audit_sarif, audit_text};
-pub use baseline::{ChangeLine, CheckView, Names, PackageLine, StateLine, check_text, check_view};
+pub use baseline::{
+    ChangeLine, CheckView, Names, PackageLine, StateLine, check_text, check_view, differences,
+};
 pub use changes::{Change, Earlier, EarlierFinding, changes};
 pub use explain::{explain_finding, explain_treatment};
 pub use flaw::explain_flaw;

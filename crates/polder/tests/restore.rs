@@ -78,6 +78,28 @@ fn rights_links_and_what_was_added_are_put_back_and_taken_back() {
 }
 
 #[test]
+fn what_is_put_back_gets_no_rights_from_its_folder() {
+    let Some(disk) = disk() else { return };
+    let folder = disk.at("usr/bin").display().to_string();
+    let Ok(output) =
+        std::process::Command::new("setfacl").args(["-d", "-m", "u:daemon:rwx", &folder]).output()
+    else {
+        return skipped("there is no setfacl");
+    };
+    assert!(output.status.success());
+    let tool = disk.at("usr/bin/tool");
+    must("chmod", &["4755", tool.to_str().unwrap()]);
+    let done = disk.restore("usr/bin/tool", &["--yes"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let list = must("getfacl", &["--absolute-names", tool.to_str().unwrap()]);
+    assert!(!list.contains("daemon"), "{list}");
+    // Only a time: nothing but words.
+    must("touch", &["-d", "2001-01-01", tool.to_str().unwrap()]);
+    let done = disk.restore("usr/bin/tool", &["--yes"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+}
+
+#[test]
 fn what_cannot_be_put_back_is_said_and_nothing_is_changed() {
     let Some(disk) = disk() else { return };
     disk.write("usr/bin/tool", "other\n");

@@ -13,6 +13,7 @@ use polder_integrity::{
     digest_bytes, is_seen,
 };
 use polder_model::{printable, printable_str, quoted};
+use polder_report::{Names, differences};
 use polder_store::{Baselines, key};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -130,8 +131,13 @@ fn make(
     output::print(&format!("Put back: operation {id}. `polder undo {id}` takes that back.\n"))?;
     match left {
         None => Ok(0),
+        Some(it) if it.differences == [Difference::Modified] => {
+            output::print("Its time of modification stays as it is.\n")?;
+            Ok(0)
+        }
         Some(it) => {
-            let says = format!("`{}` still differs: {:?}", printable_str(text), it.differences);
+            let words = differences(it, &Names::default()).join("; ");
+            let says = format!("`{}` still differs: {words}", printable_str(text));
             Err(Failure::look(says).hint("`polder baseline check` says in what way"))
         }
     }
