@@ -14,7 +14,7 @@ use polder_integrity::{
     BaselineError, Change, CheckError, Content, Entry, Generation, Head, Now, Outcome, Policy,
     Recorded, between, check, head, hexadecimal, is_at_or_below, record,
 };
-use polder_model::{PackageManager, Timestamp, printable};
+use polder_model::{PackageManager, Timestamp, printable, printable_str};
 use polder_report::{CheckView, Names, check_text, check_view, moment};
 use polder_store::{Baselines, BaselinesError, key};
 use serde_json::json;
@@ -397,7 +397,8 @@ fn show(flags: &BaselineShow, globals: &Globals) -> Result<u8, Failure> {
     }
     let mut out = String::new();
     let taken = moment(Timestamp(it.taken));
-    let _ = writeln!(out, "baseline {} of {}, {taken}: {}", it.sequence, it.host, it.reason);
+    let (host, reason) = (printable_str(&it.host), printable_str(&it.reason));
+    let _ = writeln!(out, "baseline {} of {host}, {taken}: {reason}", it.sequence);
     let _ = writeln!(out, "  root      {}", hexadecimal(&generation.root));
     if it.sequence > 1 {
         let _ = writeln!(out, "  after     {}", hexadecimal(&it.previous));

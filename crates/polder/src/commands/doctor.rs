@@ -143,7 +143,7 @@ fn settings(globals: &Globals) -> Check {
         },
         Err(error) => {
             let remedy = "mend the file, or name another with --config FILE";
-            check("settings", "bad", error.says(), remedy)
+            check("settings", "bad", error.says().lines().next().unwrap_or_default(), remedy)
         }
     }
 }
