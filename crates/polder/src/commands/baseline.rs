@@ -476,7 +476,7 @@ fn diff(flags: &BaselineDiff, globals: &Globals) -> Result<u8, Failure> {
     };
     let outcome = between(&old, &new).map_err(|it| failed(it.into()))?;
     let mut view = view(&old, &outcome, None, globals, Timestamp(new.head.taken))?;
-    let (sequence, host) = (new.head.sequence, polder_model::printable_str(&new.head.host));
+    let (sequence, host) = (new.head.sequence, printable_str(&new.head.host));
     let taken = moment(Timestamp(new.head.taken));
     view.beside = Some(format!("baseline {sequence} of {host}, {taken}"));
     shown(&view, flags.json, flags.all)
