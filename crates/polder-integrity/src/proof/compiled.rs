@@ -124,8 +124,10 @@ pub(super) fn by_compiling(
             tasks.entry(version).or_default().push(task);
         }
     }
+    // What was only written again as it was, is as it was.
     let unproved: BTreeSet<&[u8]> = changes
         .iter()
+        .filter(|it| !it.is_trace())
         .map(|it| it.path.as_slice())
         .filter(|it| !proofs.paths.contains(*it))
         .collect();
