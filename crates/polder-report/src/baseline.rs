@@ -163,8 +163,12 @@ pub fn check_view(
             changes.push(line);
         }
     }
-    changes.extend(outcome.mounted.iter().map(|it| mount_line(it, "mounted")));
-    changes.extend(outcome.unmounted.iter().map(|it| mount_line(it, "unmounted")));
+    let earlier = |it: &Mount| {
+        let place = |it: &Mount| (it.point.clone(), it.kind.clone(), it.part.clone());
+        head.mounts.iter().find(|was| place(was) == place(it))
+    };
+    changes.extend(outcome.mounted.iter().map(|it| mount_line(it, "mounted", earlier(it))));
+    changes.extend(outcome.unmounted.iter().map(|it| mount_line(it, "unmounted", None)));
     changes.extend(outcome.loaded.iter().map(|it| module_line(it, "loaded")));
     changes.extend(outcome.unloaded.iter().map(|it| module_line(it, "unloaded")));
     changes.sort_by(|a, b| (b.0, &a.1.path).cmp(&(a.0, &b.1.path)));
@@ -381,7 +385,8 @@ fn attribute(name: &[u8], before: &Entry, after: &Entry) -> String {
     if what.is_empty() { format!("attribute `{shown}` {how}") } else { format!("{what} {how}") }
 }
 
-fn mount_line(mount: &Mount, what: &str) -> (Weight, ChangeLine) {
+/// `earlier` is what the baseline knows at the same place, of the same kind.
+fn mount_line(mount: &Mount, what: &str, earlier: Option<&Mount>) -> (Weight, ChangeLine) {
     let source = printable(&mount.source);
     let part = match mount.part.as_slice() {
         b"/" => String::new(),
@@ -390,6 +395,15 @@ fn mount_line(mount: &Mount, what: &str) -> (Weight, ChangeLine) {
     let says = format!("{} from `{source}`{part}, {}", mount.kind, mount.options.join(","));
     let mut line = plain(printable(&mount.point), what, says);
     if what == "unmounted" {
+        line.weight = word(Weight::Code).into();
+        return (Weight::Code, line);
+    }
+    if let Some(earlier) = earlier {
+        let before = printable(&earlier.source);
+        line.means.push(format!(
+            "was mounted there from `{before}`, {}: names of devices change, and what it holds is compared",
+            earlier.options.join(",")
+        ));
         line.weight = word(Weight::Code).into();
         return (Weight::Code, line);
     }

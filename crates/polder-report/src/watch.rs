@@ -113,7 +113,9 @@ pub fn event_text(event: &WatchEvent) -> String {
 fn put_back(change: &ChangeLine) -> String {
     let kind = change.after.as_ref().or(change.before.as_ref()).map(|it| it.kind.as_str());
     match (change.what.as_str(), kind) {
-        ("mounted", _) => format!("umount {}", quoted(&change.path)),
+        // What was mounted there before is in use, whatever its device is called now.
+        ("mounted", _) if change.technique.is_some() => format!("umount {}", quoted(&change.path)),
+        ("mounted", _) => String::new(),
         ("unmounted" | "loaded" | "unloaded" | "unverifiable", _) => String::new(),
         (_, Some("file" | "symbolic link")) => format!("polder restore {}", quoted(&change.path)),
         _ => String::new(),

@@ -493,8 +493,20 @@ fn a_file_system_that_comes_back_is_watched_again() {
         std::thread::sleep(Duration::from_millis(50));
     }
     watch.wait("that it is gone", |it| it["change"]["what"] == "unmounted");
+    // Under the name of another device, as happens to disks: nobody is told to unmount it.
+    let other = disk.folder.path().join("other");
+    fs::File::create(&other).unwrap().set_len(1 << 20).unwrap();
+    let first = must("losetup", &["--find", "--show", other.to_str().unwrap()]);
     must("mount", &["-o", "loop", image.to_str().unwrap(), &root]);
-    watch.wait("that it is back", |it| it["kind"] == "again");
+    let device = must("findmnt", &["-no", "SOURCE", &root]);
+    let again = watch
+        .wait("that it is back", |it| it["kind"] == "again" || it["change"]["what"] == "mounted");
+    must("losetup", &["--detach", first.trim()]);
+    if again["change"]["what"] == "mounted" {
+        let means = again["change"]["means"].to_string();
+        assert!(means.contains("was mounted there from"), "{device}: {again:#}");
+        assert_eq!(again["change"]["weight"], "code");
+    }
     watch.rest(Duration::from_secs(2));
     disk.write("etc/after", "x");
     let told = watch.wait_path("etc/after");
