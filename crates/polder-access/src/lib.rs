@@ -1,0 +1,13 @@
+//! What a database account may do, what it does, and the least it needs, proved by the server itself.
+//!
+//! Nothing of a statement is ever run to learn from it, and no literal of a statement is kept: statements are read without
+//! their literals, and the server's own analysis says which rights each needs. This crate talks to servers; it reads no
+//! environment, prints nothing, and decides nothing.
+
+mod atom;
+mod error;
+pub mod postgresql;
+pub mod sql;
+
+pub use atom::{Atom, Class, Object, Privilege, grants};
+pub use error::AccessError;

@@ -1,0 +1,397 @@
+//! What an account may do: its attributes, roles, rights, what it owns, and what everyone may do.
+
+use super::catalog::is_system;
+use super::session::Session;
+use crate::{AccessError, Atom, Class, Object, Privilege};
+use postgres::Row;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A right that somebody has, and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grant {
+    /// The right.
+    pub atom: Atom,
+    /// Who has it; none is everyone (PUBLIC).
+    pub grantee: Option<String>,
+    /// Who gave it.
+    pub grantor: String,
+    /// Whether it may be given on.
+    pub is_grantable: bool,
+}
+
+/// That one role is in another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Membership {
+    /// The role it is in.
+    pub role: String,
+    /// Who is in it.
+    pub member: String,
+    /// Whether it may let others in.
+    pub is_admin: bool,
+    /// Whether it has the rights at once, without `SET ROLE` (told of each membership since 16).
+    pub inherits: bool,
+    /// Whether `SET ROLE` is allowed (the same).
+    pub sets: bool,
+    /// Who let it in.
+    pub grantor: String,
+}
+
+/// A right that is given on things that are yet to be made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DefaultGrant {
+    /// Who makes them.
+    pub maker: String,
+    /// Where; none is anywhere in the database.
+    pub schema: Option<String>,
+    /// What is made, as `ALTER DEFAULT PRIVILEGES` has it: `TABLES`, `SEQUENCES`, …
+    pub kind: String,
+    /// What may be done.
+    pub privilege: Privilege,
+    /// Who gets it; none is everyone.
+    pub grantee: Option<String>,
+    /// Whether it may be given on.
+    pub is_grantable: bool,
+}
+
+/// Attributes of a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Attributes {
+    /// May do anything.
+    pub superuser: bool,
+    /// May make databases.
+    pub createdb: bool,
+    /// May make roles, and until 15 give out most of them.
+    pub createrole: bool,
+    /// May copy the whole server.
+    pub replication: bool,
+    /// Sees rows whatever policies say.
+    pub bypassrls: bool,
+}
+
+impl Attributes {
+    /// Those that are set, as SQL has them.
+    pub fn set(&self) -> Vec<&'static str> {
+        let all = [
+            (self.superuser, "SUPERUSER"),
+            (self.createdb, "CREATEDB"),
+            (self.createrole, "CREATEROLE"),
+            (self.replication, "REPLICATION"),
+            (self.bypassrls, "BYPASSRLS"),
+        ];
+        all.into_iter().filter(|it| it.0).map(|it| it.1).collect()
+    }
+}
+
+/// A function that runs with the rights of its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Definer {
+    /// The function.
+    pub object: Object,
+    /// Whose rights it has.
+    pub owner: String,
+    /// Whether it says on which path names are looked up, so that nobody puts others in their place.
+    pub is_pinned: bool,
+    /// Whether everyone may call it.
+    pub is_public: bool,
+}
+
+/// A table, as far as the consequence of a right depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableFacts {
+    /// Rows, as the server estimates them; none where it never counted.
+    pub rows: Option<u64>,
+    /// Names of its columns, in order.
+    pub columns: Vec<String>,
+    /// Whether policies choose which rows are seen.
+    pub has_policies: bool,
+}
+
+/// What an account may do.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Rights {
+    /// The account.
+    pub account: String,
+    /// The database.
+    pub database: String,
+    /// Its attributes.
+    pub attributes: Attributes,
+    /// Memberships on the way from it to all roles that it is in.
+    pub memberships: Vec<Membership>,
+    /// Rights of the account, of roles it is in, and of everyone, on what is not the server's own.
+    pub grants: Vec<Grant>,
+    /// What it, or a role it is in, owns.
+    pub owned: Vec<(Object, String)>,
+    /// What it will get on things that are yet to be made.
+    pub defaults: Vec<DefaultGrant>,
+    /// Functions it may call that run with the rights of others.
+    pub definers: Vec<Definer>,
+    /// Tables, views and the like of the database.
+    #[serde(skip)]
+    pub tables: BTreeMap<Object, TableFacts>,
+    /// Other roles that may log in, superusers left out.
+    #[serde(skip)]
+    pub others: Vec<String>,
+}
+
+const DOING: &str = "rights";
+
+impl Rights {
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// When there is no such role, or what the server says.
+    pub fn read(session: &mut Session, account: &str) -> Result<Self, AccessError> {
+        let sql = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, current_database()::text \
+            FROM pg_roles WHERE rolname = $1";
+        let rows = session.rows(sql, &[&account], DOING)?;
+        let row = rows.first().ok_or_else(|| AccessError::NoAccount { name: account.into() })?;
+        let mut it = Self {
+            account: account.to_string(),
+            database: row.get(5),
+            attributes: Attributes {
+                superuser: row.get(0),
+                createdb: row.get(1),
+                createrole: row.get(2),
+                replication: row.get(3),
+                bypassrls: row.get(4),
+            },
+            ..Self::default()
+        };
+        it.memberships = memberships(session, account)?;
+        let mut roles: Vec<String> = it.memberships.iter().map(|it| it.role.clone()).collect();
+        roles.push(account.to_string());
+        roles.sort();
+        roles.dedup();
+        it.grants = grants(session, &roles)?;
+        it.owned = owned(session, &roles)?;
+        it.defaults = defaults(session, &roles)?;
+        it.definers = definers(session, &roles)?;
+        it.tables = tables(session)?;
+        let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> $1 ORDER BY 1";
+        it.others = session.rows(sql, &[&account], DOING)?.iter().map(|it| it.get(0)).collect();
+        Ok(it)
+    }
+
+    /// Roles that the account is in, itself among them.
+    pub fn roles(&self) -> BTreeSet<&str> {
+        let mut roles: BTreeSet<&str> = self.memberships.iter().map(|it| it.role.as_str()).collect();
+        roles.insert(&self.account);
+        roles
+    }
+
+    /// Whether it may do anything.
+    pub fn is_boundless(&self) -> bool {
+        self.attributes.superuser
+    }
+
+    /// Whether the account has a right on a thing, by whatever way; of a column also through the whole table.
+    pub fn has(&self, privilege: Privilege, object: &Object, column: Option<&str>) -> bool {
+        let fits = |it: &Grant| {
+            it.atom.privilege == privilege
+                && it.atom.object == *object
+                && (it.atom.column.is_none() || it.atom.column.as_deref() == column)
+        };
+        let by_role = |role: &str| self.memberships.iter().any(|it| it.role == role);
+        let reads_all = privilege == Privilege::Select || privilege == Privilege::Usage;
+        let writes_all = matches!(privilege, Privilege::Insert | Privilege::Update | Privilege::Delete);
+        self.is_boundless()
+            || self.grants.iter().any(fits)
+            || self.owned.iter().any(|(it, _)| it == object)
+            || (reads_all && by_role("pg_read_all_data"))
+            || (writes_all && by_role("pg_write_all_data"))
+    }
+}
+
+fn memberships(session: &mut Session, account: &str) -> Result<Vec<Membership>, AccessError> {
+    let options = match session.version() >= 160_000 {
+        true => "m.inherit_option, m.set_option",
+        false => "x.rolinherit, true",
+    };
+    let sql = format!(
+        "WITH RECURSIVE up(oid) AS (SELECT oid FROM pg_roles WHERE rolname = $1 \
+            UNION SELECT m.roleid FROM pg_auth_members m JOIN up ON m.member = up.oid) \
+         SELECT r.rolname::text, x.rolname::text, m.admin_option, {options}, g.rolname::text \
+         FROM pg_auth_members m JOIN up ON m.member = up.oid JOIN pg_roles r ON r.oid = m.roleid \
+         JOIN pg_roles x ON x.oid = m.member LEFT JOIN pg_roles g ON g.oid = m.grantor ORDER BY 1, 2, 6"
+    );
+    let rows = session.rows(&sql, &[&account], DOING)?;
+    let membership = |row: &Row| Membership {
+        role: row.get(0),
+        member: row.get(1),
+        is_admin: row.get(2),
+        inherits: row.get(3),
+        sets: row.get(4),
+        grantor: row.get::<_, Option<String>>(5).unwrap_or_default(),
+    };
+    Ok(rows.iter().map(membership).collect())
+}
+
+/// One part of the query for rights: class, schema, name, arguments, column, list of rights, owner, from where.
+fn acl(class: &str, names: &str, list: &str, from: &str) -> String {
+    format!(
+        "SELECT '{class}', {names}, x.privilege_type, x.grantor, x.grantee, x.is_grantable FROM {from} \
+         CROSS JOIN LATERAL aclexplode({list}) x"
+    )
+}
+
+fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
+    let parts = [
+        acl("database", "NULL, datname::text, NULL, NULL", "coalesce(datacl, acldefault('d', datdba))", "(SELECT * FROM pg_database WHERE datname = current_database()) d"),
+        acl("schema", "NULL, nspname::text, NULL, NULL", "coalesce(nspacl, acldefault('n', nspowner))", "pg_namespace n"),
+        acl("table", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('r', c.relowner))", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"),
+        acl("table", "n.nspname::text, c.relname::text, NULL, a.attname::text", "a.attacl", "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace"),
+        acl("sequence", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('s', c.relowner))", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'"),
+        // What only says what is so anyway is left out: most functions are everyone's.
+        acl("function", "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text", "coalesce(p.proacl, acldefault('f', p.proowner))", "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)"),
+        acl("language", "NULL, lanname::text, NULL, NULL", "coalesce(lanacl, acldefault('l', lanowner))", "pg_language l"),
+        acl("foreign_server", "NULL, srvname::text, NULL, NULL", "srvacl", "pg_foreign_server s"),
+        acl("foreign_data_wrapper", "NULL, fdwname::text, NULL, NULL", "fdwacl", "pg_foreign_data_wrapper w"),
+        acl("tablespace", "NULL, spcname::text, NULL, NULL", "spcacl", "pg_tablespace t"),
+        acl("large_object", "NULL, oid::text, NULL, NULL", "lomacl", "pg_largeobject_metadata o"),
+    ];
+    let mut sql = parts.join(" UNION ALL ");
+    if session.version() >= 150_000 {
+        sql.push_str(" UNION ALL ");
+        sql.push_str(&acl("parameter", "NULL, parname, NULL, NULL", "paracl", "pg_parameter_acl p"));
+    }
+    let sql = format!(
+        "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9 FROM ({sql}) \
+         AS a(c1, c2, c3, c4, c5, c6, c7, c8, c9) LEFT JOIN pg_roles g ON g.oid = a.c7 LEFT JOIN pg_roles e ON e.oid = a.c8 \
+         WHERE a.c8 = 0 OR e.rolname = ANY ($1)"
+    );
+    let mut grants = Vec::new();
+    for row in session.rows(&sql, &[&roles], DOING)? {
+        grants.extend(grant(&row));
+    }
+    grants.sort();
+    Ok(grants)
+}
+
+fn grant(row: &Row) -> Option<Grant> {
+    let detail: Option<String> = row.get(4);
+    let (class, column) = match row.get::<_, &str>(0) {
+        "database" => (Class::Database, None),
+        "schema" => (Class::Schema, None),
+        "table" => (Class::Table, detail),
+        "sequence" => (Class::Sequence, None),
+        "function" if detail.as_deref() == Some("p") => (Class::Procedure, None),
+        "function" => (Class::Function, None),
+        "language" => (Class::Language, None),
+        "foreign_server" => (Class::ForeignServer, None),
+        "foreign_data_wrapper" => (Class::ForeignDataWrapper, None),
+        "tablespace" => (Class::Tablespace, None),
+        "large_object" => (Class::LargeObject, None),
+        _ => (Class::Parameter, None),
+    };
+    let schema: Option<String> = row.get(1);
+    let name: String = row.get(2);
+    let grantee: Option<String> = row.get(7);
+    let is_own = schema.as_deref().or((class == Class::Schema).then_some(&name)).is_some_and(is_system);
+    // What everyone may see of the server's own catalog is how the server works.
+    if is_own && grantee.is_none() || (class == Class::Language && grantee.is_none()) {
+        return None;
+    }
+    Some(Grant {
+        atom: Atom {
+            object: Object { class, schema, name, arguments: row.get(3) },
+            privilege: Privilege::of(row.get(5))?,
+            column,
+        },
+        grantee,
+        grantor: row.get::<_, Option<String>>(6).unwrap_or_default(),
+        is_grantable: row.get(8),
+    })
+}
+
+fn owned(session: &mut Session, roles: &[String]) -> Result<Vec<(Object, String)>, AccessError> {
+    let sql = "SELECT a.c1, a.c2, a.c3, a.c4, r.rolname::text FROM ( \
+            SELECT 'table', n.nspname::text, c.relname::text, c.relkind::text, c.relowner FROM pg_class c \
+                JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+            UNION ALL SELECT 'schema', NULL, nspname::text, '', nspowner FROM pg_namespace \
+            UNION ALL SELECT 'database', NULL, datname::text, '', datdba FROM pg_database WHERE datname = current_database() \
+            UNION ALL SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, n.nspname::text, proname::text, \
+                oidvectortypes(proargtypes), proowner FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace \
+        ) AS a(c1, c2, c3, c4, owner) JOIN pg_roles r ON r.oid = a.owner WHERE r.rolname = ANY ($1) AND NOT r.rolsuper ORDER BY 1, 2, 3, 4";
+    let rows = session.rows(sql, &[&roles], DOING)?;
+    let object = |row: &Row| {
+        let detail: String = row.get(3);
+        let class = match row.get::<_, &str>(0) {
+            "table" if detail == "S" => Class::Sequence,
+            "table" => Class::Table,
+            "schema" => Class::Schema,
+            "database" => Class::Database,
+            "procedure" => Class::Procedure,
+            _ => Class::Function,
+        };
+        let arguments = matches!(class, Class::Function | Class::Procedure).then_some(detail);
+        (Object { class, schema: row.get(1), name: row.get(2), arguments }, row.get(4))
+    };
+    Ok(rows.iter().map(object).filter(|(it, _)| !it.schema.as_deref().is_some_and(is_system)).collect())
+}
+
+fn defaults(session: &mut Session, roles: &[String]) -> Result<Vec<DefaultGrant>, AccessError> {
+    let sql = "SELECT m.rolname::text, n.nspname::text, d.defaclobjtype::text, x.privilege_type, e.rolname::text, x.is_grantable \
+        FROM pg_default_acl d JOIN pg_roles m ON m.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace \
+        CROSS JOIN LATERAL aclexplode(d.defaclacl) x LEFT JOIN pg_roles e ON e.oid = x.grantee \
+        WHERE (x.grantee = 0 OR e.rolname = ANY ($1)) AND x.grantee <> d.defaclrole ORDER BY 1, 2, 3, 4, 5";
+    let mut found = Vec::new();
+    for row in session.rows(sql, &[&roles], DOING)? {
+        let kind = match row.get::<_, &str>(2) {
+            "r" => "TABLES",
+            "S" => "SEQUENCES",
+            "f" => "FUNCTIONS",
+            "T" => "TYPES",
+            _ => "SCHEMAS",
+        };
+        let Some(privilege) = Privilege::of(row.get(3)) else { continue };
+        found.push(DefaultGrant {
+            maker: row.get(0),
+            schema: row.get(1),
+            kind: kind.into(),
+            privilege,
+            grantee: row.get(4),
+            is_grantable: row.get(5),
+        });
+    }
+    Ok(found)
+}
+
+fn definers(session: &mut Session, roles: &[String]) -> Result<Vec<Definer>, AccessError> {
+    let sql = "SELECT n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text, o.rolname::text, \
+            coalesce(array_to_string(p.proconfig, ' ') ~ '(^| )search_path=', false), bool_or(x.grantee = 0) \
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner \
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x LEFT JOIN pg_roles e ON e.oid = x.grantee \
+        WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace AND (x.grantee = 0 OR e.rolname = ANY ($1)) \
+        GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3";
+    let rows = session.rows(sql, &[&roles], DOING)?;
+    let definer = |row: &Row| {
+        let class = if row.get::<_, &str>(3) == "p" { Class::Procedure } else { Class::Function };
+        let (schema, name): (String, String) = (row.get(0), row.get(1));
+        Definer {
+            object: Object { arguments: Some(row.get(2)), ..Object::within(class, schema, name) },
+            owner: row.get(4),
+            is_pinned: row.get(5),
+            is_public: row.get(6),
+        }
+    };
+    Ok(rows.iter().map(definer).collect())
+}
+
+fn tables(session: &mut Session) -> Result<BTreeMap<Object, TableFacts>, AccessError> {
+    let sql = "SELECT n.nspname::text, c.relname::text, c.reltuples::float8, c.relrowsecurity, \
+            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    let mut found = BTreeMap::new();
+    for row in session.rows(sql, &[], DOING)? {
+        let (schema, name): (String, String) = (row.get(0), row.get(1));
+        let rows: f64 = row.get(2);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the server's estimate, not below zero")]
+        let rows = (rows >= 0.0).then_some(rows as u64);
+        let columns: Option<Vec<String>> = row.get(4);
+        let facts = TableFacts { rows, columns: columns.unwrap_or_default(), has_policies: row.get(3) };
+        found.insert(Object::within(Class::Table, schema, name), facts);
+    }
+    Ok(found)
+}

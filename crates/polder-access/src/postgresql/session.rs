@@ -1,0 +1,164 @@
+//! A connection that asks, and hears what the server says beside its answers.
+
+use super::target::{Target, TlsMode};
+use super::tls::connector;
+use crate::AccessError;
+use postgres::config::SslMode;
+use postgres::types::{ToSql, Type};
+use postgres::{Client, Config, NoTls, Row, Statement};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long to wait for a server.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Oldest version that is known.
+const VERSION_MIN: i32 = 130_000;
+
+/// What is set before anything is asked: names are looked up in the catalog alone, no answer takes for ever, nobody is kept
+/// waiting by a lock, and an idle transaction of ours ends by itself.
+const BEGIN: &str = "SET search_path = pg_catalog; SET statement_timeout = '60s'; SET lock_timeout = '3s'; \
+    SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
+    SET standard_conforming_strings = on; SET quote_all_identifiers = off";
+
+/// A connection to one database.
+pub struct Session {
+    client: Client,
+    notices: Arc<Mutex<Vec<String>>>,
+    user: String,
+    version: i32,
+    is_superuser: bool,
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When there is no server, it does not let this user in, or it is too old.
+    pub fn connect(target: &Target) -> Result<Self, AccessError> {
+        let notices: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&notices);
+        let mut config = Config::new();
+        config
+            .user(&target.user)
+            .dbname(&target.database)
+            .application_name("polder")
+            .port(target.port)
+            .host(&target.host)
+            .connect_timeout(CONNECT)
+            .ssl_mode(match target.tls {
+                TlsMode::Disable => SslMode::Disable,
+                TlsMode::Prefer => SslMode::Prefer,
+                _ => SslMode::Require,
+            })
+            // Trees come as details of messages; nothing else that is said beside answers matters.
+            .notice_callback(move |notice| {
+                if let Some(detail) = notice.detail() {
+                    let mut all = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.push(detail.to_string());
+                }
+            });
+        if let Some(password) = &target.password {
+            config.password(password.as_bytes());
+        }
+        let connected = match target.is_socket() || target.tls == TlsMode::Disable {
+            true => config.ssl_mode(SslMode::Disable).connect(NoTls),
+            false => config.connect(connector(target)?),
+        };
+        let server = target.server();
+        let client = connected.map_err(|source| match source.code() {
+            // Class 28 is about who may connect (appendix A of the manual); 3D000 is a database that is not there.
+            Some(code) if code.code().starts_with("28") => {
+                AccessError::Refused { server, user: target.user.clone(), source }
+            }
+            _ => AccessError::Connect { server, source },
+        })?;
+        let mut session = Self {
+            client,
+            notices,
+            user: target.user.clone(),
+            version: 0,
+            is_superuser: false,
+        };
+        session.begin()?;
+        Ok(session)
+    }
+
+    fn begin(&mut self) -> Result<(), AccessError> {
+        self.batch(BEGIN, "how to answer")?;
+        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), rolsuper, current_user::text \
+            FROM pg_roles WHERE rolname = current_user";
+        let row = self.client.query_one(sql, &[]);
+        let row = row.map_err(|error| AccessError::of(error, "its version", &self.user))?;
+        self.version = row.get(0);
+        if self.version < VERSION_MIN {
+            return Err(AccessError::Version { version: row.get(1) });
+        }
+        self.is_superuser = row.get(2);
+        self.user = row.get(3);
+        // What is asked of the server goes into no log of its, where that can be chosen.
+        if self.is_superuser {
+            let quiet = "SET log_min_messages = fatal; SET log_min_error_statement = panic; SET log_statement = none; \
+                SET log_min_duration_statement = -1; SET log_duration = off";
+            self.batch(quiet, "to keep no log of what Polder asks")?;
+        }
+        Ok(())
+    }
+
+    /// Version of the server, such as 150004.
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// Who is connected.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether that is a superuser.
+    pub fn is_superuser(&self) -> bool {
+        self.is_superuser
+    }
+
+    /// Runs statements that answer nothing.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn batch(&mut self, sql: &str, doing: &'static str) -> Result<(), AccessError> {
+        self.client.batch_execute(sql).map_err(|error| AccessError::of(error, doing, &self.user))
+    }
+
+    /// Asks for rows.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn rows(
+        &mut self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        doing: &'static str,
+    ) -> Result<Vec<Row>, AccessError> {
+        self.client.query(sql, parameters).map_err(|error| AccessError::of(error, doing, &self.user))
+    }
+
+    /// Runs one statement, and leaves what the server says of it to the caller: a refusal is an answer.
+    pub(super) fn try_one(&mut self, sql: &str) -> Result<(), postgres::Error> {
+        // A statement of its own, so that a text that holds two is refused.
+        self.client.execute(sql, &[]).map(drop)
+    }
+
+    /// Lets the server analyse one statement, and nothing else.
+    pub(super) fn try_prepare(
+        &mut self,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<Statement, postgres::Error> {
+        self.client.prepare_typed(sql, types)
+    }
+
+    /// What the server said beside its answers since the last time.
+    pub(super) fn notices(&mut self) -> Vec<String> {
+        let mut all = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut all)
+    }
+}

@@ -1,0 +1,151 @@
+//! A PostgreSQL of the test's own: as an ordinary user, on a socket, in a folder that goes with it.
+
+use polder_access::postgresql::{Ambient, Session, Target};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The user and group `nobody` of Debian: PostgreSQL refuses to run as root.
+const NOBODY: (u32, u32) = (65_534, 65_534);
+
+/// Says aloud what is not tested.
+pub fn skipped(because: &str) {
+    eprintln!("SKIPPED: {because}");
+}
+
+/// Data that may not be shipped lies beside the checkout.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    skipped(&format!("`../shared/{name}` is not beside the checkout"));
+    None
+}
+
+/// A running server.
+pub struct Cluster {
+    folder: tempfile::TempDir,
+    bin: PathBuf,
+    is_root: bool,
+}
+
+impl Cluster {
+    /// Starts one that counts statements; none where PostgreSQL is not installed.
+    pub fn start() -> Option<Self> {
+        let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|it| it.path().join("bin"))
+            .filter(|it| it.join("initdb").exists())
+            .collect();
+        versions.sort();
+        let Some(bin) = versions.pop() else {
+            skipped("`postgresql` is not installed");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|it| {
+            use std::os::unix::fs::MetadataExt;
+            it.uid() == 0
+        });
+        if is_root {
+            chown(folder.path(), Some(NOBODY.0), Some(NOBODY.1)).unwrap();
+        }
+        let it = Self { folder, bin, is_root };
+        let data = it.folder.path().join("data");
+        it.run("initdb", &["-D", data.to_str().unwrap(), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]);
+        let socket = it.folder.path().display();
+        let settings = format!(
+            "listen_addresses = ''\nport = 5433\nunix_socket_directories = '{socket}'\nfsync = off\n\
+             shared_preload_libraries = 'pg_stat_statements'\npg_stat_statements.max = 200000\nmax_connections = 30\n"
+        );
+        let path = data.join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(&settings);
+        std::fs::write(&path, text).unwrap();
+        let log = it.log_path();
+        it.run("pg_ctl", &["-D", data.to_str().unwrap(), "-l", log.to_str().unwrap(), "-w", "start"]);
+        Some(it)
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new(self.bin.join(program));
+        command.args(arguments).stdin(Stdio::null()).env("LC_ALL", "C.UTF-8").current_dir("/");
+        // What stays behind must not hold the pipes of the test.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        if self.is_root {
+            command.gid(NOBODY.1).uid(NOBODY.0);
+        }
+        let status = command.status().unwrap();
+        assert!(status.success(), "{program} {arguments:?}: {status}");
+    }
+
+    /// Folder of its socket.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its log.
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// A connection to a database as a role.
+    pub fn target(&self, database: &str, user: &str) -> Target {
+        let said =
+            format!("host={} port=5433 dbname={database} user={user}", self.folder.path().display());
+        Target::parse(&said, &Ambient::default()).unwrap()
+    }
+
+    /// A connection as the superuser.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub fn session(&self, database: &str) -> Session {
+        Session::connect(&self.target(database, "postgres")).unwrap()
+    }
+
+    /// A plain connection.
+    pub fn client(&self, database: &str, user: &str) -> postgres::Client {
+        let said = self.target(database, user).said();
+        postgres::Client::connect(&said, postgres::NoTls).unwrap()
+    }
+
+    /// Runs a script of psql as the superuser, in a database that it may leave by `\connect`.
+    pub fn script(&self, text: &str) {
+        let mut client = self.client("postgres", "postgres");
+        let mut part = String::new();
+        for line in text.lines() {
+            if let Some(database) = line.strip_prefix("\\connect ") {
+                self.batch(&mut client, &std::mem::take(&mut part));
+                client = self.client(database.trim(), "postgres");
+                continue;
+            }
+            part.push_str(line);
+            part.push('\n');
+        }
+        self.batch(&mut client, &part);
+    }
+
+    /// Each statement alone: some may not stand in a transaction.
+    fn batch(&self, client: &mut postgres::Client, text: &str) {
+        for statement in polder_access::postgresql::parse_statements(text) {
+            client.batch_execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let data = self.folder.path().join("data");
+        let mut command = Command::new(self.bin.join("pg_ctl"));
+        command.args(["-D", data.to_str().unwrap_or_default(), "-m", "immediate", "stop"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).current_dir("/");
+        if self.is_root {
+            command.gid(NOBODY.1).uid(NOBODY.0);
+        }
+        let _ = command.status();
+    }
+}
