@@ -81,14 +81,26 @@ pub(super) enum Keeps {
 pub(super) struct Needs {
     pub(super) atoms: BTreeSet<Atom>,
     pub(super) any_of: BTreeSet<AnyOf>,
+    /// Those of `atoms` that only something below needs: a trigger, the body of a routine.
+    pub(super) below: BTreeSet<Atom>,
     pub(super) roles: BTreeSet<String>,
     pub(super) unproved: BTreeSet<Unproved>,
 }
 
 impl Needs {
+    /// Takes over what something below needs.
+    fn add_below(&mut self, other: &Self) {
+        let direct = self.atoms.clone();
+        self.add(other);
+        let below = other.atoms.iter().filter(|it| !direct.contains(it) || self.below.contains(it));
+        let below: Vec<Atom> = below.cloned().collect();
+        self.below.extend(below);
+    }
+
     fn add(&mut self, other: &Self) {
         self.atoms.extend(other.atoms.iter().cloned());
         self.any_of.extend(other.any_of.iter().cloned());
+        self.below.extend(other.below.iter().cloned());
         self.roles.extend(other.roles.iter().cloned());
         self.unproved.extend(other.unproved.iter().cloned());
     }
@@ -102,6 +114,9 @@ impl Needs {
         });
     }
 }
+
+/// Trees, and the types of parameters with which they came.
+type Analysed = (Vec<String>, Vec<Type>);
 
 /// Why the server could not analyse a text.
 pub(super) struct Refusal {
@@ -121,6 +136,14 @@ const NOT_FOUND: [&str; 4] = ["42P01", "42883", "3F000", "42704"];
 /// A type that does not fit.
 const WRONG_TYPE: [&str; 5] = ["42883", "42804", "42846", "42725", "22P02"];
 
+/// A statement as the server could analyse it.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) text: String,
+    pub(super) types: Vec<Type>,
+    pub(super) path: String,
+}
+
 /// Asks the server for one account.
 pub(super) struct Analyst<'a> {
     pub(super) session: &'a mut Session,
@@ -134,6 +157,7 @@ pub(super) struct Analyst<'a> {
     account: String,
     routines: BTreeMap<(u32, u32), Rc<Needs>>,
     depth: usize,
+    prepared: Option<Prepared>,
 }
 
 impl<'a> Analyst<'a> {
@@ -158,6 +182,7 @@ impl<'a> Analyst<'a> {
             account: account.to_string(),
             routines: BTreeMap::new(),
             depth: 0,
+            prepared: None,
         };
         it.is_account = it.session.try_one(&format!("SET ROLE {}", quote(account))).is_ok();
         Ok(it)
@@ -185,6 +210,13 @@ impl<'a> Analyst<'a> {
         done.map(|()| needs)
     }
 
+    /// What a statement needs, and how it can be prepared again, if it is one that is planned.
+    pub(super) fn top(&mut self, text: &str) -> Result<(Needs, Option<Prepared>), AccessError> {
+        self.prepared = None;
+        let needs = self.statement(text)?;
+        Ok((needs, self.prepared.take()))
+    }
+
     /// What a routine needs that somebody called.
     pub(super) fn of_routine(&mut self, number: u32) -> Result<Needs, AccessError> {
         let mut needs = Needs::default();
@@ -205,8 +237,13 @@ impl<'a> Analyst<'a> {
         if !is_planned {
             return self.utility(text, needs);
         }
-        match self.on_paths(&preparable(text))? {
-            Ok(trees) => {
+        let text_now = preparable(text);
+        match self.on_paths(&text_now)? {
+            Ok((trees, types)) => {
+                if self.depth == 1 {
+                    let path = self.path_now.clone();
+                    self.prepared = Some(Prepared { text: text_now, types, path });
+                }
                 for tree in trees {
                     self.tree(&tree, text, needs)?;
                 }
@@ -217,12 +254,12 @@ impl<'a> Analyst<'a> {
     }
 
     /// Lets the server analyse a text on each path until names lead somewhere.
-    fn on_paths(&mut self, text: &str) -> Result<Result<Vec<String>, Refusal>, AccessError> {
+    fn on_paths(&mut self, text: &str) -> Result<Result<Analysed, Refusal>, AccessError> {
         let mut last = None;
         for path in self.paths.clone() {
             self.go(&path)?;
             match self.prepare(text)? {
-                Ok(trees) => return Ok(Ok(trees)),
+                Ok(analysed) => return Ok(Ok(analysed)),
                 Err(refusal) => {
                     let is_found = !refusal.is_any(&NOT_FOUND);
                     // What was found on an earlier path tells more than what is not found on a later one.
@@ -252,7 +289,7 @@ impl<'a> Analyst<'a> {
     }
 
     /// Trees of one statement, with types of parameters guessed where they must be.
-    fn prepare(&mut self, text: &str) -> Result<Result<Vec<String>, Refusal>, AccessError> {
+    fn prepare(&mut self, text: &str) -> Result<Result<Analysed, Refusal>, AccessError> {
         let mut types: Vec<Type> = Vec::new();
         let count = parameters(text);
         let mut guesses = 0;
@@ -261,7 +298,10 @@ impl<'a> Analyst<'a> {
         loop {
             self.session.notices();
             let error = match self.session.try_prepare(text, &types) {
-                Ok(_) => return Ok(Ok(self.session.notices().into_iter().take(1).collect())),
+                Ok(_) => {
+                    let trees = self.session.notices().into_iter().take(1).collect();
+                    return Ok(Ok((trees, types)));
+                }
                 Err(error) => error,
             };
             let Some(said) = error.as_db_error() else {
@@ -438,7 +478,7 @@ impl<'a> Analyst<'a> {
         }
         if !function.is_definer {
             let found = self.routine(&function, None)?;
-            needs.add(&found);
+            needs.add_below(&found);
         }
         Ok(())
     }
@@ -503,7 +543,7 @@ impl<'a> Analyst<'a> {
             let function = self.catalog.function(self.session, trigger.function)?.cloned();
             if let Some(function) = function.filter(|it| !it.is_definer) {
                 let found = self.routine(&function, Some(trigger.table))?;
-                needs.add(&found);
+                needs.add_below(&found);
             }
         }
         Ok(())

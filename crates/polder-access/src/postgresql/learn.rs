@@ -1,6 +1,6 @@
 //! What an account does: its statements, and the rights that they need.
 
-use super::analyse::{Analyst, AnyOf, Keeps, Needs, Unproved, names_in};
+use super::analyse::{Analyst, AnyOf, Keeps, Needs, Prepared, Unproved, names_in};
 use super::catalog::is_system;
 use super::plpgsql::parse_body;
 use super::rights::Rights;
@@ -39,9 +39,9 @@ pub struct Statement {
     /// Why its needs cannot be told, if so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unproved: Vec<String>,
-    /// As it is analysed: with parameters for literals.
+    /// As it can be prepared again.
     #[serde(skip)]
-    pub(super) preparable: String,
+    pub(super) prepared: Option<Prepared>,
 }
 
 /// How we know that a right is needed.
@@ -68,6 +68,8 @@ pub struct Needed {
     /// Indices of statements that need it.
     #[serde(skip)]
     pub statements: Vec<usize>,
+    /// Whether only triggers and bodies of routines need it.
+    pub is_below: bool,
 }
 
 /// What an account does.
@@ -148,14 +150,14 @@ pub fn learn(session: &mut Session, rights: &Rights, sources: &Sources) -> Resul
     texts.sort_by_key(|(text, ..)| !text.trim_start().to_lowercase().starts_with("create"));
     let mut all = Vec::with_capacity(texts.len());
     for (text, calls, source) in texts {
-        let mut needs = analyst.statement(&text)?;
+        let (mut needs, prepared) = analyst.top(&text)?;
         // Statements within functions are counted as well, with names that mean something there only.
         if !needs.unproved.is_empty()
             && let Some(function) = bodies.get(&shape(&text, Dialect::Postgresql))
         {
             needs = analyst.of_routine(*function)?;
         }
-        all.push((text, calls, source, needs));
+        all.push(Seen { text, calls, source, needs, prepared });
     }
     analyst.end()?;
     conclude(&mut learned, rights, all);
@@ -283,9 +285,22 @@ fn path_of(text: &str, account: &str) -> String {
     names.join(", ")
 }
 
+/// Rights, with how we know of each, how often it was needed, and by which statements.
+type Atoms = BTreeMap<Atom, (Evidence, u64, Vec<usize>)>;
+
+/// A statement, and what the server says of it.
+struct Seen {
+    text: String,
+    calls: u64,
+    source: Source,
+    needs: Needs,
+    prepared: Option<Prepared>,
+}
+
 /// From what each statement needs to what the account needs.
-fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<(String, u64, Source, Needs)>) {
-    let mut atoms: BTreeMap<Atom, (Evidence, u64, Vec<usize>)> = BTreeMap::new();
+fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<Seen>) {
+    let mut atoms: Atoms = BTreeMap::new();
+    let mut direct: BTreeSet<Atom> = BTreeSet::new();
     let database = Object::bare(Class::Database, &rights.database);
     atoms.insert(Atom::on(Privilege::Connect, database), (Evidence::Run, 0, Vec::new()));
     let mut note = |atom: &Atom, evidence: Evidence, calls: u64, index: usize| {
@@ -297,11 +312,13 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<(String, u64, Sourc
         }
     };
     let mut choices: Vec<(AnyOf, usize)> = Vec::new();
-    for (index, (text, calls, source, needs)) in all.into_iter().enumerate() {
+    for (index, seen) in all.into_iter().enumerate() {
+        let Seen { text, calls, source, needs, prepared } = seen;
         let evidence = if source == Source::Run { Evidence::Run } else { Evidence::Static };
         for atom in &needs.atoms {
             note(atom, evidence, calls, index);
         }
+        direct.extend(needs.atoms.difference(&needs.below).cloned());
         choices.extend(needs.any_of.into_iter().map(|it| (it, index)));
         let mut kept = BTreeSet::new();
         for it in &needs.unproved {
@@ -324,13 +341,14 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<(String, u64, Sourc
             source,
             atoms: needs.atoms,
             unproved: needs.unproved.iter().map(why).collect(),
-            preparable: super::statement::preparable(&text),
+            prepared,
         });
     }
     // Whatever can be met by one of several rights is met by one that is needed anyway.
     for (choice, index) in choices {
         let chosen = choose(&choice, &atoms);
         let calls = learned.statements.get(index).map_or(0, |it| it.calls);
+        direct.insert(chosen.clone());
         let slot = atoms.entry(chosen.clone()).or_insert((Evidence::Run, 0, Vec::new()));
         slot.1 = slot.1.saturating_add(calls);
         if !slot.2.contains(&index) {
@@ -342,11 +360,14 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<(String, u64, Sourc
     }
     learned.needed = atoms
         .into_iter()
-        .map(|(atom, (evidence, calls, statements))| Needed { atom, evidence, calls, statements })
+        .map(|(atom, (evidence, calls, statements))| {
+            let is_below = !direct.contains(&atom);
+            Needed { atom, evidence, calls, statements, is_below }
+        })
         .collect();
 }
 
-fn choose(choice: &AnyOf, atoms: &BTreeMap<Atom, (Evidence, u64, Vec<usize>)>) -> Atom {
+fn choose(choice: &AnyOf, atoms: &Atoms) -> Atom {
     let whole = choice.privileges.iter().map(|it| Atom::on(*it, choice.object.clone()));
     let columns = choice.columns.iter().flat_map(|column| {
         choice.privileges.iter().map(move |it| Atom::column(*it, choice.object.clone(), column))

@@ -2,8 +2,12 @@
 
 mod analyse;
 mod catalog;
+mod excess;
 mod learn;
+mod piece;
 mod plpgsql;
+mod propose;
+mod prove;
 mod rights;
 mod session;
 mod statement;
@@ -12,7 +16,11 @@ mod tls;
 pub mod tree;
 mod utility;
 
+pub use excess::{Excess, Kind, excess};
 pub use learn::{Evidence, Learned, Needed, Source, Sources, Statement, learn};
+pub use piece::{Piece, act, moves, observe, script};
+pub use propose::{Columns, Proposal, Reach, propose, reach, sensitive};
+pub use prove::{Necessity, Proof, prove};
 pub use rights::{
     Attributes, DefaultGrant, Definer, Grant, Membership, Rights, TableFacts,
 };

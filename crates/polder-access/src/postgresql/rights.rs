@@ -1,6 +1,7 @@
 //! What an account may do: its attributes, roles, rights, what it owns, and what everyone may do.
 
 use super::catalog::is_system;
+use super::piece::Piece;
 use super::session::Session;
 use crate::{AccessError, Atom, Class, Object, Privilege};
 use postgres::Row;
@@ -16,6 +17,8 @@ pub struct Grant {
     pub grantee: Option<String>,
     /// Who gave it.
     pub grantor: String,
+    /// Whether that is the owner, in whose name whoever administers the server gives rights.
+    pub is_by_owner: bool,
     /// Whether it may be given on.
     pub is_grantable: bool,
 }
@@ -228,36 +231,36 @@ fn memberships(session: &mut Session, account: &str) -> Result<Vec<Membership>, 
 }
 
 /// One part of the query for rights: class, schema, name, arguments, column, list of rights, owner, from where.
-fn acl(class: &str, names: &str, list: &str, from: &str) -> String {
+fn acl(class: &str, names: &str, list: &str, owner: &str, from: &str) -> String {
     format!(
-        "SELECT '{class}', {names}, x.privilege_type, x.grantor, x.grantee, x.is_grantable FROM {from} \
+        "SELECT '{class}', {names}, x.privilege_type, x.grantor, x.grantee, x.is_grantable, x.grantor = {owner} FROM {from} \
          CROSS JOIN LATERAL aclexplode({list}) x"
     )
 }
 
 fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
     let parts = [
-        acl("database", "NULL, datname::text, NULL, NULL", "coalesce(datacl, acldefault('d', datdba))", "(SELECT * FROM pg_database WHERE datname = current_database()) d"),
-        acl("schema", "NULL, nspname::text, NULL, NULL", "coalesce(nspacl, acldefault('n', nspowner))", "pg_namespace n"),
-        acl("table", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('r', c.relowner))", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"),
-        acl("table", "n.nspname::text, c.relname::text, NULL, a.attname::text", "a.attacl", "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace"),
-        acl("sequence", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('s', c.relowner))", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'"),
+        acl("database", "NULL, datname::text, NULL, NULL", "coalesce(datacl, acldefault('d', datdba))", "datdba", "(SELECT * FROM pg_database WHERE datname = current_database()) d"),
+        acl("schema", "NULL, nspname::text, NULL, NULL", "coalesce(nspacl, acldefault('n', nspowner))", "nspowner", "pg_namespace n"),
+        acl("table", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('r', c.relowner))", "c.relowner", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"),
+        acl("table", "n.nspname::text, c.relname::text, NULL, a.attname::text", "a.attacl", "c.relowner", "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace"),
+        acl("sequence", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('s', c.relowner))", "c.relowner", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'"),
         // What only says what is so anyway is left out: most functions are everyone's.
-        acl("function", "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text", "coalesce(p.proacl, acldefault('f', p.proowner))", "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)"),
-        acl("language", "NULL, lanname::text, NULL, NULL", "coalesce(lanacl, acldefault('l', lanowner))", "pg_language l"),
-        acl("foreign_server", "NULL, srvname::text, NULL, NULL", "srvacl", "pg_foreign_server s"),
-        acl("foreign_data_wrapper", "NULL, fdwname::text, NULL, NULL", "fdwacl", "pg_foreign_data_wrapper w"),
-        acl("tablespace", "NULL, spcname::text, NULL, NULL", "spcacl", "pg_tablespace t"),
-        acl("large_object", "NULL, oid::text, NULL, NULL", "lomacl", "pg_largeobject_metadata o"),
+        acl("function", "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text", "coalesce(p.proacl, acldefault('f', p.proowner))", "p.proowner", "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)"),
+        acl("language", "NULL, lanname::text, NULL, NULL", "coalesce(lanacl, acldefault('l', lanowner))", "lanowner", "pg_language l"),
+        acl("foreign_server", "NULL, srvname::text, NULL, NULL", "srvacl", "srvowner", "pg_foreign_server s"),
+        acl("foreign_data_wrapper", "NULL, fdwname::text, NULL, NULL", "fdwacl", "fdwowner", "pg_foreign_data_wrapper w"),
+        acl("tablespace", "NULL, spcname::text, NULL, NULL", "spcacl", "spcowner", "pg_tablespace t"),
+        acl("large_object", "NULL, oid::text, NULL, NULL", "lomacl", "lomowner", "pg_largeobject_metadata o"),
     ];
     let mut sql = parts.join(" UNION ALL ");
     if session.version() >= 150_000 {
         sql.push_str(" UNION ALL ");
-        sql.push_str(&acl("parameter", "NULL, parname, NULL, NULL", "paracl", "pg_parameter_acl p"));
+        sql.push_str(&acl("parameter", "NULL, parname, NULL, NULL", "paracl", "10", "pg_parameter_acl p"));
     }
     let sql = format!(
-        "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9 FROM ({sql}) \
-         AS a(c1, c2, c3, c4, c5, c6, c7, c8, c9) LEFT JOIN pg_roles g ON g.oid = a.c7 LEFT JOIN pg_roles e ON e.oid = a.c8 \
+        "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9, a.c10 FROM ({sql}) \
+         AS a(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10) LEFT JOIN pg_roles g ON g.oid = a.c7 LEFT JOIN pg_roles e ON e.oid = a.c8 \
          WHERE a.c8 = 0 OR e.rolname = ANY ($1)"
     );
     let mut grants = Vec::new();
@@ -301,6 +304,7 @@ fn grant(row: &Row) -> Option<Grant> {
         grantee,
         grantor: row.get::<_, Option<String>>(6).unwrap_or_default(),
         is_grantable: row.get(8),
+        is_by_owner: row.get(9),
     })
 }
 
@@ -312,7 +316,7 @@ fn owned(session: &mut Session, roles: &[String]) -> Result<Vec<(Object, String)
             UNION ALL SELECT 'database', NULL, datname::text, '', datdba FROM pg_database WHERE datname = current_database() \
             UNION ALL SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, n.nspname::text, proname::text, \
                 oidvectortypes(proargtypes), proowner FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace \
-        ) AS a(c1, c2, c3, c4, owner) JOIN pg_roles r ON r.oid = a.owner WHERE r.rolname = ANY ($1) AND NOT r.rolsuper ORDER BY 1, 2, 3, 4";
+        ) AS a(c1, c2, c3, c4, owner) JOIN pg_roles r ON r.oid = a.owner WHERE r.rolname = ANY ($1) ORDER BY 1, 2, 3, 4";
     let rows = session.rows(sql, &[&roles], DOING)?;
     let object = |row: &Row| {
         let detail: String = row.get(3);
@@ -392,6 +396,39 @@ fn tables(session: &mut Session) -> Result<BTreeMap<Object, TableFacts>, AccessE
         let columns: Option<Vec<String>> = row.get(4);
         let facts = TableFacts { rows, columns: columns.unwrap_or_default(), has_policies: row.get(3) };
         found.insert(Object::within(Class::Table, schema, name), facts);
+    }
+    Ok(found)
+}
+
+/// Everything that is so of one role; of everyone where none is named.
+pub(super) fn pieces_of(
+    session: &mut Session,
+    role: Option<&str>,
+) -> Result<BTreeSet<Piece>, AccessError> {
+    let roles: Vec<String> = role.map(str::to_string).into_iter().collect();
+    let is_mine = |grantee: &Option<String>| grantee.as_deref() == role;
+    let mut found: BTreeSet<Piece> = BTreeSet::new();
+    let all = grants(session, &roles)?;
+    found.extend(all.into_iter().filter(|it| is_mine(&it.grantee)).map(Piece::Grant));
+    let all = defaults(session, &roles)?;
+    found.extend(all.into_iter().filter(|it| is_mine(&it.grantee)).map(Piece::Default));
+    let Some(role) = role else { return Ok(found) };
+    let all = memberships(session, role)?;
+    found.extend(all.into_iter().filter(|it| it.member == role).map(Piece::Membership));
+    for (object, owner) in owned(session, &roles)? {
+        found.insert(Piece::Owner { object, owner });
+    }
+    let sql = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = $1";
+    if let Some(row) = session.rows(sql, &[&role], DOING)?.first() {
+        let attributes = Attributes {
+            superuser: row.get(0),
+            createdb: row.get(1),
+            createrole: row.get(2),
+            replication: row.get(3),
+            bypassrls: row.get(4),
+        };
+        let set = attributes.set().into_iter();
+        found.extend(set.map(|it| Piece::Attribute { role: role.into(), attribute: it.into() }));
     }
     Ok(found)
 }

@@ -1,0 +1,342 @@
+//! What an account may do and does not need: by kind, with what it means.
+
+use super::learn::Learned;
+use super::rights::{Grant, Rights};
+use crate::{Atom, Class, Object, Privilege};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A kind of excess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An attribute of the role.
+    Attribute,
+    /// In a role of the server's own that runs programs or reads files.
+    HostAccess,
+    /// In a role of the server's own that reads or writes everything.
+    AllData,
+    /// In a role that owns things.
+    OwnerByMembership,
+    /// Owns things itself.
+    Owner,
+    /// In another role.
+    Membership,
+    /// Makes things in a database, or temporary tables.
+    Database,
+    /// Makes things in a schema.
+    SchemaCreate,
+    /// Everyone makes things in a schema.
+    PublicSchemaCreate,
+    /// Everyone has rights on a table.
+    PublicTable,
+    /// Rights on what is yet to be made.
+    Future,
+    /// Everyone calls a function that has the rights of its owner.
+    PublicDefiner,
+    /// Calls a function that it never calls.
+    Routine,
+    /// Rights on tables, of a kind that it never uses there.
+    TablePrivilege,
+    /// Rights on sequences that it never uses.
+    Sequence,
+    /// Sees schemas that it never uses.
+    Schema,
+    /// May give rights on.
+    GrantOption,
+    /// Something else.
+    Other,
+}
+
+/// Something that is not needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excess {
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is.
+    pub what: String,
+    /// What whoever sends statements as this account can do by it.
+    pub means: String,
+    /// Through whom, unless the account has it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
+    /// Single rights that it stands for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+}
+
+/// Roles of the server's own (table 22.1 of its manual), and what they mean.
+pub(super) const PREDEFINED: [(&str, Kind, &str); 16] = [
+    ("pg_execute_server_program", Kind::HostAccess, "runs programs on the host as the user of the server (COPY … PROGRAM)"),
+    ("pg_read_server_files", Kind::HostAccess, "reads every file that the server can read, its own data among them"),
+    ("pg_write_server_files", Kind::HostAccess, "writes every file that the server can write, and so runs programs on the host"),
+    ("pg_read_all_data", Kind::AllData, "reads every table of every database it may connect to"),
+    ("pg_write_all_data", Kind::AllData, "changes and removes every row of every table"),
+    ("pg_maintain", Kind::Other, "locks, vacuums and refreshes every table"),
+    ("pg_monitor", Kind::Other, "sees the statements of everyone, and settings of the server"),
+    ("pg_read_all_stats", Kind::Other, "sees the statements of everyone"),
+    ("pg_read_all_settings", Kind::Other, "sees all settings of the server"),
+    ("pg_stat_scan_tables", Kind::Other, "reads tables in ways that lock them"),
+    ("pg_signal_backend", Kind::Other, "ends connections of others"),
+    ("pg_checkpoint", Kind::Other, "makes the server write everything out"),
+    ("pg_use_reserved_connections", Kind::Other, "takes connections that are kept for administrators"),
+    ("pg_create_subscription", Kind::HostAccess, "makes the server connect elsewhere, and runs code as the owner of tables"),
+    ("pg_signal_autovacuum_worker", Kind::Other, "ends workers of the server"),
+    ("pg_database_owner", Kind::OwnerByMembership, "owns what the owner of the database owns"),
+];
+
+fn attribute_means(attribute: &str) -> &'static str {
+    match attribute {
+        "SUPERUSER" => "may do anything, and run programs on the host",
+        "CREATEDB" => "makes databases, and fills the disk",
+        "CREATEROLE" => "makes roles and, until 15, puts itself in every role but superusers",
+        "REPLICATION" => "copies the whole server, whatever rights say",
+        _ => "sees rows whatever policies say",
+    }
+}
+
+/// What is not needed.
+pub fn excess(rights: &Rights, learned: &Learned) -> Vec<Excess> {
+    let needed = learned.atoms();
+    let mut found = Vec::new();
+    for attribute in rights.attributes.set() {
+        found.push(Excess {
+            kind: Kind::Attribute,
+            what: format!("role attribute {attribute}"),
+            means: attribute_means(attribute).into(),
+            through: None,
+            details: Vec::new(),
+        });
+    }
+    memberships(rights, learned, &mut found);
+    ownership(rights, &mut found);
+    grants(rights, &needed, &mut found);
+    futures(rights, &mut found);
+    found.sort_by(|a, b| (a.kind, &a.what).cmp(&(b.kind, &b.what)));
+    found
+}
+
+fn memberships(rights: &Rights, learned: &Learned, found: &mut Vec<Excess>) {
+    let direct = rights.memberships.iter().filter(|it| it.member == rights.account);
+    for membership in direct.filter(|it| !learned.roles.contains(&it.role)) {
+        let role = &membership.role;
+        // What comes with it: the roles above, too.
+        let mut above = BTreeSet::from([role.as_str()]);
+        loop {
+            let more = rights.memberships.iter().filter(|it| above.contains(it.member.as_str()));
+            let more: Vec<&str> = more.map(|it| it.role.as_str()).filter(|it| !above.contains(it)).collect();
+            if more.is_empty() {
+                break;
+            }
+            above.extend(more);
+        }
+        let known = PREDEFINED.iter().find(|it| it.0 == role);
+        let owned: Vec<&Object> =
+            rights.owned.iter().filter(|(_, owner)| above.contains(owner.as_str())).map(|it| &it.0).collect();
+        let (kind, means) = match known {
+            Some((_, kind, means)) => (*kind, (*means).to_string()),
+            None if !owned.is_empty() => {
+                let tables = owned.iter().filter(|it| it.class == Class::Table).count();
+                (Kind::OwnerByMembership, format!("drops, alters and gives away {} things, {tables} tables among them", owned.len()))
+            }
+            None => (Kind::Membership, "has the rights of that role as well".to_string()),
+        };
+        let own = rights.grants.iter().filter(|it| it.grantee.as_deref().is_some_and(|it| above.contains(it)));
+        let details = own.map(|it| it.atom.to_string()).take(40).collect();
+        found.push(Excess { kind, what: format!("member of {role}"), means, through: None, details });
+    }
+}
+
+fn ownership(rights: &Rights, found: &mut Vec<Excess>) {
+    let own: Vec<&Object> =
+        rights.owned.iter().filter(|(_, owner)| *owner == rights.account).map(|(it, _)| it).collect();
+    if own.is_empty() {
+        return;
+    }
+    let tables = own.iter().filter(|it| it.class == Class::Table).count();
+    found.push(Excess {
+        kind: Kind::Owner,
+        what: format!("owner of {} things", own.len()),
+        means: format!("drops and alters them, {tables} tables among them"),
+        through: None,
+        details: own.iter().map(|it| format!("{} {}", it.class.sql(), it.sql())).take(200).collect(),
+    });
+}
+
+/// Whether a right is met by what is needed: a right on a table is not, where columns would do.
+fn is_needed(atom: &Atom, needed: &BTreeSet<Atom>) -> bool {
+    needed.contains(atom)
+}
+
+fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
+    let mut tables: BTreeMap<Privilege, Vec<&Grant>> = BTreeMap::new();
+    let mut public: BTreeMap<&Object, Vec<&Grant>> = BTreeMap::new();
+    let mut creates: Vec<&Grant> = Vec::new();
+    let mut database: Vec<&Grant> = Vec::new();
+    let mut rest: BTreeMap<Kind, Vec<&Grant>> = BTreeMap::new();
+    let account = Some(rights.account.as_str());
+    for grant in &rights.grants {
+        let atom = &grant.atom;
+        let is_public = grant.grantee.is_none();
+        if (!is_public && grant.grantee.as_deref() != account) || is_needed(atom, needed) && !is_public {
+            continue;
+        }
+        match (atom.object.class, is_public) {
+            (Class::Table, true) => public.entry(&atom.object).or_default().push(grant),
+            (Class::Table, false) => {
+                // Where the whole table is given and columns would do, it is the others that are too much.
+                tables.entry(atom.privilege).or_default().push(grant);
+            }
+            (Class::Schema, true) if atom.privilege == Privilege::Create => found.push(Excess {
+                kind: Kind::PublicSchemaCreate,
+                what: format!("CREATE ON SCHEMA {} via PUBLIC", atom.object.sql()),
+                means: "puts functions and tables where others look names up".into(),
+                through: Some("PUBLIC".into()),
+                details: Vec::new(),
+            }),
+            (Class::Schema, false) if atom.privilege == Privilege::Create => creates.push(grant),
+            (Class::Schema, false) => rest.entry(Kind::Schema).or_default().push(grant),
+            (Class::Database, false) if atom.privilege != Privilege::Connect => database.push(grant),
+            (Class::Function | Class::Procedure, false) => {
+                rest.entry(Kind::Routine).or_default().push(grant);
+            }
+            (Class::Sequence, false) => rest.entry(Kind::Sequence).or_default().push(grant),
+            (_, false) if atom.privilege != Privilege::Connect => {
+                rest.entry(Kind::Other).or_default().push(grant);
+            }
+            _ => {}
+        }
+    }
+    many(Kind::Database, &database, "makes schemas, or temporary tables that fill the disk", found);
+    many(Kind::SchemaCreate, &creates, "puts functions and tables where others look names up", found);
+    tables_of(rights, needed, &tables, found);
+    for (object, grants) in public {
+        let privileges: Vec<&str> = grants.iter().map(|it| it.atom.privilege.sql()).collect();
+        found.push(Excess {
+            kind: Kind::PublicTable,
+            what: format!("{} on {} via PUBLIC", privileges.join(", "), object.sql()),
+            means: "stays when rights are taken from the account".into(),
+            through: Some("PUBLIC".into()),
+            details: grants.iter().map(|it| it.atom.to_string()).collect(),
+        });
+    }
+    definers(rights, needed, found);
+    let words = [
+        (Kind::Routine, "calls functions that it never calls"),
+        (Kind::Sequence, "reads or sets counters"),
+        (Kind::Schema, "sees names in schemas that it never uses"),
+        (Kind::Other, "is not used"),
+    ];
+    for (kind, means) in words {
+        many(kind, rest.get(&kind).map_or(&[], Vec::as_slice), means, found);
+    }
+    let options: Vec<&Grant> = rights
+        .grants
+        .iter()
+        .filter(|it| it.is_grantable && it.grantee.as_deref() == account)
+        .filter(|it| !rights.owned.iter().any(|(object, _)| *object == it.atom.object))
+        .collect();
+    many(Kind::GrantOption, &options, "gives them to others", found);
+}
+
+fn many(kind: Kind, grants: &[&Grant], means: &str, found: &mut Vec<Excess>) {
+    if grants.is_empty() {
+        return;
+    }
+    let what = crate::grants(grants.iter().map(|it| &it.atom));
+    let shown = match what.as_slice() {
+        few if few.len() <= 3 => few.join("; "),
+        many => format!("{}; and {} more", many.iter().take(2).cloned().collect::<Vec<_>>().join("; "), many.len() - 2),
+    };
+    let what_all = what;
+    found.push(Excess { kind, what: shown, means: means.into(), through: None, details: what_all });
+}
+
+/// Rights on tables by privilege: where it is never used, and where it is used of some columns only.
+fn tables_of(
+    rights: &Rights,
+    needed: &BTreeSet<Atom>,
+    tables: &BTreeMap<Privilege, Vec<&Grant>>,
+    found: &mut Vec<Excess>,
+) {
+    for (privilege, grants) in tables {
+        let mut details = Vec::new();
+        for grant in grants {
+            let object = &grant.atom.object;
+            let used: Vec<&str> = needed
+                .iter()
+                .filter(|it| it.object == *object && it.privilege == *privilege)
+                .filter_map(|it| it.column.as_deref())
+                .collect();
+            let all = rights.tables.get(object).map_or(0, |it| it.columns.len());
+            match used.len() {
+                0 => details.push(format!("{}: never", object.sql())),
+                some if some < all && grant.atom.column.is_none() => {
+                    details.push(format!("{}: {some} of {all} columns", object.sql()));
+                }
+                _ => {}
+            }
+        }
+        if details.is_empty() {
+            continue;
+        }
+        let means = match privilege {
+            Privilege::Select => "reads them",
+            Privilege::Insert => "adds rows to them",
+            Privilege::Update => "changes them",
+            Privilege::Delete | Privilege::Truncate => "empties them",
+            Privilege::References => "hinders removal by foreign keys, and learns which values there are",
+            Privilege::Trigger => "runs code as whoever writes to them",
+            _ => "locks and vacuums them",
+        };
+        found.push(Excess {
+            kind: Kind::TablePrivilege,
+            what: format!("{} on {} tables where it is not used, or not of all columns", privilege.sql(), details.len()),
+            means: means.into(),
+            through: None,
+            details,
+        });
+    }
+}
+
+fn definers(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
+    let unused = rights.definers.iter().filter(|it| {
+        it.is_public && !needed.contains(&Atom::on(Privilege::Execute, it.object.clone()))
+    });
+    for definer in unused {
+        let pinned = if definer.is_pinned { "" } else { ", search_path not pinned" };
+        found.push(Excess {
+            kind: Kind::PublicDefiner,
+            what: format!("EXECUTE on SECURITY DEFINER {} via PUBLIC{pinned}", definer.object.sql()),
+            means: match definer.is_pinned {
+                true => format!("does what it does as {}", definer.owner),
+                false => format!(
+                    "does what it does as {}; whoever makes things on its path has that role",
+                    definer.owner
+                ),
+            },
+            through: Some("PUBLIC".into()),
+            details: Vec::new(),
+        });
+    }
+}
+
+fn futures(rights: &Rights, found: &mut Vec<Excess>) {
+    let mut by_place: BTreeMap<(Option<&str>, &str, Option<&str>), Vec<&str>> = BTreeMap::new();
+    for it in &rights.defaults {
+        let key = (it.schema.as_deref(), it.kind.as_str(), it.grantee.as_deref());
+        by_place.entry(key).or_default().push(it.privilege.sql());
+    }
+    for ((schema, kind, grantee), privileges) in by_place {
+        let place = schema.map_or_else(|| "anywhere".to_string(), |it| format!("in schema {it}"));
+        let own = grantee.filter(|it| *it != rights.account);
+        let through = if grantee.is_none() { Some("PUBLIC".to_string()) } else { own.map(str::to_string) };
+        found.push(Excess {
+            kind: Kind::Future,
+            what: format!("default privileges {place}: {} on future {}", privileges.join(", "), kind.to_lowercase()),
+            means: "has them on whatever is made later, whether it needs them or not".into(),
+            through,
+            details: Vec::new(),
+        });
+    }
+}

@@ -1,0 +1,317 @@
+//! Rights of an account as a set of pieces, each there or not, and the SQL that moves from one set to another.
+
+use super::rights::{DefaultGrant, Grant, Membership};
+use super::session::Session;
+use crate::sql::{quote, string};
+use crate::{AccessError, Object};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Something that is so or not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "piece")]
+pub enum Piece {
+    /// A role is there that nobody logs in as.
+    Role {
+        /// Its name.
+        name: String,
+    },
+    /// A role has an attribute.
+    Attribute {
+        /// The role.
+        role: String,
+        /// As SQL has it: `CREATEDB`.
+        attribute: String,
+    },
+    /// A role is in another.
+    Membership(Membership),
+    /// Somebody has a right.
+    Grant(Grant),
+    /// Somebody will have a right on what is made.
+    Default(DefaultGrant),
+    /// Somebody owns a thing.
+    Owner {
+        /// The thing.
+        object: Object,
+        /// Its owner.
+        owner: String,
+    },
+}
+
+fn to(grantee: Option<&str>) -> String {
+    grantee.map_or_else(|| "PUBLIC".into(), quote)
+}
+
+impl Piece {
+    /// SQL after which it is so.
+    pub fn add(&self, version: i32) -> String {
+        match self {
+            Self::Role { name } => format!("CREATE ROLE {} NOLOGIN", quote(name)),
+            Self::Attribute { role, attribute } => format!("ALTER ROLE {} {attribute}", quote(role)),
+            Self::Membership(it) => {
+                let mut options = Vec::new();
+                if it.is_admin {
+                    options.push("ADMIN OPTION".to_string());
+                }
+                if version >= 160_000 {
+                    options = vec![
+                        format!("ADMIN {}", if it.is_admin { "TRUE" } else { "FALSE" }),
+                        format!("INHERIT {}", if it.inherits { "TRUE" } else { "FALSE" }),
+                        format!("SET {}", if it.sets { "TRUE" } else { "FALSE" }),
+                    ];
+                }
+                let mut sql = format!("GRANT {} TO {}", quote(&it.role), quote(&it.member));
+                if !options.is_empty() {
+                    let _ = write!(sql, " WITH {}", options.join(", "));
+                }
+                if !it.grantor.is_empty() {
+                    let _ = write!(sql, " GRANTED BY {}", quote(&it.grantor));
+                }
+                sql
+            }
+            Self::Grant(it) => {
+                let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
+                as_grantor(it, format!("GRANT {} TO {}{option}", it.atom, to(it.grantee.as_deref())))
+            }
+            Self::Default(it) => {
+                let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
+                format!(
+                    "{} GRANT {} ON {} TO {}{option}",
+                    defaults_of(it),
+                    it.privilege.sql(),
+                    it.kind,
+                    to(it.grantee.as_deref())
+                )
+            }
+            Self::Owner { object, owner } => {
+                format!("ALTER {} {} OWNER TO {}", object.class.sql(), object.sql(), quote(owner))
+            }
+        }
+    }
+
+    /// SQL after which it is not so; none where another piece takes its place.
+    pub fn remove(&self, version: i32) -> Option<String> {
+        Some(match self {
+            Self::Role { name } => format!("DROP ROLE {}", quote(name)),
+            Self::Attribute { role, attribute } => {
+                format!("ALTER ROLE {} NO{attribute}", quote(role))
+            }
+            Self::Membership(it) => {
+                let by = match version >= 160_000 && !it.grantor.is_empty() {
+                    true => format!(" GRANTED BY {}", quote(&it.grantor)),
+                    false => String::new(),
+                };
+                format!("REVOKE {} FROM {}{by}", quote(&it.role), quote(&it.member))
+            }
+            Self::Grant(it) => {
+                as_grantor(it, format!("REVOKE {} FROM {}", it.atom, to(it.grantee.as_deref())))
+            }
+            Self::Default(it) => format!(
+                "{} REVOKE {} ON {} FROM {}",
+                defaults_of(it),
+                it.privilege.sql(),
+                it.kind,
+                to(it.grantee.as_deref())
+            ),
+            Self::Owner { .. } => return None,
+        })
+    }
+
+    /// What it is about, in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Role { name } => format!("role {}", quote(name)),
+            Self::Attribute { role, attribute } => format!("attribute {attribute} of {}", quote(role)),
+            Self::Membership(it) => format!("{} in {}", quote(&it.member), quote(&it.role)),
+            Self::Grant(it) => format!("{} for {}", it.atom, to(it.grantee.as_deref())),
+            Self::Default(it) => format!(
+                "{} on future {} for {}",
+                it.privilege.sql(),
+                it.kind.to_lowercase(),
+                to(it.grantee.as_deref())
+            ),
+            Self::Owner { object, owner } => format!("owner {} of {}", quote(owner), object.sql()),
+        }
+    }
+}
+
+/// A right that somebody else than the owner gave is given and taken in their name.
+fn as_grantor(it: &Grant, sql: String) -> String {
+    match it.is_by_owner || it.grantor.is_empty() {
+        true => sql,
+        false => format!("SET LOCAL ROLE {}; {sql}; RESET ROLE", quote(&it.grantor)),
+    }
+}
+
+fn defaults_of(it: &DefaultGrant) -> String {
+    let mut sql = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}", quote(&it.maker));
+    if let Some(schema) = &it.schema {
+        let _ = write!(sql, " IN SCHEMA {}", quote(schema));
+    }
+    sql
+}
+
+/// Statements that move from one set to the other, in an order in which each can be done.
+pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>, version: i32) -> Vec<String> {
+    let mut sql = Vec::new();
+    let is_role = |it: &&Piece| matches!(it, Piece::Role { .. });
+    let is_owner = |it: &&Piece| matches!(it, Piece::Owner { .. });
+    let new: Vec<&Piece> = to.difference(from).collect();
+    let gone: Vec<&Piece> = from.difference(to).collect();
+    sql.extend(new.iter().filter(|it| is_role(it)).map(|it| it.add(version)));
+    sql.extend(new.iter().filter(|it| is_owner(it)).map(|it| it.add(version)));
+    sql.extend(gone.iter().filter(|it| !is_role(it)).filter_map(|it| it.remove(version)));
+    // Taking a right on a table takes those on its columns as well (REVOKE): what stays of them is given again.
+    let is_taken = |it: &&&Piece| {
+        let Piece::Grant(kept) = it else { return false };
+        kept.atom.column.is_some()
+            && gone.iter().any(|gone| {
+                matches!(gone, Piece::Grant(gone) if gone.atom.column.is_none()
+                    && gone.atom.object == kept.atom.object && gone.atom.privilege == kept.atom.privilege && gone.grantee == kept.grantee)
+            })
+    };
+    let kept: Vec<&Piece> = to.intersection(from).collect();
+    sql.extend(kept.iter().filter(is_taken).map(|it| it.add(version)));
+    let rest = new.iter().filter(|it| !is_role(it) && !is_owner(it));
+    sql.extend(rest.map(|it| it.add(version)));
+    sql.extend(gone.iter().filter(|it| is_role(it)).filter_map(|it| it.remove(version)));
+    sql
+}
+
+/// Which of these are so now.
+///
+/// # Errors
+/// What the server says.
+pub fn observe(session: &mut Session, pieces: &BTreeSet<Piece>) -> Result<BTreeSet<Piece>, AccessError> {
+    let mut found = BTreeSet::new();
+    let mut by_role = std::collections::BTreeMap::new();
+    for piece in pieces {
+        let role = match piece {
+            Piece::Grant(it) => it.grantee.clone(),
+            Piece::Default(it) => it.grantee.clone(),
+            Piece::Membership(it) => Some(it.member.clone()),
+            Piece::Attribute { role, .. } => Some(role.clone()),
+            Piece::Role { name } => {
+                let rows = session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", &[name], "roles")?;
+                if !rows.is_empty() {
+                    found.insert(piece.clone());
+                }
+                continue;
+            }
+            Piece::Owner { owner, .. } => Some(owner.clone()),
+        };
+        by_role.entry(role).or_insert_with(Vec::new).push(piece);
+    }
+    for (role, pieces) in by_role {
+        let now = super::rights::pieces_of(session, role.as_deref())?;
+        // Whether the grantor is the owner is no part of what is so.
+        for piece in pieces {
+            let is_so = match piece {
+                Piece::Grant(it) => now.iter().any(|now| {
+                    matches!(now, Piece::Grant(now) if now.atom == it.atom && now.grantee == it.grantee
+                        && now.is_grantable == it.is_grantable && (now.grantor == it.grantor || it.grantor.is_empty()))
+                }),
+                Piece::Membership(it) => now.iter().any(|now| {
+                    matches!(now, Piece::Membership(now) if now.role == it.role && now.member == it.member && now.is_admin == it.is_admin)
+                }),
+                piece => now.contains(piece),
+            };
+            if is_so {
+                found.insert(piece.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Moves from one set to another in one transaction, if it is still the one that is there.
+///
+/// # Errors
+/// When rights are not as they were, somebody else changes them at the same time, or what the server says; then nothing is
+/// changed.
+pub fn act(session: &mut Session, from: &BTreeSet<Piece>, to: &BTreeSet<Piece>) -> Result<(), AccessError> {
+    const DOING: &str = "rights";
+    let version = session.version();
+    session.batch("BEGIN", DOING)?;
+    let done = (|| {
+        let all: BTreeSet<Piece> = from.union(to).cloned().collect();
+        let now = observe(session, &all)?;
+        if let Some(other) = now.symmetric_difference(from).next() {
+            return Err(AccessError::Changed { what: other.words() });
+        }
+        for sql in moves(from, to, version) {
+            session.batch(&sql, DOING)?;
+        }
+        let now = observe(session, &all)?;
+        match now.symmetric_difference(to).next() {
+            Some(other) => Err(AccessError::Changed { what: other.words() }),
+            None => Ok(()),
+        }
+    })();
+    match done {
+        Ok(()) => session.batch("COMMIT", DOING),
+        Err(error) => {
+            let _ = session.batch("ROLLBACK", DOING);
+            Err(error)
+        }
+    }
+}
+
+/// A comment of SQL that holds whatever is put into it.
+pub(super) fn comment(text: &str) -> String {
+    let text: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
+    format!("-- {text}")
+}
+
+/// A script for `psql`: all or nothing.
+pub fn script(title: &str, notes: &[String], statements: &[String], database: &str) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", comment(title));
+    for note in notes {
+        let _ = writeln!(out, "{}", comment(note));
+    }
+    let _ = writeln!(out, "\\set ON_ERROR_STOP on");
+    let _ = writeln!(out, "SELECT current_database() <> {} AS wrong \\gset", string(database).trim());
+    let _ = writeln!(out, "\\if :wrong\n  \\echo this is for another database\n  \\quit\n\\endif");
+    let _ = writeln!(out, "BEGIN;\nSET LOCAL search_path = pg_catalog;");
+    for statement in statements {
+        let _ = writeln!(out, "{statement};");
+    }
+    let _ = writeln!(out, "COMMIT;");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Atom, Class, Privilege};
+
+    #[test]
+    fn rights_on_columns_outlive_the_one_on_their_table() {
+        let table = Object::within(Class::Table, "s", "t");
+        let grant = |atom: Atom| {
+            Piece::Grant(Grant {
+                atom,
+                grantee: Some("web".into()),
+                grantor: "own".into(),
+                is_by_owner: true,
+                is_grantable: false,
+            })
+        };
+        let whole = grant(Atom::on(Privilege::Select, table.clone()));
+        let kept = grant(Atom::column(Privilege::Select, table.clone(), "a"));
+        let new = grant(Atom::column(Privilege::Select, table, "b"));
+        let from = BTreeSet::from([whole, kept.clone()]);
+        let to = BTreeSet::from([kept, new]);
+        assert_eq!(moves(&from, &to, 150_000), [
+            "REVOKE SELECT ON TABLE s.t FROM web",
+            "GRANT SELECT (a) ON TABLE s.t TO web",
+            "GRANT SELECT (b) ON TABLE s.t TO web",
+        ]);
+        assert_eq!(moves(&to, &from, 150_000), [
+            "REVOKE SELECT (b) ON TABLE s.t FROM web",
+            "GRANT SELECT ON TABLE s.t TO web",
+        ]);
+    }
+}

@@ -1,0 +1,405 @@
+//! The least rights with which everything works that was seen, as a move from the rights that are there.
+
+use super::learn::{Evidence, Learned};
+use super::piece::{Piece, moves};
+use super::rights::{Grant, Membership, Rights};
+use crate::{Atom, Class, Object, Privilege};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Where rights are given on single columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Columns {
+    /// In tables that hold something sensitive: others keep working when a column is added.
+    #[default]
+    Sensitive,
+    /// In all tables.
+    Always,
+    /// In none.
+    Never,
+}
+
+/// What whoever sends statements as the account can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// Columns that hold something sensitive, by their names, and that it reads: table, column, class, rows.
+    pub sensitive: Vec<(String, String, &'static str, Option<u64>)>,
+    /// Tables that it reads at least a column of.
+    pub reads: usize,
+    /// Tables that it changes or adds to.
+    pub writes: usize,
+    /// Tables that it empties.
+    pub empties: usize,
+    /// Tables that it drops.
+    pub drops: usize,
+    /// Ways to the host: programs and files.
+    pub host: Vec<String>,
+    /// Whether nothing bounds it.
+    pub is_boundless: bool,
+}
+
+/// A move to the least rights.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proposal {
+    /// The account.
+    pub account: String,
+    /// The database.
+    pub database: String,
+    /// Rights that the account has then, as grants.
+    pub grants: Vec<String>,
+    /// What is so now and will not be, or stays and is asked for again.
+    #[serde(skip)]
+    pub before: BTreeSet<Piece>,
+    /// What will be so.
+    #[serde(skip)]
+    pub after: BTreeSet<Piece>,
+    /// What can be done now.
+    pub reach_before: Reach,
+    /// What can be done then.
+    pub reach_after: Reach,
+    /// What is left as it is, and why.
+    pub left: Vec<String>,
+}
+
+impl Proposal {
+    /// SQL that makes it so.
+    pub fn forward(&self, version: i32) -> Vec<String> {
+        moves(&self.before, &self.after, version)
+    }
+
+    /// SQL that takes it back.
+    pub fn back(&self, version: i32) -> Vec<String> {
+        moves(&self.after, &self.before, version)
+    }
+
+    /// Whether everything is so already.
+    pub fn is_done(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// Classes of what a column may hold, by words in its name.
+const SENSITIVE: [(&str, &[&str]); 8] = [
+    ("password", &["password", "passwd", "pwd", "passphrase", "password_hash", "pass_hash"]),
+    ("secret", &["secret", "token", "api_key", "apikey", "private_key", "otp", "totp", "session"]),
+    ("card", &["card", "cardno", "pan", "cvv", "cvc", "creditcard"]),
+    ("bank", &["iban", "bic", "account_number", "sort_code", "routing"]),
+    ("identity", &["ssn", "passport", "tax_id", "national_id", "bsn", "nin", "license"]),
+    ("person", &["email", "mail", "phone", "mobile", "birth", "dob", "address", "street", "full_name", "lastname", "surname", "firstname"]),
+    ("health", &["diagnosis", "medical", "health", "patient", "blood"]),
+    ("pay", &["salary", "wage", "income"]),
+];
+
+/// What a column holds, as far as its name tells.
+pub fn sensitive(column: &str) -> Option<&'static str> {
+    let name = column.to_lowercase();
+    let parts: Vec<&str> = name.split(|it: char| !it.is_alphanumeric()).collect();
+    let fits = |word: &&&str| match word.contains('_') {
+        true => name.contains(**word),
+        false => parts.contains(*word) || (word.len() > 4 && name.contains(**word)),
+    };
+    SENSITIVE.iter().find(|(_, words)| words.iter().any(|it| fits(&it))).map(|it| it.0)
+}
+
+/// Proposes the least rights.
+pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal {
+    let mut left = Vec::new();
+    let target = target(rights, learned, columns);
+    let mut before = BTreeSet::new();
+    let mut after = BTreeSet::new();
+    let account = &rights.account;
+    let attribute = |attribute: &str| Piece::Attribute { role: account.clone(), attribute: attribute.into() };
+    before.extend(rights.attributes.set().into_iter().map(attribute));
+    memberships(rights, learned, &mut before, &mut after);
+    let keeps_ownership = ownership(rights, learned, &mut before, &mut after, &mut left);
+    own_grants(rights, &target, keeps_ownership, &mut before, &mut after);
+    everyone(rights, learned, &mut before, &mut after, &mut left);
+    futures(rights, &mut before, &mut after);
+    // What is the same before and after is named only where moving would touch it.
+    let touched: BTreeSet<Piece> = before.intersection(&after).filter(|it| !is_touched(it, &before, &after)).cloned().collect();
+    before.retain(|it| !touched.contains(it));
+    after.retain(|it| !touched.contains(it));
+    Proposal {
+        account: account.clone(),
+        database: rights.database.clone(),
+        grants: crate::grants(&target),
+        reach_before: reach(rights),
+        reach_after: reach_of(rights, &target, learned, keeps_ownership),
+        before,
+        after,
+        left,
+    }
+}
+
+/// Whether a right on a column would go with the one on its table.
+fn is_touched(piece: &Piece, before: &BTreeSet<Piece>, after: &BTreeSet<Piece>) -> bool {
+    let Piece::Grant(grant) = piece else { return false };
+    let whole = |it: &Piece| {
+        matches!(it, Piece::Grant(it) if it.atom.column.is_none() && it.atom.object == grant.atom.object
+            && it.atom.privilege == grant.atom.privilege && it.grantee == grant.grantee)
+    };
+    grant.atom.column.is_some() && before.symmetric_difference(after).any(whole)
+}
+
+/// What the account is to have: columns, or whole tables where that is as well.
+fn target(rights: &Rights, learned: &Learned, columns: Columns) -> BTreeSet<Atom> {
+    let mut target = BTreeSet::new();
+    for needed in &learned.needed {
+        let atom = &needed.atom;
+        let facts = rights.tables.get(&atom.object);
+        let is_sensitive = || facts.is_none_or(|it| it.columns.iter().any(|it| sensitive(it).is_some()));
+        let by_column = match columns {
+            Columns::Always => true,
+            Columns::Never => false,
+            Columns::Sensitive => is_sensitive(),
+        };
+        // What is kept for something unknown is kept as it is.
+        match by_column || needed.evidence == Evidence::Unproved {
+            true => target.insert(atom.clone()),
+            false => target.insert(Atom::on(atom.privilege, atom.object.clone())),
+        };
+    }
+    // A right on a whole table holds those on its columns.
+    let whole: BTreeSet<(Privilege, Object)> = target
+        .iter()
+        .filter(|it| it.column.is_none())
+        .map(|it| (it.privilege, it.object.clone()))
+        .collect();
+    target.retain(|it| it.column.is_none() || !whole.contains(&(it.privilege, it.object.clone())));
+    target
+}
+
+fn memberships(rights: &Rights, learned: &Learned, before: &mut BTreeSet<Piece>, after: &mut BTreeSet<Piece>) {
+    for membership in rights.memberships.iter().filter(|it| it.member == rights.account) {
+        before.insert(Piece::Membership(membership.clone()));
+        if learned.roles.contains(&membership.role) {
+            after.insert(Piece::Membership(Membership { ..membership.clone() }));
+        }
+    }
+}
+
+/// What the account owns goes to a role that nobody logs in as, unless it was seen to need an owner's rights.
+fn ownership(
+    rights: &Rights,
+    learned: &Learned,
+    before: &mut BTreeSet<Piece>,
+    after: &mut BTreeSet<Piece>,
+    left: &mut Vec<String>,
+) -> bool {
+    let own: Vec<&Object> =
+        rights.owned.iter().filter(|(_, owner)| *owner == rights.account).map(|(it, _)| it).collect();
+    if own.is_empty() {
+        return false;
+    }
+    if learned.statements.iter().any(|it| it.unproved.iter().any(|it| it.contains("needs an owner"))) {
+        left.push(format!(
+            "{} owns {} things and was seen to alter or make some: let a role of its own do that when a release is made, then \
+             propose again",
+            rights.account,
+            own.len()
+        ));
+        return true;
+    }
+    let owner = format!("{}_owner", rights.account);
+    if !rights.others.contains(&owner) && !rights.owned.iter().any(|(_, it)| *it == owner) {
+        after.insert(Piece::Role { name: owner.clone() });
+    }
+    for object in own {
+        before.insert(Piece::Owner { object: object.clone(), owner: rights.account.clone() });
+        after.insert(Piece::Owner { object: object.clone(), owner: owner.clone() });
+    }
+    false
+}
+
+fn own_grants(
+    rights: &Rights,
+    target: &BTreeSet<Atom>,
+    keeps_ownership: bool,
+    before: &mut BTreeSet<Piece>,
+    after: &mut BTreeSet<Piece>,
+) {
+    let account = Some(rights.account.clone());
+    let is_own = |object: &Object| rights.owned.iter().any(|(it, owner)| it == object && Some(owner) == account.as_ref());
+    let mut met = BTreeSet::new();
+    for grant in rights.grants.iter().filter(|it| it.grantee == account) {
+        // Rights of an owner go to the new owner with the thing, and are not taken one by one.
+        if is_own(&grant.atom.object) {
+            if keeps_ownership {
+                met.insert(grant.atom.clone());
+            }
+            continue;
+        }
+        before.insert(Piece::Grant(grant.clone()));
+        if target.contains(&grant.atom) && !grant.is_grantable {
+            after.insert(Piece::Grant(grant.clone()));
+            met.insert(grant.atom.clone());
+        }
+    }
+    for atom in target.difference(&met) {
+        if keeps_ownership && is_own(&atom.object) {
+            continue;
+        }
+        // A membership that is kept gives it.
+        after.insert(Piece::Grant(Grant {
+            atom: atom.clone(),
+            grantee: account.clone(),
+            grantor: String::new(),
+            is_by_owner: true,
+            is_grantable: false,
+        }));
+    }
+}
+
+/// What everyone has and should not is taken from everyone, and given by name to all others who may log in: for them nothing
+/// changes.
+fn everyone(
+    rights: &Rights,
+    learned: &Learned,
+    before: &mut BTreeSet<Piece>,
+    after: &mut BTreeSet<Piece>,
+    left: &mut Vec<String>,
+) {
+    let definers: BTreeSet<&Object> =
+        rights.definers.iter().filter(|it| it.is_public).map(|it| &it.object).collect();
+    let needed = learned.atoms();
+    let mut taken = 0;
+    for grant in rights.grants.iter().filter(|it| it.grantee.is_none()) {
+        let atom = &grant.atom;
+        let is_taken = match atom.object.class {
+            Class::Table | Class::Sequence => true,
+            Class::Schema => atom.privilege == Privilege::Create,
+            Class::Function | Class::Procedure => {
+                definers.contains(&atom.object) && !needed.contains(atom)
+            }
+            _ => false,
+        };
+        if !is_taken {
+            continue;
+        }
+        taken += 1;
+        before.insert(Piece::Grant(grant.clone()));
+        for other in &rights.others {
+            let for_other = Grant { grantee: Some(other.clone()), grantor: String::new(), is_by_owner: true, ..grant.clone() };
+            after.insert(Piece::Grant(for_other));
+        }
+    }
+    if taken > 0 && !rights.others.is_empty() {
+        left.push(format!(
+            "{taken} rights are taken from PUBLIC and given by name to {} other roles that may log in, so that nothing changes for them",
+            rights.others.len()
+        ));
+    }
+    let temporary = rights.grants.iter().any(|it| {
+        it.grantee.is_none() && it.atom.object.class == Class::Database && it.atom.privilege == Privilege::Temporary
+    });
+    let is_used = needed.iter().any(|it| it.privilege == Privilege::Temporary);
+    if temporary && !is_used {
+        left.push("everyone may make temporary tables in this database (TEMPORARY for PUBLIC): others may need it".into());
+    }
+}
+
+fn futures(rights: &Rights, before: &mut BTreeSet<Piece>, after: &mut BTreeSet<Piece>) {
+    for default in &rights.defaults {
+        let is_own = default.grantee.as_ref() == Some(&rights.account);
+        if !is_own && default.grantee.is_some() {
+            continue;
+        }
+        before.insert(Piece::Default(default.clone()));
+        if !is_own {
+            for other in &rights.others {
+                let mut default = default.clone();
+                default.grantee = Some(other.clone());
+                after.insert(Piece::Default(default));
+            }
+        }
+    }
+}
+
+/// What can be done with the rights that are there.
+pub fn reach(rights: &Rights) -> Reach {
+    let mut reach = Reach { is_boundless: rights.is_boundless(), ..Reach::default() };
+    let owners = rights.roles();
+    for (object, facts) in &rights.tables {
+        let is_owned = rights.owned.iter().any(|(it, owner)| it == object && owners.contains(owner.as_str()));
+        let has = |privilege: Privilege| is_owned || rights.has(privilege, object, None);
+        let mut is_read = false;
+        for column in &facts.columns {
+            if is_owned || rights.has(Privilege::Select, object, Some(column)) {
+                is_read = true;
+                if let Some(class) = sensitive(column) {
+                    reach.sensitive.push((object.sql(), column.clone(), class, facts.rows));
+                }
+            }
+        }
+        reach.reads += usize::from(is_read);
+        let any = |privilege: Privilege| {
+            has(privilege) || facts.columns.iter().any(|it| rights.has(privilege, object, Some(it)))
+        };
+        reach.writes += usize::from(any(Privilege::Insert) || any(Privilege::Update));
+        reach.empties += usize::from(has(Privilege::Delete) || has(Privilege::Truncate));
+        reach.drops += usize::from(is_owned || rights.is_boundless());
+    }
+    host(rights, |_| true, &mut reach);
+    reach
+}
+
+fn host(rights: &Rights, keeps: impl Fn(&str) -> bool, reach: &mut Reach) {
+    for (name, kind, means) in super::excess::PREDEFINED {
+        let is_in = rights.memberships.iter().any(|it| it.role == name && keeps(&it.role));
+        if kind == super::excess::Kind::HostAccess && is_in {
+            reach.host.push(format!("{name}: {means}"));
+        }
+    }
+    if reach.is_boundless {
+        reach.host.push("superuser: runs programs on the host (COPY … PROGRAM)".into());
+    }
+}
+
+/// What can be done with the rights that are proposed, and what stays beside them.
+fn reach_of(rights: &Rights, target: &BTreeSet<Atom>, learned: &Learned, keeps_ownership: bool) -> Reach {
+    let keeps = |role: &str| learned.roles.contains(role);
+    let grants = target.iter().map(|atom| Grant {
+        atom: atom.clone(),
+        grantee: Some(rights.account.clone()),
+        grantor: String::new(),
+        is_by_owner: true,
+        is_grantable: false,
+    });
+    let by_role = rights.grants.iter().filter(|it| it.grantee.as_deref().is_some_and(keeps)).cloned();
+    let later = Rights {
+        account: rights.account.clone(),
+        database: rights.database.clone(),
+        memberships: rights.memberships.iter().filter(|it| keeps(&it.role)).cloned().collect(),
+        grants: grants.chain(by_role).collect(),
+        owned: rights
+            .owned
+            .iter()
+            .filter(|(_, owner)| keeps(owner) || (keeps_ownership && *owner == rights.account))
+            .cloned()
+            .collect(),
+        tables: rights.tables.clone(),
+        ..Rights::default()
+    };
+    reach(&later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_is_sensitive() {
+        for (name, class) in [
+            ("password_hash", Some("password")),
+            ("card_number", Some("card")),
+            ("birth_date", Some("person")),
+            ("customerEmail", Some("person")),
+            ("discard", None),
+            ("company", None),
+            ("stock", None),
+            ("span", None),
+        ] {
+            assert_eq!(sensitive(name), class, "{name}");
+        }
+    }
+}
