@@ -537,7 +537,9 @@ impl<'a> Analyst<'a> {
     ) -> Result<(), AccessError> {
         let (triggers, functions) = self.catalog.runs(self.session, table, rights, updated)?;
         for number in functions {
-            self.function(number, &BTreeSet::new(), needs)?;
+            let mut found = Needs::default();
+            self.function(number, &BTreeSet::new(), &mut found)?;
+            needs.add_below(&found);
         }
         for trigger in triggers {
             let function = self.catalog.function(self.session, trigger.function)?.cloned();

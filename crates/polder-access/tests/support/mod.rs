@@ -137,6 +137,26 @@ impl Cluster {
     }
 }
 
+/// Statements of a workload that are refused for want of a right; what they did is taken back.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn refused(cluster: &Cluster, database: &str, account: &str, workload: &[String]) -> Vec<String> {
+    let mut client = cluster.client(database, account);
+    client.batch_execute("BEGIN").unwrap();
+    let mut refused = Vec::new();
+    for statement in workload {
+        client.batch_execute("SAVEPOINT one").unwrap();
+        if let Err(error) = client.batch_execute(statement) {
+            let said = error.as_db_error().unwrap();
+            // Rows that are there already are no matter of rights.
+            if said.code().code() != "23505" {
+                refused.push(format!("{statement}: {}", said.message()));
+            }
+            client.batch_execute("ROLLBACK TO SAVEPOINT one").unwrap();
+        }
+    }
+    refused
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         let data = self.folder.path().join("data");
