@@ -179,7 +179,8 @@ fn the_least_rights_suffice_and_none_is_too_much() {
     assert!(idle.is_empty(), "not needed: {idle:#?}");
     // Functions that everyone may call are named all the same, so that nothing rests on everyone.
     for function in ["med.may_see", "med.is_fine", "med.price", "med.outer_price", "ext.crypt"] {
-        let is_named = |it: &Atom| it.privilege == Privilege::Execute && it.object.sql().starts_with(function);
+        let is_named =
+            |it: &Atom| it.privilege == Privilege::Execute && it.object.sql().starts_with(function);
         assert!(learned.atoms().iter().any(is_named), "{function}");
     }
     assert!(!learned.atoms().iter().any(|it| it.object.name == "hidden"));

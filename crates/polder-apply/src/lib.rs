@@ -86,6 +86,9 @@ pub enum ApplyError {
         /// The thing.
         what: String,
     },
+    /// A server of databases is in the way.
+    #[error("cannot change rights in a database")]
+    Account(#[from] polder_access::AccessError),
     /// The journal could not be written; nothing is done without it.
     #[error("cannot write the journal")]
     Journal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -4,9 +4,10 @@ use crate::ApplyError;
 use crate::file::{FileState, Place};
 use crate::state::{State, can_be_had, observe};
 use crate::tools::Ground;
+use polder_access::postgresql::{Piece, lines};
 use polder_model::{Change, SetLine, Treatment, printable_str};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -86,6 +87,24 @@ impl Operation {
         })
     }
 
+    /// Other rights for an account of a database: what is so now of both, and what is to be.
+    pub fn rights(
+        server: &str,
+        account: &str,
+        title: String,
+        before: &BTreeSet<Piece>,
+        after: &BTreeSet<Piece>,
+    ) -> Self {
+        let state = |so: &BTreeSet<Piece>, other: &BTreeSet<Piece>| State::Rights {
+            so: so.clone(),
+            not: other.difference(so).cloned().collect(),
+        };
+        let change = Change::AccountRights { server: server.into(), account: account.into() };
+        let changes =
+            vec![Prepared { change, before: state(before, after), after: state(after, before) }];
+        Self { treatment: format!("least-access:{account}"), title, changes }
+    }
+
     /// What could not be taken back, in words; looked at before anything is done.
     pub fn no_way_back(&self, ground: &Ground) -> Vec<String> {
         let upgrades = self.changes.iter().filter(|it| !it.is_done()).filter_map(|it| {
@@ -129,6 +148,15 @@ impl Operation {
                         words(&it.change)
                     );
                 }
+                (State::Rights { so: before, .. }, State::Rights { so: after, .. }) => {
+                    let _ = writeln!(out, "  {}", words(&it.change));
+                    for gone in lines(before.difference(after)) {
+                        let _ = writeln!(out, "  - {}", printable_str(&gone));
+                    }
+                    for new in lines(after.difference(before)) {
+                        let _ = writeln!(out, "  + {}", printable_str(&new));
+                    }
+                }
                 (State::Versions(before), State::Versions(after)) => {
                     let _ = writeln!(out, "  {}", words(&it.change));
                     for (name, version) in after {
@@ -167,6 +195,9 @@ pub(crate) fn words(change: &Change) -> String {
         Change::InstallPackages { names } => format!("install {}", names.join(", ")),
         Change::UpgradePackages { names } => format!("upgrade {}", names.join(", ")),
         Change::LoadRules { table, path } => format!("load `{path}` as the table `{table}`"),
+        Change::AccountRights { account, .. } => {
+            format!("change what the account `{account}` may do")
+        }
         Change::Check { check } => match check {
             polder_model::Check::Sshd => "check with `sshd -t`".into(),
             polder_model::Check::Sudoers => "check with `visudo -c`".into(),

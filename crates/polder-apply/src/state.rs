@@ -3,10 +3,11 @@
 use crate::ApplyError;
 use crate::file::{FileState, Place};
 use crate::tools::Ground;
+use polder_access::postgresql::Piece;
 use polder_model::{Change, Check};
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The attribute that holds file capabilities (`capabilities(7)`).
 const CAPABILITY: &str = "security.capability";
@@ -41,6 +42,13 @@ pub enum State {
     Versions(BTreeMap<String, Option<String>>),
     /// Whether a table of rules is loaded.
     Loaded(bool),
+    /// Rights in a database.
+    Rights {
+        /// What is so.
+        so: BTreeSet<Piece>,
+        /// What is not so.
+        not: BTreeSet<Piece>,
+    },
     /// Nothing that can be looked at: a restart, a check.
     Nothing,
 }
@@ -63,6 +71,7 @@ pub(crate) fn subject(change: &Change) -> String {
             format!("the packages {}", names.join(", "))
         }
         Change::LoadRules { table, .. } => format!("the rules of `{table}`"),
+        Change::AccountRights { account, .. } => format!("what the account `{account}` may do"),
         Change::Check { .. } => "the configuration".into(),
     }
 }
@@ -115,6 +124,15 @@ pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<
                 Err(error) => return Err(error),
             }
         }
+        Change::AccountRights { server, .. } => match like {
+            State::Rights { so, not } => {
+                let all: BTreeSet<Piece> = so.union(not).cloned().collect();
+                let mut session = ground.session(server)?;
+                let so = polder_access::postgresql::observe(&mut session, &all)?;
+                State::Rights { not: all.difference(&so).cloned().collect(), so }
+            }
+            _ => State::Nothing,
+        },
         Change::RestartUnit { .. } | Change::ReloadUnit { .. } | Change::Check { .. } => {
             State::Nothing
         }
@@ -185,6 +203,12 @@ pub(crate) fn act(
             let mut arguments = vec!["delete", "table"];
             arguments.extend(table.split(' '));
             ground.run("nft", &arguments).map(drop)
+        }
+        (Change::AccountRights { server, .. }, State::Rights { so, not }) => {
+            let all: BTreeSet<Piece> = so.union(not).cloned().collect();
+            let mut session = ground.session(server)?;
+            let now = polder_access::postgresql::observe(&mut session, &all)?;
+            polder_access::postgresql::act(&mut session, &now, so).map_err(Into::into)
         }
         (Change::Check { check: it }, _) => check(ground, it),
         // Nothing that is no file has these; a state of another kind changes nothing.

@@ -1,6 +1,7 @@
 //! The machine to act on: a root folder and a fixed list of programs.
 
 use crate::ApplyError;
+use polder_access::postgresql::{Ambient, Session, Target};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,18 +13,35 @@ const SAYS_MAX: usize = 400;
 pub struct Ground {
     root: PathBuf,
     folders: Vec<PathBuf>,
+    around: Ambient,
 }
 
 impl Ground {
     /// This machine.
     pub fn here() -> Self {
         let folders = ["/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        Self { root: "/".into(), folders: folders.iter().map(PathBuf::from).collect() }
+        Self {
+            root: "/".into(),
+            folders: folders.iter().map(PathBuf::from).collect(),
+            around: Ambient::default(),
+        }
     }
 
     /// Files below another root, and programs from one folder: for tests.
     pub fn of(root: impl Into<PathBuf>, programs: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), folders: vec![programs.into()] }
+        Self { root: root.into(), folders: vec![programs.into()], around: Ambient::default() }
+    }
+
+    /// Says how servers of databases are connected to, which may need secrets: no journal has those.
+    #[must_use]
+    pub fn around(self, around: Ambient) -> Self {
+        Self { around, ..self }
+    }
+
+    /// A connection to a server of databases.
+    pub(crate) fn session(&self, said: &str) -> Result<Session, ApplyError> {
+        let target = Target::parse(said, &self.around)?;
+        Ok(Session::connect(&target)?)
     }
 
     pub(crate) fn root(&self) -> &Path {

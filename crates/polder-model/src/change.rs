@@ -99,6 +99,13 @@ pub enum Change {
         /// The file.
         path: String,
     },
+    /// Gives an account of a database server other rights; which, stands beside the change.
+    AccountRights {
+        /// The server and database, as libpq is told, without anything secret.
+        server: String,
+        /// The account.
+        account: String,
+    },
     /// Asks a program whether the configuration is right, and changes nothing.
     Check {
         /// Which program.

@@ -2,6 +2,7 @@
 //!
 //! Pure: the same view gives the same bytes. Nothing here judges, prices or asks for the time.
 
+mod access;
 mod audit;
 mod baseline;
 mod changes;
@@ -19,6 +20,10 @@ mod view;
 mod watch;
 mod words;
 
+pub use access::{
+    AccessView, access_json, access_text, account_text, learned_json, learned_text, proposal_json,
+    proposal_text,
+};
 pub use audit::{AuditFile, AuditGap, AuditView, Upgrade, audit_osv, audit_sarif, audit_text};
 pub use baseline::{
     ChangeLine, CheckView, Names, PackageLine, StateLine, check_text, check_view, differences,

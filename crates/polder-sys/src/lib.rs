@@ -14,10 +14,12 @@
 
 mod fanotify;
 mod handle;
+mod identity;
 mod schedule;
 mod xfs;
 
 pub use fanotify::{Mask, group, mark_file_system};
 pub use handle::{HANDLE_BYTES_MAX, Handle, open_handle};
+pub use identity::with_user;
 pub use schedule::go_first;
 pub use xfs::{XFS_INODE_BYTES, XfsInodes};

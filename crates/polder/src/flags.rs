@@ -1,8 +1,13 @@
 //! Every command and flag, once; help, manual and completions follow from here.
 
+mod access;
 mod baseline;
 mod watch;
 
+pub(crate) use access::{
+    AccessApply, AccessAudit, AccessColumns, AccessCommand, AccessFlags, AccessLearn,
+    AccessPropose, AccessProve, AccessServer, AccessSources, AccessWatch,
+};
 pub(crate) use baseline::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,
     BaselineInit, BaselineShow, BaselineVerify, Passphrase,
@@ -103,6 +108,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Watch the files of this host, and tell of changes as they happen
     Watch(WatchFlags),
+    /// Say what accounts of databases may do and need, and give them no more
+    Access(AccessFlags),
     /// Write what is installed, or what is known of its flaws, for other programs
     Sbom(Sbom),
     /// List known flaws of the libraries that programs are built with

@@ -3,7 +3,7 @@
 use crate::commands::Globals;
 use crate::failure::Failure;
 use crate::flags::Target;
-use crate::session;
+use crate::{around, session};
 use polder_apply::{Executor, Ground, Journal, Operation, Phase};
 use polder_model::Timestamp;
 use polder_store::{Store, StoredOperation};
@@ -36,6 +36,11 @@ impl Operations {
             return Err(Failure::usage("only root can change this host")
                 .hint("Run it with `sudo`; `--dry-run` shows what would change"));
         }
+        Self::open_own(globals)
+    }
+
+    /// Opens the journal of whoever runs this: servers of databases know their administrators themselves.
+    pub(crate) fn open_own(globals: &Globals) -> Result<Self, Failure> {
         let folder = folder(globals)?;
         let store = Store::open(&folder).map_err(|error| {
             Failure::look(error)
@@ -88,7 +93,7 @@ impl Operations {
 
     /// Lets an executor of this host work on operation `id`.
     pub(crate) fn execute<T>(&mut self, id: i64, work: impl FnOnce(&mut Executor<'_>) -> T) -> T {
-        let ground = Ground::here();
+        let ground = Ground::here().around(around::ambient());
         let mut journal = StoreJournal { store: &mut self.store, id };
         work(&mut Executor { ground: &ground, journal: &mut journal, reach: &|_| {} })
     }

@@ -230,9 +230,21 @@ impl<'a> Analyst<'a> {
     }
 
     fn statement_within(&mut self, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
-        let first = parse_tokens(text, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
+        let first =
+            parse_tokens(text, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
         let is_planned = first.as_deref().is_some_and(|it| {
-            matches!(it, "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "table" | "(")
+            matches!(
+                it,
+                "select"
+                    | "insert"
+                    | "update"
+                    | "delete"
+                    | "merge"
+                    | "with"
+                    | "values"
+                    | "table"
+                    | "("
+            )
         });
         if !is_planned {
             return self.utility(text, needs);
@@ -320,7 +332,8 @@ impl<'a> Analyst<'a> {
                 set(&mut types, number - 1, Type::TEXT);
                 continue;
             }
-            let may_guess = refusal.is_any(&WRONG_TYPE) && count > 0 && count <= GUESSED_PARAMETERS_MAX;
+            let may_guess =
+                refusal.is_any(&WRONG_TYPE) && count > 0 && count <= GUESSED_PARAMETERS_MAX;
             guesses += 1;
             if !may_guess || guesses > GUESSES_MAX {
                 return Ok(Err(refusal));
@@ -423,14 +436,16 @@ impl<'a> Analyst<'a> {
                 continue;
             }
             let is_whole = columns.contains(&0);
-            let numbers = relation.columns.iter().filter(|(number, _)| {
-                columns.contains(number) || (is_whole && own(number))
-            });
+            let numbers = relation
+                .columns
+                .iter()
+                .filter(|(number, _)| columns.contains(number) || (is_whole && own(number)));
             for (_, name) in numbers {
                 needs.atoms.insert(Atom::column(privilege, object.clone(), name.clone()));
             }
         }
-        let whole = [(right::DELETE, Privilege::Delete), (super::catalog::TRUNCATES, Privilege::Truncate)];
+        let whole =
+            [(right::DELETE, Privilege::Delete), (super::catalog::TRUNCATES, Privilege::Truncate)];
         for (_, privilege) in whole.into_iter().filter(|(bit, _)| need.rights & bit != 0) {
             needs.atoms.insert(Atom::on(privilege, object.clone()));
         }
@@ -513,7 +528,8 @@ impl<'a> Analyst<'a> {
         for pair in tokens.windows(3) {
             let [name, dot, after] = pair else { continue };
             let is_name = dot.is_sign(".") && after.name().is_some();
-            let Some(name) = name.name().filter(|it| is_name && self.catalog.schemas.contains(it)) else {
+            let Some(name) = name.name().filter(|it| is_name && self.catalog.schemas.contains(it))
+            else {
                 continue;
             };
             // An alias may have the name of a schema: then the table it stands for is named without one.
@@ -552,7 +568,11 @@ impl<'a> Analyst<'a> {
     }
 
     /// What the body of a routine needs that runs with the rights of its caller.
-    fn routine(&mut self, function: &Function, table: Option<u32>) -> Result<Rc<Needs>, AccessError> {
+    fn routine(
+        &mut self,
+        function: &Function,
+        table: Option<u32>,
+    ) -> Result<Rc<Needs>, AccessError> {
         let key = (function.number, table.unwrap_or(0));
         if let Some(known) = self.routines.get(&key) {
             return Ok(Rc::clone(known));
@@ -676,7 +696,8 @@ impl<'a> Analyst<'a> {
         for name in ["new", "old"] {
             variables.push((name.into(), row.clone()));
         }
-        variables.extend(SPECIAL.iter().map(|(name, kind)| (name.to_string(), Some(kind.to_string()))));
+        variables
+            .extend(SPECIAL.iter().map(|(name, kind)| (name.to_string(), Some(kind.to_string()))));
         variables.extend(body.variables.iter().map(|it| (it.name.clone(), it.kind.clone())));
         for piece in &body.pieces {
             self.piece(piece, function, &variables, row.is_some(), needs)?;
@@ -692,9 +713,13 @@ impl<'a> Analyst<'a> {
         has_row: bool,
         needs: &mut Needs,
     ) -> Result<(), AccessError> {
-        let first = parse_tokens(piece, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
+        let first =
+            parse_tokens(piece, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
         let is_query = first.is_some_and(|it| {
-            matches!(it.as_str(), "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "(")
+            matches!(
+                it.as_str(),
+                "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "("
+            )
         });
         if !is_query {
             return self.utility(piece, needs);
@@ -795,7 +820,9 @@ impl<'a> Analyst<'a> {
     fn owner(&mut self, what: &str, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
         // A table of this session is its own.
         let name = what.rsplit(' ').next().unwrap_or_default();
-        if what.starts_with("DROP") && let Some(number) = self.find(name)? {
+        if what.starts_with("DROP")
+            && let Some(number) = self.find(name)?
+        {
             self.catalog.load(self.session, &[number])?;
             if self.catalog.relation(number).is_some_and(super::catalog::Relation::is_foreign) {
                 return Ok(());
@@ -866,7 +893,8 @@ impl<'a> Analyst<'a> {
         if let Some(schema) = &object.schema {
             needs.atoms.insert(Atom::on(Privilege::Usage, Object::bare(Class::Schema, schema)));
         }
-        let is_copy = parse_tokens(text, Dialect::Postgresql).first().is_some_and(|it| it.is("copy"));
+        let is_copy =
+            parse_tokens(text, Dialect::Postgresql).first().is_some_and(|it| it.is("copy"));
         let named: Vec<String> = match (is_copy, columns.is_empty()) {
             (false, _) => Vec::new(),
             (true, false) => columns,
@@ -914,8 +942,30 @@ impl<'a> Analyst<'a> {
 
 /// Words before a name that do not make it an alias.
 const KEYWORDS: [&str; 24] = [
-    "from", "join", "into", "update", "only", "table", "select", "where", "and", "or", "not", "on", "by", "in", "when", "then",
-    "else", "set", "values", "returning", "having", "using", "distinct", "call",
+    "from",
+    "join",
+    "into",
+    "update",
+    "only",
+    "table",
+    "select",
+    "where",
+    "and",
+    "or",
+    "not",
+    "on",
+    "by",
+    "in",
+    "when",
+    "then",
+    "else",
+    "set",
+    "values",
+    "returning",
+    "having",
+    "using",
+    "distinct",
+    "call",
 ];
 
 /// Variables that PL/pgSQL makes itself (43.5.5, 43.10.1).
@@ -937,7 +987,15 @@ const SPECIAL: [(&str, &str); 13] = [
 
 /// Types that arguments of a function in SQL cannot have: another stands for them.
 const PSEUDO: [&str; 10] = [
-    "anyelement", "anyarray", "anynonarray", "anyenum", "anycompatible", "anycompatiblearray", "record", "trigger", "cstring",
+    "anyelement",
+    "anyarray",
+    "anynonarray",
+    "anyenum",
+    "anycompatible",
+    "anycompatiblearray",
+    "record",
+    "trigger",
+    "cstring",
     "internal",
 ];
 
@@ -947,7 +1005,8 @@ fn arguments(
     variables: &[(String, Option<String>)],
     used: &BTreeSet<String>,
 ) -> String {
-    let fit = |kind: &str| if PSEUDO.contains(&kind) { "text".to_string() } else { kind.to_string() };
+    let fit =
+        |kind: &str| if PSEUDO.contains(&kind) { "text".to_string() } else { kind.to_string() };
     let mut named: BTreeSet<&str> = BTreeSet::new();
     let mut arguments: Vec<String> = Vec::new();
     let later: BTreeMap<&str, &Option<String>> =

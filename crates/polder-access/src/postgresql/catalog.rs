@@ -9,8 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug)]
 pub(super) struct Relation {
     pub(super) object: Object,
-    /// `pg_class.relkind`.
-    pub(super) kind: char,
     /// Names by number; numbers below zero are those of the system.
     pub(super) columns: BTreeMap<i32, String>,
     /// Columns of the primary key.
@@ -111,7 +109,11 @@ impl Catalog {
     }
 
     /// Relations by number.
-    pub(super) fn load(&mut self, session: &mut Session, numbers: &[u32]) -> Result<(), AccessError> {
+    pub(super) fn load(
+        &mut self,
+        session: &mut Session,
+        numbers: &[u32],
+    ) -> Result<(), AccessError> {
         let new: Vec<u32> =
             numbers.iter().copied().filter(|it| !self.relations.contains_key(it)).collect();
         if new.is_empty() {
@@ -123,7 +125,6 @@ impl Catalog {
             let (schema, name): (String, String) = (row.get(1), row.get(2));
             let relation = self.relations.entry(row.get(0)).or_insert_with(|| Relation {
                 object: Object::within(class, schema, name),
-                kind,
                 columns: BTreeMap::new(),
                 key: Vec::new(),
             });
@@ -231,7 +232,8 @@ impl Catalog {
                 || (bits & 32 != 0 && rights & TRUNCATES != 0)
                 || (bits & 16 != 0
                     && rights & right::UPDATE != 0
-                    && (columns.is_empty() || columns.iter().any(|it| updated.contains(&i32::from(*it)))));
+                    && (columns.is_empty()
+                        || columns.iter().any(|it| updated.contains(&i32::from(*it)))));
             if fires {
                 triggers.push(Trigger { function: row.get(0), table: row.get(1) });
                 functions.extend(functions_of(row.get(4)));

@@ -67,9 +67,21 @@ pub struct Excess {
 
 /// Roles of the server's own (table 22.1 of its manual), and what they mean.
 pub(super) const PREDEFINED: [(&str, Kind, &str); 16] = [
-    ("pg_execute_server_program", Kind::HostAccess, "runs programs on the host as the user of the server (COPY … PROGRAM)"),
-    ("pg_read_server_files", Kind::HostAccess, "reads every file that the server can read, its own data among them"),
-    ("pg_write_server_files", Kind::HostAccess, "writes every file that the server can write, and so runs programs on the host"),
+    (
+        "pg_execute_server_program",
+        Kind::HostAccess,
+        "runs programs on the host as the user of the server (COPY … PROGRAM)",
+    ),
+    (
+        "pg_read_server_files",
+        Kind::HostAccess,
+        "reads every file that the server can read, its own data among them",
+    ),
+    (
+        "pg_write_server_files",
+        Kind::HostAccess,
+        "writes every file that the server can write, and so runs programs on the host",
+    ),
     ("pg_read_all_data", Kind::AllData, "reads every table of every database it may connect to"),
     ("pg_write_all_data", Kind::AllData, "changes and removes every row of every table"),
     ("pg_maintain", Kind::Other, "locks, vacuums and refreshes every table"),
@@ -79,8 +91,16 @@ pub(super) const PREDEFINED: [(&str, Kind, &str); 16] = [
     ("pg_stat_scan_tables", Kind::Other, "reads tables in ways that lock them"),
     ("pg_signal_backend", Kind::Other, "ends connections of others"),
     ("pg_checkpoint", Kind::Other, "makes the server write everything out"),
-    ("pg_use_reserved_connections", Kind::Other, "takes connections that are kept for administrators"),
-    ("pg_create_subscription", Kind::HostAccess, "makes the server connect elsewhere, and runs code as the owner of tables"),
+    (
+        "pg_use_reserved_connections",
+        Kind::Other,
+        "takes connections that are kept for administrators",
+    ),
+    (
+        "pg_create_subscription",
+        Kind::HostAccess,
+        "makes the server connect elsewhere, and runs code as the owner of tables",
+    ),
     ("pg_signal_autovacuum_worker", Kind::Other, "ends workers of the server"),
     ("pg_database_owner", Kind::OwnerByMembership, "owns what the owner of the database owns"),
 ];
@@ -95,9 +115,10 @@ fn attribute_means(attribute: &str) -> &'static str {
     }
 }
 
-/// What is not needed.
-pub fn excess(rights: &Rights, learned: &Learned) -> Vec<Excess> {
-    let needed = learned.atoms();
+/// What is not needed; where nobody knows what is, what is too much for an application in any case.
+pub fn excess(rights: &Rights, learned: Option<&Learned>) -> Vec<Excess> {
+    let needed = learned.map(Learned::atoms).unwrap_or_default();
+    let roles = learned.map(|it| it.roles.clone()).unwrap_or_default();
     let mut found = Vec::new();
     for attribute in rights.attributes.set() {
         found.push(Excess {
@@ -108,48 +129,81 @@ pub fn excess(rights: &Rights, learned: &Learned) -> Vec<Excess> {
             details: Vec::new(),
         });
     }
-    memberships(rights, learned, &mut found);
+    memberships(rights, &roles, &mut found);
     ownership(rights, &mut found);
     grants(rights, &needed, &mut found);
     futures(rights, &mut found);
+    if learned.is_none() {
+        let depends = |it: &Excess| {
+            matches!(
+                it.kind,
+                Kind::TablePrivilege | Kind::Routine | Kind::Sequence | Kind::Schema | Kind::Other
+            )
+        };
+        found.retain(|it| !depends(it));
+    }
     found.sort_by(|a, b| (a.kind, &a.what).cmp(&(b.kind, &b.what)));
     found
 }
 
-fn memberships(rights: &Rights, learned: &Learned, found: &mut Vec<Excess>) {
+fn memberships(rights: &Rights, needed: &BTreeSet<String>, found: &mut Vec<Excess>) {
     let direct = rights.memberships.iter().filter(|it| it.member == rights.account);
-    for membership in direct.filter(|it| !learned.roles.contains(&it.role)) {
+    for membership in direct.filter(|it| !needed.contains(&it.role)) {
         let role = &membership.role;
         // What comes with it: the roles above, too.
         let mut above = BTreeSet::from([role.as_str()]);
         loop {
             let more = rights.memberships.iter().filter(|it| above.contains(it.member.as_str()));
-            let more: Vec<&str> = more.map(|it| it.role.as_str()).filter(|it| !above.contains(it)).collect();
+            let more: Vec<&str> =
+                more.map(|it| it.role.as_str()).filter(|it| !above.contains(it)).collect();
             if more.is_empty() {
                 break;
             }
             above.extend(more);
         }
         let known = PREDEFINED.iter().find(|it| it.0 == role);
-        let owned: Vec<&Object> =
-            rights.owned.iter().filter(|(_, owner)| above.contains(owner.as_str())).map(|it| &it.0).collect();
+        let owned: Vec<&Object> = rights
+            .owned
+            .iter()
+            .filter(|(_, owner)| above.contains(owner.as_str()))
+            .map(|it| &it.0)
+            .collect();
         let (kind, means) = match known {
             Some((_, kind, means)) => (*kind, (*means).to_string()),
             None if !owned.is_empty() => {
                 let tables = owned.iter().filter(|it| it.class == Class::Table).count();
-                (Kind::OwnerByMembership, format!("drops, alters and gives away {} things, {tables} tables among them", owned.len()))
+                (
+                    Kind::OwnerByMembership,
+                    format!(
+                        "drops, alters and gives away {} things, {tables} tables among them",
+                        owned.len()
+                    ),
+                )
             }
             None => (Kind::Membership, "has the rights of that role as well".to_string()),
         };
-        let own = rights.grants.iter().filter(|it| it.grantee.as_deref().is_some_and(|it| above.contains(it)));
+        let own = rights
+            .grants
+            .iter()
+            .filter(|it| it.grantee.as_deref().is_some_and(|it| above.contains(it)));
         let details = own.map(|it| it.atom.to_string()).take(40).collect();
-        found.push(Excess { kind, what: format!("member of {role}"), means, through: None, details });
+        found.push(Excess {
+            kind,
+            what: format!("member of {role}"),
+            means,
+            through: None,
+            details,
+        });
     }
 }
 
 fn ownership(rights: &Rights, found: &mut Vec<Excess>) {
-    let own: Vec<&Object> =
-        rights.owned.iter().filter(|(_, owner)| *owner == rights.account).map(|(it, _)| it).collect();
+    let own: Vec<&Object> = rights
+        .owned
+        .iter()
+        .filter(|(_, owner)| *owner == rights.account)
+        .map(|(it, _)| it)
+        .collect();
     if own.is_empty() {
         return;
     }
@@ -159,7 +213,11 @@ fn ownership(rights: &Rights, found: &mut Vec<Excess>) {
         what: format!("owner of {} things", own.len()),
         means: format!("drops and alters them, {tables} tables among them"),
         through: None,
-        details: own.iter().map(|it| format!("{} {}", it.class.sql(), it.sql())).take(200).collect(),
+        details: own
+            .iter()
+            .map(|it| format!("{} {}", it.class.sql(), it.sql()))
+            .take(200)
+            .collect(),
     });
 }
 
@@ -178,7 +236,9 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
     for grant in &rights.grants {
         let atom = &grant.atom;
         let is_public = grant.grantee.is_none();
-        if (!is_public && grant.grantee.as_deref() != account) || is_needed(atom, needed) && !is_public {
+        if (!is_public && grant.grantee.as_deref() != account)
+            || is_needed(atom, needed) && !is_public
+        {
             continue;
         }
         match (atom.object.class, is_public) {
@@ -196,7 +256,9 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
             }),
             (Class::Schema, false) if atom.privilege == Privilege::Create => creates.push(grant),
             (Class::Schema, false) => rest.entry(Kind::Schema).or_default().push(grant),
-            (Class::Database, false) if atom.privilege != Privilege::Connect => database.push(grant),
+            (Class::Database, false) if atom.privilege != Privilege::Connect => {
+                database.push(grant)
+            }
             (Class::Function | Class::Procedure, false) => {
                 rest.entry(Kind::Routine).or_default().push(grant);
             }
@@ -208,7 +270,12 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
         }
     }
     many(Kind::Database, &database, "makes schemas, or temporary tables that fill the disk", found);
-    many(Kind::SchemaCreate, &creates, "puts functions and tables where others look names up", found);
+    many(
+        Kind::SchemaCreate,
+        &creates,
+        "puts functions and tables where others look names up",
+        found,
+    );
     tables_of(rights, needed, &tables, found);
     for (object, grants) in public {
         let privileges: Vec<&str> = grants.iter().map(|it| it.atom.privilege.sql()).collect();
@@ -246,7 +313,11 @@ fn many(kind: Kind, grants: &[&Grant], means: &str, found: &mut Vec<Excess>) {
     let what = crate::grants(grants.iter().map(|it| &it.atom));
     let shown = match what.as_slice() {
         few if few.len() <= 3 => few.join("; "),
-        many => format!("{}; and {} more", many.iter().take(2).cloned().collect::<Vec<_>>().join("; "), many.len() - 2),
+        many => format!(
+            "{}; and {} more",
+            many.iter().take(2).cloned().collect::<Vec<_>>().join("; "),
+            many.len() - 2
+        ),
     };
     let what_all = what;
     found.push(Excess { kind, what: shown, means: means.into(), through: None, details: what_all });
@@ -285,13 +356,19 @@ fn tables_of(
             Privilege::Insert => "adds rows to them",
             Privilege::Update => "changes them",
             Privilege::Delete | Privilege::Truncate => "empties them",
-            Privilege::References => "hinders removal by foreign keys, and learns which values there are",
+            Privilege::References => {
+                "hinders removal by foreign keys, and learns which values there are"
+            }
             Privilege::Trigger => "runs code as whoever writes to them",
             _ => "locks and vacuums them",
         };
         found.push(Excess {
             kind: Kind::TablePrivilege,
-            what: format!("{} on {} tables where it is not used, or not of all columns", privilege.sql(), details.len()),
+            what: format!(
+                "{} on {} tables where it is not used, or not of all columns",
+                privilege.sql(),
+                details.len()
+            ),
             means: means.into(),
             through: None,
             details,
@@ -307,7 +384,10 @@ fn definers(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
         let pinned = if definer.is_pinned { "" } else { ", search_path not pinned" };
         found.push(Excess {
             kind: Kind::PublicDefiner,
-            what: format!("EXECUTE on SECURITY DEFINER {} via PUBLIC{pinned}", definer.object.sql()),
+            what: format!(
+                "EXECUTE on SECURITY DEFINER {} via PUBLIC{pinned}",
+                definer.object.sql()
+            ),
             means: match definer.is_pinned {
                 true => format!("does what it does as {}", definer.owner),
                 false => format!(
@@ -330,10 +410,15 @@ fn futures(rights: &Rights, found: &mut Vec<Excess>) {
     for ((schema, kind, grantee), privileges) in by_place {
         let place = schema.map_or_else(|| "anywhere".to_string(), |it| format!("in schema {it}"));
         let own = grantee.filter(|it| *it != rights.account);
-        let through = if grantee.is_none() { Some("PUBLIC".to_string()) } else { own.map(str::to_string) };
+        let through =
+            if grantee.is_none() { Some("PUBLIC".to_string()) } else { own.map(str::to_string) };
         found.push(Excess {
             kind: Kind::Future,
-            what: format!("default privileges {place}: {} on future {}", privileges.join(", "), kind.to_lowercase()),
+            what: format!(
+                "default privileges {place}: {} on future {}",
+                privileges.join(", "),
+                kind.to_lowercase()
+            ),
             means: "has them on whatever is made later, whether it needs them or not".into(),
             through,
             details: Vec::new(),

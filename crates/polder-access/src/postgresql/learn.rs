@@ -122,7 +122,11 @@ pub struct Sources {
 ///
 /// # Errors
 /// When there is no such account, nobody counts statements, or the server goes away.
-pub fn learn(session: &mut Session, rights: &Rights, sources: &Sources) -> Result<Learned, AccessError> {
+pub fn learn(
+    session: &mut Session,
+    rights: &Rights,
+    sources: &Sources,
+) -> Result<Learned, AccessError> {
     let mut learned = Learned {
         account: rights.account.clone(),
         database: rights.database.clone(),
@@ -144,7 +148,8 @@ pub fn learn(session: &mut Session, rights: &Rights, sources: &Sources) -> Resul
     texts.extend(parse_statements(&sources.text).into_iter().map(|it| (it, 0, Source::Static)));
     let bodies = bodies(session)?;
     learned.paths = paths(session, &rights.account, &texts)?;
-    let mut analyst = Analyst::new(session, &rights.account, &rights.database, learned.paths.clone())?;
+    let mut analyst =
+        Analyst::new(session, &rights.account, &rights.database, learned.paths.clone())?;
     learned.is_as_account = analyst.is_account;
     // Tables that later statements use are made first.
     texts.sort_by_key(|(text, ..)| !text.trim_start().to_lowercase().starts_with("create"));
@@ -173,16 +178,19 @@ fn counted(
     let none = |because: &str| AccessError::NoStatements { because: because.to_string() };
     let sql = "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
     let rows = session.rows(sql, &[], "extensions")?;
-    let schema: String = rows.first().map(|it| it.get(0)).ok_or_else(|| {
-        none("the extension `pg_stat_statements` is not in this database")
-    })?;
+    let schema: String = rows
+        .first()
+        .map(|it| it.get(0))
+        .ok_or_else(|| none("the extension `pg_stat_statements` is not in this database"))?;
     let schema = quote(&schema);
     let sql = format!(
         "SELECT query, sum(calls)::int8 FROM {schema}.pg_stat_statements WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = $1) \
          AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY query ORDER BY 2 DESC, 1 LIMIT {STATEMENTS_MAX}"
     );
     let rows = session.rows(&sql, &[&account], "statements").map_err(|error| match error {
-        AccessError::Query { source, .. } if source.code().is_some_and(|it| it.code() == "55000") => {
+        AccessError::Query { source, .. }
+            if source.code().is_some_and(|it| it.code() == "55000") =>
+        {
             none("`pg_stat_statements` is not in `shared_preload_libraries`")
         }
         other => other,
@@ -358,6 +366,7 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<Seen>) {
             it.atoms.insert(chosen);
         }
     }
+    learned.roles.remove(&rights.account);
     learned.needed = atoms
         .into_iter()
         .map(|(atom, (evidence, calls, statements))| {
@@ -392,7 +401,9 @@ fn keeps(it: &Unproved, rights: &Rights) -> BTreeSet<Atom> {
     let mut kept = BTreeSet::new();
     if it.keeps == Keeps::Sequences {
         let own = rights.grants.iter().filter(|it| it.atom.object.class == Class::Sequence);
-        kept.extend(own.filter(|it| it.atom.privilege == Privilege::Usage).map(|it| it.atom.clone()));
+        kept.extend(
+            own.filter(|it| it.atom.privilege == Privilege::Usage).map(|it| it.atom.clone()),
+        );
         return kept;
     }
     let names = names_in(&it.text);

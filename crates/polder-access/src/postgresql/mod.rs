@@ -18,12 +18,10 @@ mod utility;
 
 pub use excess::{Excess, Kind, excess};
 pub use learn::{Evidence, Learned, Needed, Source, Sources, Statement, learn};
-pub use piece::{Piece, act, moves, observe, script};
+pub use piece::{Piece, act, lines, moves, observe, script};
 pub use propose::{Columns, Proposal, Reach, propose, reach, sensitive};
 pub use prove::{Necessity, Proof, prove};
-pub use rights::{
-    Attributes, DefaultGrant, Definer, Grant, Membership, Rights, TableFacts,
-};
-pub use statement::parse_statements;
+pub use rights::{Attributes, DefaultGrant, Definer, Grant, Membership, Rights, TableFacts};
 pub use session::Session;
+pub use statement::parse_statements;
 pub use target::{Ambient, Target, TlsMode, parse_pgpass, parse_services};

@@ -3,9 +3,9 @@
 use super::rights::{DefaultGrant, Grant, Membership};
 use super::session::Session;
 use crate::sql::{quote, string};
-use crate::{AccessError, Object};
+use crate::{AccessError, Atom, Object};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Something that is so or not.
@@ -48,7 +48,9 @@ impl Piece {
     pub fn add(&self, version: i32) -> String {
         match self {
             Self::Role { name } => format!("CREATE ROLE {} NOLOGIN", quote(name)),
-            Self::Attribute { role, attribute } => format!("ALTER ROLE {} {attribute}", quote(role)),
+            Self::Attribute { role, attribute } => {
+                format!("ALTER ROLE {} {attribute}", quote(role))
+            }
             Self::Membership(it) => {
                 let mut options = Vec::new();
                 if it.is_admin {
@@ -72,7 +74,10 @@ impl Piece {
             }
             Self::Grant(it) => {
                 let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
-                as_grantor(it, format!("GRANT {} TO {}{option}", it.atom, to(it.grantee.as_deref())))
+                as_grantor(
+                    it,
+                    format!("GRANT {} TO {}{option}", it.atom, to(it.grantee.as_deref())),
+                )
             }
             Self::Default(it) => {
                 let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
@@ -122,7 +127,9 @@ impl Piece {
     pub fn words(&self) -> String {
         match self {
             Self::Role { name } => format!("role {}", quote(name)),
-            Self::Attribute { role, attribute } => format!("attribute {attribute} of {}", quote(role)),
+            Self::Attribute { role, attribute } => {
+                format!("attribute {attribute} of {}", quote(role))
+            }
             Self::Membership(it) => format!("{} in {}", quote(&it.member), quote(&it.role)),
             Self::Grant(it) => format!("{} for {}", it.atom, to(it.grantee.as_deref())),
             Self::Default(it) => format!(
@@ -134,6 +141,34 @@ impl Piece {
             Self::Owner { object, owner } => format!("owner {} of {}", quote(owner), object.sql()),
         }
     }
+}
+
+/// Pieces in few lines: rights on one thing in one of them.
+pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut grants: BTreeMap<Option<&str>, Vec<&Atom>> = BTreeMap::new();
+    let mut defaults: BTreeMap<(Option<&str>, &str, Option<&str>), Vec<&str>> = BTreeMap::new();
+    for piece in pieces {
+        match piece {
+            Piece::Grant(it) => grants.entry(it.grantee.as_deref()).or_default().push(&it.atom),
+            Piece::Default(it) => {
+                let key = (it.schema.as_deref(), it.kind.as_str(), it.grantee.as_deref());
+                defaults.entry(key).or_default().push(it.privilege.sql());
+            }
+            other => lines.push(other.words()),
+        }
+    }
+    for (grantee, atoms) in grants {
+        let all = crate::grants(atoms);
+        lines.extend(all.into_iter().map(|it| format!("{it} for {}", to(grantee))));
+    }
+    for ((schema, kind, grantee), privileges) in defaults {
+        let place = schema.map_or_else(String::new, |it| format!(" in schema {}", quote(it)));
+        let kind = kind.to_lowercase();
+        let privileges = privileges.join(", ");
+        lines.push(format!("{privileges} on future {kind}{place} for {}", to(grantee)));
+    }
+    lines
 }
 
 /// A right that somebody else than the owner gave is given and taken in their name.
@@ -183,9 +218,12 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>, version: i32) -> Vec<
 ///
 /// # Errors
 /// What the server says.
-pub fn observe(session: &mut Session, pieces: &BTreeSet<Piece>) -> Result<BTreeSet<Piece>, AccessError> {
+pub fn observe(
+    session: &mut Session,
+    pieces: &BTreeSet<Piece>,
+) -> Result<BTreeSet<Piece>, AccessError> {
     let mut found = BTreeSet::new();
-    let mut by_role = std::collections::BTreeMap::new();
+    let mut by_role = BTreeMap::new();
     for piece in pieces {
         let role = match piece {
             Piece::Grant(it) => it.grantee.clone(),
@@ -193,7 +231,8 @@ pub fn observe(session: &mut Session, pieces: &BTreeSet<Piece>) -> Result<BTreeS
             Piece::Membership(it) => Some(it.member.clone()),
             Piece::Attribute { role, .. } => Some(role.clone()),
             Piece::Role { name } => {
-                let rows = session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", &[name], "roles")?;
+                let rows =
+                    session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", &[name], "roles")?;
                 if !rows.is_empty() {
                     found.insert(piece.clone());
                 }
@@ -230,7 +269,11 @@ pub fn observe(session: &mut Session, pieces: &BTreeSet<Piece>) -> Result<BTreeS
 /// # Errors
 /// When rights are not as they were, somebody else changes them at the same time, or what the server says; then nothing is
 /// changed.
-pub fn act(session: &mut Session, from: &BTreeSet<Piece>, to: &BTreeSet<Piece>) -> Result<(), AccessError> {
+pub fn act(
+    session: &mut Session,
+    from: &BTreeSet<Piece>,
+    to: &BTreeSet<Piece>,
+) -> Result<(), AccessError> {
     const DOING: &str = "rights";
     let version = session.version();
     session.batch("BEGIN", DOING)?;
@@ -272,7 +315,8 @@ pub fn script(title: &str, notes: &[String], statements: &[String], database: &s
         let _ = writeln!(out, "{}", comment(note));
     }
     let _ = writeln!(out, "\\set ON_ERROR_STOP on");
-    let _ = writeln!(out, "SELECT current_database() <> {} AS wrong \\gset", string(database).trim());
+    let _ =
+        writeln!(out, "SELECT current_database() <> {} AS wrong \\gset", string(database).trim());
     let _ = writeln!(out, "\\if :wrong\n  \\echo this is for another database\n  \\quit\n\\endif");
     let _ = writeln!(out, "BEGIN;\nSET LOCAL search_path = pg_catalog;");
     for statement in statements {
@@ -285,7 +329,7 @@ pub fn script(title: &str, notes: &[String], statements: &[String], database: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Atom, Class, Privilege};
+    use crate::{Class, Privilege};
 
     #[test]
     fn rights_on_columns_outlive_the_one_on_their_table() {
@@ -304,14 +348,17 @@ mod tests {
         let new = grant(Atom::column(Privilege::Select, table, "b"));
         let from = BTreeSet::from([whole, kept.clone()]);
         let to = BTreeSet::from([kept, new]);
-        assert_eq!(moves(&from, &to, 150_000), [
-            "REVOKE SELECT ON TABLE s.t FROM web",
-            "GRANT SELECT (a) ON TABLE s.t TO web",
-            "GRANT SELECT (b) ON TABLE s.t TO web",
-        ]);
-        assert_eq!(moves(&to, &from, 150_000), [
-            "REVOKE SELECT (b) ON TABLE s.t FROM web",
-            "GRANT SELECT ON TABLE s.t TO web",
-        ]);
+        assert_eq!(
+            moves(&from, &to, 150_000),
+            [
+                "REVOKE SELECT ON TABLE s.t FROM web",
+                "GRANT SELECT (a) ON TABLE s.t TO web",
+                "GRANT SELECT (b) ON TABLE s.t TO web",
+            ]
+        );
+        assert_eq!(
+            moves(&to, &from, 150_000),
+            ["REVOKE SELECT (b) ON TABLE s.t FROM web", "GRANT SELECT ON TABLE s.t TO web",]
+        );
     }
 }

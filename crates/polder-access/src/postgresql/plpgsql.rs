@@ -29,12 +29,14 @@ pub(super) struct Body {
 }
 
 /// Keywords after which a statement of SQL goes on as it is.
-const SQL: [&str; 10] =
-    ["select", "insert", "update", "delete", "merge", "with", "values", "table", "truncate", "lock"];
+const SQL: [&str; 10] = [
+    "select", "insert", "update", "delete", "merge", "with", "values", "table", "truncate", "lock",
+];
 
 /// Statements that hold no SQL, or none that needs anything.
 const FREE: [&str; 12] = [
-    "null", "get", "close", "commit", "rollback", "exit", "continue", "move", "set", "reset", "discard", "notify",
+    "null", "get", "close", "commit", "rollback", "exit", "continue", "move", "set", "reset",
+    "discard", "notify",
 ];
 
 /// Takes a body apart.
@@ -94,7 +96,8 @@ impl<'a> Reader<'a> {
 
     fn expression(&mut self, tokens: &[Token<'_>]) {
         // A name or a literal alone calls nothing.
-        let is_plain = |it: &Token<'_>| matches!(it.kind, Kind::Word | Kind::Quoted | Kind::Literal);
+        let is_plain =
+            |it: &Token<'_>| matches!(it.kind, Kind::Word | Kind::Quoted | Kind::Literal);
         if tokens.is_empty() || (tokens.len() == 1 && tokens.iter().all(is_plain)) {
             return;
         }
@@ -146,7 +149,8 @@ impl<'a> Reader<'a> {
 
     /// A string that is run: whatever literals stand in it.
     fn dynamic(&mut self, tokens: &[Token<'_>]) {
-        let end = tokens.iter().position(|it| it.is_any(&["into", "using"])).unwrap_or(tokens.len());
+        let end =
+            tokens.iter().position(|it| it.is_any(&["into", "using"])).unwrap_or(tokens.len());
         let (command, rest) = tokens.split_at(end);
         let literals: Vec<String> = command
             .iter()
@@ -187,9 +191,9 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 let condition = self.until(&["then"]);
                 // `EXCEPTION WHEN name OR name THEN` names conditions only.
-                let is_list = condition.iter().all(|it| {
-                    it.is("or") || it.kind == Kind::Word || it.kind == Kind::Literal
-                });
+                let is_list = condition
+                    .iter()
+                    .all(|it| it.is("or") || it.kind == Kind::Word || it.kind == Kind::Literal);
                 if !is_list {
                     self.expression(condition);
                 }
@@ -230,7 +234,9 @@ impl<'a> Reader<'a> {
                 let text = self.words(tokens);
                 self.body.pieces.push(text);
             }
-            it if SQL.contains(&it) && !second.is_some_and(|it| it.is_sign(":=") || it.is_sign("=")) => {
+            it if SQL.contains(&it)
+                && !second.is_some_and(|it| it.is_sign(":=") || it.is_sign("=")) =>
+            {
                 let tokens = self.until(&[";"]);
                 self.statement(tokens);
             }
@@ -363,9 +369,8 @@ impl<'a> Reader<'a> {
                 kind => Some(self.words(kind)),
             };
             self.body.variables.push(Variable { name, kind });
-            let at = value.iter().position(|it| {
-                it.is_sign(":=") || it.is_sign("=") || it.is("default")
-            });
+            let at =
+                value.iter().position(|it| it.is_sign(":=") || it.is_sign("=") || it.is("default"));
             self.expression(at.and_then(|it| value.get(it + 1..)).unwrap_or_default());
         }
     }
@@ -412,7 +417,8 @@ pub(super) fn without_records(piece: &str, records: &[String]) -> String {
     let mut end = 0;
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        let is_after_dot = at.checked_sub(1).and_then(|it| tokens.get(it)).is_some_and(|it| it.is_sign("."));
+        let is_after_dot =
+            at.checked_sub(1).and_then(|it| tokens.get(it)).is_some_and(|it| it.is_sign("."));
         let is_record =
             !is_after_dot && token.name().is_some_and(|it| records.iter().any(|r| *r == it));
         let next = tokens.get(at + 1);
@@ -455,28 +461,34 @@ mod tests {
         assert_eq!(names, ["r", "o", "q", "n", "c", "k", "i"]);
         assert_eq!(body.variables[1].kind.as_deref(), Some("shop.orders"));
         assert_eq!(body.variables[2].kind, None);
-        assert_eq!(body.pieces, [
-            "SELECT next(1)",
-            "SELECT * FROM a WHERE id = k",
-            "INSERT INTO pay(x) VALUES (p) RETURNING id ",
-            "SELECT a, b FROM t WHERE c = CASE WHEN p THEN 1 ELSE 2 END",
-            "SELECT EXISTS (SELECT 1 FROM u)",
-            "SELECT f(r)",
-            "SELECT r > 1",
-            "SELECT r + g(2)",
-            "SELECT * FROM v",
-            "UPDATE w SET x = q.y",
-            "SELECT h(3)",
-            "SELECT k(i)",
-            "DELETE FROM gone",
-            "SELECT format('DELETE FROM %I', tab)",
-            "SELECT m(1)",
-            "SELECT * FROM z",
-        ]);
+        assert_eq!(
+            body.pieces,
+            [
+                "SELECT next(1)",
+                "SELECT * FROM a WHERE id = k",
+                "INSERT INTO pay(x) VALUES (p) RETURNING id ",
+                "SELECT a, b FROM t WHERE c = CASE WHEN p THEN 1 ELSE 2 END",
+                "SELECT EXISTS (SELECT 1 FROM u)",
+                "SELECT f(r)",
+                "SELECT r > 1",
+                "SELECT r + g(2)",
+                "SELECT * FROM v",
+                "UPDATE w SET x = q.y",
+                "SELECT h(3)",
+                "SELECT k(i)",
+                "DELETE FROM gone",
+                "SELECT format('DELETE FROM %I', tab)",
+                "SELECT m(1)",
+                "SELECT * FROM z",
+            ]
+        );
         assert_eq!(body.dynamic, ["DELETE FROM %I"]);
         assert!(body.unknown.is_empty(), "{:?}", body.unknown);
         let records = ["q".to_string()];
-        assert_eq!(without_records("UPDATE w SET x = q.y, z = t.q", &records), "UPDATE w SET x = NULL, z = t.q");
+        assert_eq!(
+            without_records("UPDATE w SET x = q.y, z = t.q", &records),
+            "UPDATE w SET x = NULL, z = t.q"
+        );
     }
 
     proptest! {

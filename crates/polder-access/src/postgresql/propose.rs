@@ -85,7 +85,23 @@ const SENSITIVE: [(&str, &[&str]); 8] = [
     ("card", &["card", "cardno", "pan", "cvv", "cvc", "creditcard"]),
     ("bank", &["iban", "bic", "account_number", "sort_code", "routing"]),
     ("identity", &["ssn", "passport", "tax_id", "national_id", "bsn", "nin", "license"]),
-    ("person", &["email", "mail", "phone", "mobile", "birth", "dob", "address", "street", "full_name", "lastname", "surname", "firstname"]),
+    (
+        "person",
+        &[
+            "email",
+            "mail",
+            "phone",
+            "mobile",
+            "birth",
+            "dob",
+            "address",
+            "street",
+            "full_name",
+            "lastname",
+            "surname",
+            "firstname",
+        ],
+    ),
     ("health", &["diagnosis", "medical", "health", "patient", "blood"]),
     ("pay", &["salary", "wage", "income"]),
 ];
@@ -108,7 +124,8 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     let mut before = BTreeSet::new();
     let mut after = BTreeSet::new();
     let account = &rights.account;
-    let attribute = |attribute: &str| Piece::Attribute { role: account.clone(), attribute: attribute.into() };
+    let attribute =
+        |attribute: &str| Piece::Attribute { role: account.clone(), attribute: attribute.into() };
     before.extend(rights.attributes.set().into_iter().map(attribute));
     memberships(rights, learned, &mut before, &mut after);
     let keeps_ownership = ownership(rights, learned, &mut before, &mut after, &mut left);
@@ -116,7 +133,11 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     everyone(rights, learned, &mut before, &mut after, &mut left);
     futures(rights, &mut before, &mut after);
     // What is the same before and after is named only where moving would touch it.
-    let touched: BTreeSet<Piece> = before.intersection(&after).filter(|it| !is_touched(it, &before, &after)).cloned().collect();
+    let touched: BTreeSet<Piece> = before
+        .intersection(&after)
+        .filter(|it| !is_touched(it, &before, &after))
+        .cloned()
+        .collect();
     before.retain(|it| !touched.contains(it));
     after.retain(|it| !touched.contains(it));
     Proposal {
@@ -147,7 +168,8 @@ fn target(rights: &Rights, learned: &Learned, columns: Columns) -> BTreeSet<Atom
     for needed in &learned.needed {
         let atom = &needed.atom;
         let facts = rights.tables.get(&atom.object);
-        let is_sensitive = || facts.is_none_or(|it| it.columns.iter().any(|it| sensitive(it).is_some()));
+        let is_sensitive =
+            || facts.is_none_or(|it| it.columns.iter().any(|it| sensitive(it).is_some()));
         let by_column = match columns {
             Columns::Always => true,
             Columns::Never => false,
@@ -169,7 +191,12 @@ fn target(rights: &Rights, learned: &Learned, columns: Columns) -> BTreeSet<Atom
     target
 }
 
-fn memberships(rights: &Rights, learned: &Learned, before: &mut BTreeSet<Piece>, after: &mut BTreeSet<Piece>) {
+fn memberships(
+    rights: &Rights,
+    learned: &Learned,
+    before: &mut BTreeSet<Piece>,
+    after: &mut BTreeSet<Piece>,
+) {
     for membership in rights.memberships.iter().filter(|it| it.member == rights.account) {
         before.insert(Piece::Membership(membership.clone()));
         if learned.roles.contains(&membership.role) {
@@ -186,12 +213,20 @@ fn ownership(
     after: &mut BTreeSet<Piece>,
     left: &mut Vec<String>,
 ) -> bool {
-    let own: Vec<&Object> =
-        rights.owned.iter().filter(|(_, owner)| *owner == rights.account).map(|(it, _)| it).collect();
+    let own: Vec<&Object> = rights
+        .owned
+        .iter()
+        .filter(|(_, owner)| *owner == rights.account)
+        .map(|(it, _)| it)
+        .collect();
     if own.is_empty() {
         return false;
     }
-    if learned.statements.iter().any(|it| it.unproved.iter().any(|it| it.contains("needs an owner"))) {
+    if learned
+        .statements
+        .iter()
+        .any(|it| it.unproved.iter().any(|it| it.contains("needs an owner")))
+    {
         left.push(format!(
             "{} owns {} things and was seen to alter or make some: let a role of its own do that when a release is made, then \
              propose again",
@@ -219,7 +254,9 @@ fn own_grants(
     after: &mut BTreeSet<Piece>,
 ) {
     let account = Some(rights.account.clone());
-    let is_own = |object: &Object| rights.owned.iter().any(|(it, owner)| it == object && Some(owner) == account.as_ref());
+    let is_own = |object: &Object| {
+        rights.owned.iter().any(|(it, owner)| it == object && Some(owner) == account.as_ref())
+    };
     let mut met = BTreeSet::new();
     for grant in rights.grants.iter().filter(|it| it.grantee == account) {
         // Rights of an owner go to the new owner with the thing, and are not taken one by one.
@@ -279,7 +316,12 @@ fn everyone(
         taken += 1;
         before.insert(Piece::Grant(grant.clone()));
         for other in &rights.others {
-            let for_other = Grant { grantee: Some(other.clone()), grantor: String::new(), is_by_owner: true, ..grant.clone() };
+            let for_other = Grant {
+                grantee: Some(other.clone()),
+                grantor: String::new(),
+                is_by_owner: true,
+                ..grant.clone()
+            };
             after.insert(Piece::Grant(for_other));
         }
     }
@@ -290,7 +332,9 @@ fn everyone(
         ));
     }
     let temporary = rights.grants.iter().any(|it| {
-        it.grantee.is_none() && it.atom.object.class == Class::Database && it.atom.privilege == Privilege::Temporary
+        it.grantee.is_none()
+            && it.atom.object.class == Class::Database
+            && it.atom.privilege == Privilege::Temporary
     });
     let is_used = needed.iter().any(|it| it.privilege == Privilege::Temporary);
     if temporary && !is_used {
@@ -320,7 +364,8 @@ pub fn reach(rights: &Rights) -> Reach {
     let mut reach = Reach { is_boundless: rights.is_boundless(), ..Reach::default() };
     let owners = rights.roles();
     for (object, facts) in &rights.tables {
-        let is_owned = rights.owned.iter().any(|(it, owner)| it == object && owners.contains(owner.as_str()));
+        let is_owned =
+            rights.owned.iter().any(|(it, owner)| it == object && owners.contains(owner.as_str()));
         let has = |privilege: Privilege| is_owned || rights.has(privilege, object, None);
         let mut is_read = false;
         for column in &facts.columns {
@@ -356,7 +401,12 @@ fn host(rights: &Rights, keeps: impl Fn(&str) -> bool, reach: &mut Reach) {
 }
 
 /// What can be done with the rights that are proposed, and what stays beside them.
-fn reach_of(rights: &Rights, target: &BTreeSet<Atom>, learned: &Learned, keeps_ownership: bool) -> Reach {
+fn reach_of(
+    rights: &Rights,
+    target: &BTreeSet<Atom>,
+    learned: &Learned,
+    keeps_ownership: bool,
+) -> Reach {
     let keeps = |role: &str| learned.roles.contains(role);
     let grants = target.iter().map(|atom| Grant {
         atom: atom.clone(),
@@ -365,7 +415,8 @@ fn reach_of(rights: &Rights, target: &BTreeSet<Atom>, learned: &Learned, keeps_o
         is_by_owner: true,
         is_grantable: false,
     });
-    let by_role = rights.grants.iter().filter(|it| it.grantee.as_deref().is_some_and(keeps)).cloned();
+    let by_role =
+        rights.grants.iter().filter(|it| it.grantee.as_deref().is_some_and(keeps)).cloned();
     let later = Rights {
         account: rights.account.clone(),
         database: rights.database.clone(),

@@ -61,7 +61,11 @@ impl Proof {
 ///
 /// # Errors
 /// When whoever is connected is no superuser, somebody changes rights at the same time, or the server goes away.
-pub fn prove(session: &mut Session, learned: &Learned, proposal: &Proposal) -> Result<Proof, AccessError> {
+pub fn prove(
+    session: &mut Session,
+    learned: &Learned,
+    proposal: &Proposal,
+) -> Result<Proof, AccessError> {
     session.batch("BEGIN", DOING)?;
     let proof = prove_within(session, learned, proposal);
     let ended = session.batch("ROLLBACK", DOING).and_then(|()| forget(session));
@@ -94,7 +98,11 @@ struct Prover<'a> {
     prepared: BTreeMap<usize, (String, usize)>,
 }
 
-fn prove_within(session: &mut Session, learned: &Learned, proposal: &Proposal) -> Result<Proof, AccessError> {
+fn prove_within(
+    session: &mut Session,
+    learned: &Learned,
+    proposal: &Proposal,
+) -> Result<Proof, AccessError> {
     // Triggers on commands (event triggers) are not to see what is not done.
     session.batch("SET LOCAL session_replication_role = replica", DOING)?;
     for sql in proposal.forward(session.version()) {
@@ -186,7 +194,11 @@ impl Prover<'_> {
     }
 
     /// Plans a prepared statement, on the path on which it was prepared: on another its names would be looked up again.
-    fn explain(&mut self, index: usize, learned: &Learned) -> Result<Result<(), postgres::Error>, AccessError> {
+    fn explain(
+        &mut self,
+        index: usize,
+        learned: &Learned,
+    ) -> Result<Result<(), postgres::Error>, AccessError> {
         let prepared = learned.statements.get(index).and_then(|it| it.prepared.as_ref());
         let (Some(prepared), Some((name, count))) = (prepared, self.prepared.get(&index).cloned())
         else {
@@ -216,19 +228,25 @@ impl Prover<'_> {
         let mut columns: BTreeMap<(&crate::Object, Privilege), Vec<&Atom>> = BTreeMap::new();
         for needed in &learned.needed {
             let atom = &needed.atom;
-            if matches!(atom.object.class, Class::Table | Class::Sequence | Class::Schema | Class::Function | Class::Procedure) {
+            if matches!(
+                atom.object.class,
+                Class::Table | Class::Sequence | Class::Schema | Class::Function | Class::Procedure
+            ) {
                 objects.insert(&atom.object);
             }
             if atom.column.is_some() {
                 columns.entry((&atom.object, atom.privilege)).or_default().push(atom);
             }
         }
-        for object in objects.iter().filter(|it| !it.schema.as_deref().is_some_and(super::catalog::is_system)) {
+        for object in
+            objects.iter().filter(|it| !it.schema.as_deref().is_some_and(super::catalog::is_system))
+        {
             let sql = format!("REVOKE ALL ON {} {} FROM PUBLIC", object.class.sql(), object.sql());
             self.session.batch(&sql, DOING)?;
         }
         for ((object, privilege), atoms) in columns {
-            let mut sql = format!("REVOKE {} ON TABLE {} FROM {account}", privilege.sql(), object.sql());
+            let mut sql =
+                format!("REVOKE {} ON TABLE {} FROM {account}", privilege.sql(), object.sql());
             for grant in crate::grants(atoms) {
                 sql.push_str(&format!("; GRANT {grant} TO {account}"));
             }
@@ -260,7 +278,10 @@ impl Prover<'_> {
         let atom = &needed.atom;
         if atom.object.class == Class::Sequence {
             // `currval` asks for the right first, and then says that there is no value yet: nothing is counted up.
-            let sql = format!("SELECT pg_catalog.currval({}::pg_catalog.regclass)", string(&atom.object.sql()));
+            let sql = format!(
+                "SELECT pg_catalog.currval({}::pg_catalog.regclass)",
+                string(&atom.object.sql())
+            );
             let is_refused = self.is_refused(&sql)?;
             return Ok(if is_refused { Necessity::Refused } else { Necessity::Analysed });
         }

@@ -129,7 +129,7 @@ pub struct Rights {
     pub defaults: Vec<DefaultGrant>,
     /// Functions it may call that run with the rights of others.
     pub definers: Vec<Definer>,
-    /// Tables, views and the like of the database.
+    /// Tables, views and the like of the database; those of extensions are not its own.
     #[serde(skip)]
     pub tables: BTreeMap<Object, TableFacts>,
     /// Other roles that may log in, superusers left out.
@@ -171,6 +171,14 @@ impl Rights {
         it.defaults = defaults(session, &roles)?;
         it.definers = definers(session, &roles)?;
         it.tables = tables(session)?;
+        // What an extension gives to everyone is how it works.
+        let tables = &it.tables;
+        let is_of_extension = |it: &Grant| {
+            it.grantee.is_none()
+                && it.atom.object.class == Class::Table
+                && !tables.contains_key(&it.atom.object)
+        };
+        it.grants.retain(|it| !is_of_extension(it));
         let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> $1 ORDER BY 1";
         it.others = session.rows(sql, &[&account], DOING)?.iter().map(|it| it.get(0)).collect();
         Ok(it)
@@ -178,7 +186,8 @@ impl Rights {
 
     /// Roles that the account is in, itself among them.
     pub fn roles(&self) -> BTreeSet<&str> {
-        let mut roles: BTreeSet<&str> = self.memberships.iter().map(|it| it.role.as_str()).collect();
+        let mut roles: BTreeSet<&str> =
+            self.memberships.iter().map(|it| it.role.as_str()).collect();
         roles.insert(&self.account);
         roles
     }
@@ -197,7 +206,8 @@ impl Rights {
         };
         let by_role = |role: &str| self.memberships.iter().any(|it| it.role == role);
         let reads_all = privilege == Privilege::Select || privilege == Privilege::Usage;
-        let writes_all = matches!(privilege, Privilege::Insert | Privilege::Update | Privilege::Delete);
+        let writes_all =
+            matches!(privilege, Privilege::Insert | Privilege::Update | Privilege::Delete);
         self.is_boundless()
             || self.grants.iter().any(fits)
             || self.owned.iter().any(|(it, _)| it == object)
@@ -240,23 +250,95 @@ fn acl(class: &str, names: &str, list: &str, owner: &str, from: &str) -> String 
 
 fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
     let parts = [
-        acl("database", "NULL, datname::text, NULL, NULL", "coalesce(datacl, acldefault('d', datdba))", "datdba", "(SELECT * FROM pg_database WHERE datname = current_database()) d"),
-        acl("schema", "NULL, nspname::text, NULL, NULL", "coalesce(nspacl, acldefault('n', nspowner))", "nspowner", "pg_namespace n"),
-        acl("table", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('r', c.relowner))", "c.relowner", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"),
-        acl("table", "n.nspname::text, c.relname::text, NULL, a.attname::text", "a.attacl", "c.relowner", "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace"),
-        acl("sequence", "n.nspname::text, c.relname::text, NULL, NULL", "coalesce(c.relacl, acldefault('s', c.relowner))", "c.relowner", "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'"),
+        acl(
+            "database",
+            "NULL, datname::text, NULL, NULL",
+            "coalesce(datacl, acldefault('d', datdba))",
+            "datdba",
+            "(SELECT * FROM pg_database WHERE datname = current_database()) d",
+        ),
+        acl(
+            "schema",
+            "NULL, nspname::text, NULL, NULL",
+            "coalesce(nspacl, acldefault('n', nspowner))",
+            "nspowner",
+            "pg_namespace n",
+        ),
+        acl(
+            "table",
+            "n.nspname::text, c.relname::text, NULL, NULL",
+            "coalesce(c.relacl, acldefault('r', c.relowner))",
+            "c.relowner",
+            "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+        ),
+        acl(
+            "table",
+            "n.nspname::text, c.relname::text, NULL, a.attname::text",
+            "a.attacl",
+            "c.relowner",
+            "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace",
+        ),
+        acl(
+            "sequence",
+            "n.nspname::text, c.relname::text, NULL, NULL",
+            "coalesce(c.relacl, acldefault('s', c.relowner))",
+            "c.relowner",
+            "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'",
+        ),
         // What only says what is so anyway is left out: most functions are everyone's.
-        acl("function", "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text", "coalesce(p.proacl, acldefault('f', p.proowner))", "p.proowner", "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)"),
-        acl("language", "NULL, lanname::text, NULL, NULL", "coalesce(lanacl, acldefault('l', lanowner))", "lanowner", "pg_language l"),
-        acl("foreign_server", "NULL, srvname::text, NULL, NULL", "srvacl", "srvowner", "pg_foreign_server s"),
-        acl("foreign_data_wrapper", "NULL, fdwname::text, NULL, NULL", "fdwacl", "fdwowner", "pg_foreign_data_wrapper w"),
-        acl("tablespace", "NULL, spcname::text, NULL, NULL", "spcacl", "spcowner", "pg_tablespace t"),
-        acl("large_object", "NULL, oid::text, NULL, NULL", "lomacl", "lomowner", "pg_largeobject_metadata o"),
+        acl(
+            "function",
+            "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text",
+            "coalesce(p.proacl, acldefault('f', p.proowner))",
+            "p.proowner",
+            "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)",
+        ),
+        acl(
+            "language",
+            "NULL, lanname::text, NULL, NULL",
+            "coalesce(lanacl, acldefault('l', lanowner))",
+            "lanowner",
+            "pg_language l",
+        ),
+        acl(
+            "foreign_server",
+            "NULL, srvname::text, NULL, NULL",
+            "srvacl",
+            "srvowner",
+            "pg_foreign_server s",
+        ),
+        acl(
+            "foreign_data_wrapper",
+            "NULL, fdwname::text, NULL, NULL",
+            "fdwacl",
+            "fdwowner",
+            "pg_foreign_data_wrapper w",
+        ),
+        acl(
+            "tablespace",
+            "NULL, spcname::text, NULL, NULL",
+            "spcacl",
+            "spcowner",
+            "pg_tablespace t",
+        ),
+        acl(
+            "large_object",
+            "NULL, oid::text, NULL, NULL",
+            "lomacl",
+            "lomowner",
+            "pg_largeobject_metadata o",
+        ),
     ];
     let mut sql = parts.join(" UNION ALL ");
     if session.version() >= 150_000 {
         sql.push_str(" UNION ALL ");
-        sql.push_str(&acl("parameter", "NULL, parname, NULL, NULL", "paracl", "10", "pg_parameter_acl p"));
+        sql.push_str(&acl(
+            "parameter",
+            "NULL, parname, NULL, NULL",
+            "paracl",
+            "10",
+            "pg_parameter_acl p",
+        ));
     }
     let sql = format!(
         "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9, a.c10 FROM ({sql}) \
@@ -290,7 +372,8 @@ fn grant(row: &Row) -> Option<Grant> {
     let schema: Option<String> = row.get(1);
     let name: String = row.get(2);
     let grantee: Option<String> = row.get(7);
-    let is_own = schema.as_deref().or((class == Class::Schema).then_some(&name)).is_some_and(is_system);
+    let is_own =
+        schema.as_deref().or((class == Class::Schema).then_some(&name)).is_some_and(is_system);
     // What everyone may see of the server's own catalog is how the server works.
     if is_own && grantee.is_none() || (class == Class::Language && grantee.is_none()) {
         return None;
@@ -331,7 +414,11 @@ fn owned(session: &mut Session, roles: &[String]) -> Result<Vec<(Object, String)
         let arguments = matches!(class, Class::Function | Class::Procedure).then_some(detail);
         (Object { class, schema: row.get(1), name: row.get(2), arguments }, row.get(4))
     };
-    Ok(rows.iter().map(object).filter(|(it, _)| !it.schema.as_deref().is_some_and(is_system)).collect())
+    Ok(rows
+        .iter()
+        .map(object)
+        .filter(|(it, _)| !it.schema.as_deref().is_some_and(is_system))
+        .collect())
 }
 
 fn defaults(session: &mut Session, roles: &[String]) -> Result<Vec<DefaultGrant>, AccessError> {
@@ -386,15 +473,21 @@ fn tables(session: &mut Session) -> Result<BTreeMap<Object, TableFacts>, AccessE
     let sql = "SELECT n.nspname::text, c.relname::text, c.reltuples::float8, c.relrowsecurity, \
             (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+        AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
     let mut found = BTreeMap::new();
     for row in session.rows(sql, &[], DOING)? {
         let (schema, name): (String, String) = (row.get(0), row.get(1));
         let rows: f64 = row.get(2);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the server's estimate, not below zero")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the server's estimate, not below zero"
+        )]
         let rows = (rows >= 0.0).then_some(rows as u64);
         let columns: Option<Vec<String>> = row.get(4);
-        let facts = TableFacts { rows, columns: columns.unwrap_or_default(), has_policies: row.get(3) };
+        let facts =
+            TableFacts { rows, columns: columns.unwrap_or_default(), has_policies: row.get(3) };
         found.insert(Object::within(Class::Table, schema, name), facts);
     }
     Ok(found)

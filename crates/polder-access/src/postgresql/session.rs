@@ -61,9 +61,17 @@ impl Session {
         if let Some(password) = &target.password {
             config.password(password.as_bytes());
         }
-        let connected = match target.is_socket() || target.tls == TlsMode::Disable {
-            true => config.ssl_mode(SslMode::Disable).connect(NoTls),
-            false => config.connect(connector(target)?),
+        let connected = match (target.is_socket(), target.system_user) {
+            // Root is let in as the user whose role it asks for, as after `su`.
+            (true, Some((uid, gid))) if uid != 0 && rustix::process::geteuid().is_root() => {
+                config.ssl_mode(SslMode::Disable);
+                polder_sys::with_user(uid, gid, || config.connect(NoTls)).map_err(|error| {
+                    AccessError::Target { what: format!("cannot connect as another user: {error}") }
+                })?
+            }
+            (true, _) => config.ssl_mode(SslMode::Disable).connect(NoTls),
+            (false, _) if target.tls == TlsMode::Disable => config.connect(NoTls),
+            (false, _) => config.connect(connector(target)?),
         };
         let server = target.server();
         let client = connected.map_err(|source| match source.code() {
@@ -73,13 +81,8 @@ impl Session {
             }
             _ => AccessError::Connect { server, source },
         })?;
-        let mut session = Self {
-            client,
-            notices,
-            user: target.user.clone(),
-            version: 0,
-            is_superuser: false,
-        };
+        let mut session =
+            Self { client, notices, user: target.user.clone(), version: 0, is_superuser: false };
         session.begin()?;
         Ok(session)
     }
@@ -99,7 +102,8 @@ impl Session {
         // What is asked of the server goes into no log of its, where that can be chosen.
         if self.is_superuser {
             let quiet = "SET log_min_messages = fatal; SET log_min_error_statement = panic; SET log_statement = none; \
-                SET log_min_duration_statement = -1; SET log_duration = off";
+                SET log_min_duration_statement = -1; SET log_duration = off; \
+                SET pg_stat_statements.track = none";
             self.batch(quiet, "to keep no log of what Polder asks")?;
         }
         Ok(())
@@ -138,7 +142,9 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
         doing: &'static str,
     ) -> Result<Vec<Row>, AccessError> {
-        self.client.query(sql, parameters).map_err(|error| AccessError::of(error, doing, &self.user))
+        self.client
+            .query(sql, parameters)
+            .map_err(|error| AccessError::of(error, doing, &self.user))
     }
 
     /// Runs one statement, and leaves what the server says of it to the caller: a refusal is an answer.

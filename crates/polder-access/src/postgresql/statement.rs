@@ -4,9 +4,36 @@ use crate::sql::{Dialect, Kind, Token, parse_tokens};
 
 /// Types that stand before a literal (`date '…'`); before a parameter that is no SQL, and `pg_stat_statements` writes it.
 const TYPES: [&str; 30] = [
-    "interval", "date", "time", "timestamp", "timestamptz", "timetz", "uuid", "inet", "cidr", "macaddr", "json", "jsonb", "numeric",
-    "decimal", "money", "point", "box", "bytea", "text", "bool", "boolean", "int4", "int8", "float8", "xml", "tsvector", "tsquery",
-    "regclass", "int4range", "tstzrange",
+    "interval",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "uuid",
+    "inet",
+    "cidr",
+    "macaddr",
+    "json",
+    "jsonb",
+    "numeric",
+    "decimal",
+    "money",
+    "point",
+    "box",
+    "bytea",
+    "text",
+    "bool",
+    "boolean",
+    "int4",
+    "int8",
+    "float8",
+    "xml",
+    "tsvector",
+    "tsquery",
+    "regclass",
+    "int4range",
+    "tstzrange",
 ];
 
 /// Parts of times, which may follow an interval.
@@ -46,7 +73,10 @@ pub(super) fn preparable(text: &str) -> String {
             continue;
         }
         if let Some(length) = typed_literal(rest) {
-            let (kind, value) = rest.get(..length).and_then(<[_]>::split_last).map_or((rest, token), |(value, kind)| (kind, value));
+            let (kind, value) = rest
+                .get(..length)
+                .and_then(<[_]>::split_last)
+                .map_or((rest, token), |(value, kind)| (kind, value));
             push_value(&mut out, value, &mut next);
             out.push_str("::");
             let words: Vec<&str> = kind.iter().map(|it| it.text).collect();

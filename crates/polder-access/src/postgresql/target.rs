@@ -30,6 +30,8 @@ pub struct Ambient {
     pub home: Option<PathBuf>,
     /// Name of the user of the system.
     pub user: Option<String>,
+    /// Numbers of users and their groups, for servers that ask the system who connects (`peer`).
+    pub users: BTreeMap<String, (u32, u32)>,
 }
 
 /// A server, a database, and who connects.
@@ -51,6 +53,8 @@ pub struct Target {
     pub root_certificates: Option<PathBuf>,
     /// Certificate and key of whoever connects.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// User and group of the system by whom root connects to a socket.
+    pub system_user: Option<(u32, u32)>,
 }
 
 /// Folders in which servers put their sockets, Debian's first.
@@ -68,9 +72,7 @@ impl Target {
         let mut known = match said.split_once("://") {
             Some(("postgres" | "postgresql", rest)) => url(rest)?,
             Some((scheme, _)) => {
-                return Err(wrong(format!(
-                    "`{scheme}://` is no PostgreSQL: `postgresql://` is"
-                )));
+                return Err(wrong(format!("`{scheme}://` is no PostgreSQL: `postgresql://` is")));
             }
             None if said.contains('=') => pairs(said)?,
             None => BTreeMap::from([("dbname".to_string(), said.to_string())]),
@@ -97,7 +99,8 @@ impl Target {
         let port = text("port").unwrap_or_else(|| "5432".into());
         let port = port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?;
         let host = text("hostaddr").or_else(|| text("host")).unwrap_or_else(|| {
-            let socket = |folder: &&&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
+            let socket =
+                |folder: &&&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
             SOCKET_FOLDERS.iter().find(socket).unwrap_or(&SOCKET_FOLDERS[0]).to_string()
         });
         if host.contains(',') {
@@ -126,6 +129,7 @@ impl Target {
                 .filter(|it| it.as_os_str() != "system"),
             client_certificate: file("sslcert", "postgresql.crt")
                 .zip(file("sslkey", "postgresql.key")),
+            system_user: around.users.get(&user).copied(),
             host,
             port,
             user,
@@ -227,8 +231,13 @@ fn url(rest: &str) -> Result<BTreeMap<String, String>, AccessError> {
         _ => (server, ""),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let said =
-        [("user", user), ("password", password), ("host", host), ("port", port), ("dbname", database)];
+    let said = [
+        ("user", user),
+        ("password", password),
+        ("host", host),
+        ("port", port),
+        ("dbname", database),
+    ];
     for (key, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
         known.insert(key.to_string(), decoded(value)?);
     }
@@ -359,7 +368,9 @@ pub fn parse_pgpass(text: &str, fields: [&str; 4]) -> Option<Zeroizing<String>> 
                 }
             }
         }
-        let fits = |(part, field): (&Zeroizing<String>, &&str)| part.as_str() == "*" || part.as_str() == *field;
+        let fits = |(part, field): (&Zeroizing<String>, &&str)| {
+            part.as_str() == "*" || part.as_str() == *field
+        };
         if parts.len() == 5 && parts.iter().zip(&fields).all(fits) {
             return parts.pop();
         }

@@ -30,8 +30,25 @@ pub(super) enum UtilityNeed {
 
 /// Keywords that begin statements for which nothing is needed.
 const FREE: [&str; 19] = [
-    "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "show", "reset", "discard", "listen",
-    "unlisten", "notify", "deallocate", "close", "fetch", "move", "execute",
+    "begin",
+    "start",
+    "commit",
+    "end",
+    "rollback",
+    "abort",
+    "savepoint",
+    "release",
+    "show",
+    "reset",
+    "discard",
+    "listen",
+    "unlisten",
+    "notify",
+    "deallocate",
+    "close",
+    "fetch",
+    "move",
+    "execute",
 ];
 
 /// What a utility statement needs; none for one that is not known.
@@ -56,7 +73,8 @@ pub(super) fn needs_of(text: &str) -> Option<Vec<UtilityNeed>> {
         }
         "create" => create(text, rest),
         "drop" | "alter" => Some(drop_or_alter(text, rest)),
-        "refresh" | "analyze" | "vacuum" | "cluster" | "reindex" | "comment" | "grant" | "revoke" => {
+        "refresh" | "analyze" | "vacuum" | "cluster" | "reindex" | "comment" | "grant"
+        | "revoke" => {
             let what = tokens.iter().take(4).map(|it| it.text).collect::<Vec<_>>().join(" ");
             Some(vec![UtilityNeed::Owner(what)])
         }
@@ -112,7 +130,9 @@ fn set(text: &str, rest: &[Token<'_>]) -> Vec<UtilityNeed> {
         [path, sign, value, ..]
             if path.is("search_path") && (sign.is_sign("=") || sign.is("to")) =>
         {
-            vec![UtilityNeed::Path(from(text, value).trim_end_matches([';', ' ', '\n']).to_string())]
+            vec![UtilityNeed::Path(
+                from(text, value).trim_end_matches([';', ' ', '\n']).to_string(),
+            )]
         }
         _ => Vec::new(),
     }
@@ -257,7 +277,8 @@ fn create(text: &str, rest: &[Token<'_>]) -> Option<Vec<UtilityNeed>> {
 /// `DROP TABLE` of a temporary table needs nothing; which it is, the server has to say.
 fn drop_or_alter(text: &str, rest: &[Token<'_>]) -> Vec<UtilityNeed> {
     let verb = text.trim_start().split_whitespace().next().unwrap_or("ALTER").to_ascii_uppercase();
-    let rest: Vec<Token<'_>> = rest.iter().filter(|it| !it.is_any(&["if", "exists"])).copied().collect();
+    let rest: Vec<Token<'_>> =
+        rest.iter().filter(|it| !it.is_any(&["if", "exists"])).copied().collect();
     let kind = rest.first().map_or("", |it| it.text);
     let name = names(rest.get(1..).unwrap_or_default()).into_iter().next().unwrap_or_default();
     vec![UtilityNeed::Owner(format!("{verb} {kind} {name}"))]
@@ -286,15 +307,18 @@ mod tests {
         check("SET ROLE NONE", &[]);
         check("SET search_path = shop, public;", &[UtilityNeed::Path("shop, public".into())]);
         let all = [Update, Delete, Truncate];
-        check("LOCK TABLE ONLY shop.\"Or,der\", b", &[
-            table("shop.\"Or,der\"", &all, &[]),
-            table("b", &all, &[]),
-        ]);
+        check(
+            "LOCK TABLE ONLY shop.\"Or,der\", b",
+            &[table("shop.\"Or,der\"", &all, &[]), table("b", &all, &[])],
+        );
         check("lock a in access share mode nowait", &[table("a", &[Select], &[])]);
-        check("COPY a (x, \"Y\") FROM STDIN", &[
-            UtilityNeed::Written { name: "a".into(), rights: 1 },
-            table("a", &[Insert], &["x", "Y"]),
-        ]);
+        check(
+            "COPY a (x, \"Y\") FROM STDIN",
+            &[
+                UtilityNeed::Written { name: "a".into(), rights: 1 },
+                table("a", &[Insert], &["x", "Y"]),
+            ],
+        );
         check("COPY (SELECT (1)) TO STDOUT", &[UtilityNeed::Query("SELECT (1)".into())]);
         check("CALL s.p($1, 2)", &[UtilityNeed::Call("s.p".into())]);
         check("DO $x$ BEGIN NULL; END $x$", &[UtilityNeed::Block(" BEGIN NULL; END ".into())]);
@@ -302,10 +326,13 @@ mod tests {
         check("EXPLAIN (ANALYZE, COSTS) SELECT 1", &[UtilityNeed::Query("SELECT 1".into())]);
         check("DECLARE c CURSOR FOR SELECT 1", &[UtilityNeed::Query("SELECT 1".into())]);
         let text = "CREATE TEMP TABLE x (a int) AS SELECT 1";
-        check(text, &[
-            UtilityNeed::Temporary { makes: text.into() },
-            UtilityNeed::Query(" SELECT 1".into()),
-        ]);
+        check(
+            text,
+            &[
+                UtilityNeed::Temporary { makes: text.into() },
+                UtilityNeed::Query(" SELECT 1".into()),
+            ],
+        );
         check("CREATE INDEX i ON t (a)", &[UtilityNeed::Owner("CREATE INDEX i".into())]);
         check("DROP TABLE IF EXISTS s.t", &[UtilityNeed::Owner("DROP TABLE s.t".into())]);
         assert_eq!(needs_of("FROB x"), None);

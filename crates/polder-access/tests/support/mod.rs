@@ -57,7 +57,10 @@ impl Cluster {
         }
         let it = Self { folder, bin, is_root };
         let data = it.folder.path().join("data");
-        it.run("initdb", &["-D", data.to_str().unwrap(), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]);
+        it.run(
+            "initdb",
+            &["-D", data.to_str().unwrap(), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"],
+        );
         let socket = it.folder.path().display();
         let settings = format!(
             "listen_addresses = ''\nport = 5433\nunix_socket_directories = '{socket}'\nfsync = off\n\
@@ -68,7 +71,10 @@ impl Cluster {
         text.push_str(&settings);
         std::fs::write(&path, text).unwrap();
         let log = it.log_path();
-        it.run("pg_ctl", &["-D", data.to_str().unwrap(), "-l", log.to_str().unwrap(), "-w", "start"]);
+        it.run(
+            "pg_ctl",
+            &["-D", data.to_str().unwrap(), "-l", log.to_str().unwrap(), "-w", "start"],
+        );
         Some(it)
     }
 
@@ -96,8 +102,10 @@ impl Cluster {
 
     /// A connection to a database as a role.
     pub fn target(&self, database: &str, user: &str) -> Target {
-        let said =
-            format!("host={} port=5433 dbname={database} user={user}", self.folder.path().display());
+        let said = format!(
+            "host={} port=5433 dbname={database} user={user}",
+            self.folder.path().display()
+        );
         Target::parse(&said, &Ambient::default()).unwrap()
     }
 
@@ -139,7 +147,12 @@ impl Cluster {
 
 /// Statements of a workload that are refused for want of a right; what they did is taken back.
 #[allow(dead_code, reason = "not every test needs it")]
-pub fn refused(cluster: &Cluster, database: &str, account: &str, workload: &[String]) -> Vec<String> {
+pub fn refused(
+    cluster: &Cluster,
+    database: &str,
+    account: &str,
+    workload: &[String],
+) -> Vec<String> {
     let mut client = cluster.client(database, account);
     client.batch_execute("BEGIN").unwrap();
     let mut refused = Vec::new();

@@ -4,6 +4,7 @@
 //! index is read again.
 
 use super::Stanzas;
+use crate::archive::hex;
 use rustix::fs::{Mode, OFlags, Statx};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -51,12 +52,12 @@ impl Memory {
         let times = [statx.stx_mtime, statx.stx_ctime].map(|it| (it.tv_sec, it.tv_nsec));
         let device = (statx.stx_dev_major, statx.stx_dev_minor);
         let line = format!(
-            "{device:?} {} {} {times:?} {:x}",
+            "{device:?} {} {} {times:?} {}",
             statx.stx_ino,
             statx.stx_size,
-            asked.finalize()
+            hex(&asked.finalize())
         );
-        let name = format!("{:x}", Sha256::digest(path.as_os_str().as_encoded_bytes()));
+        let name = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
         Key { name, line, changed: statx.stx_ctime.tv_sec }
     }
 
@@ -73,7 +74,7 @@ impl Memory {
         let mut text = String::with_capacity(usize::try_from(length).unwrap_or(0) + 32);
         File::from(file).take(BYTES_MAX).read_to_string(&mut text).ok()?;
         let (digest, kept) = text.split_once('\n')?;
-        if digest != format!("{:x}", Sha256::digest(kept)) {
+        if digest != hex(&Sha256::digest(kept)) {
             return None;
         }
         let mut parts = kept.splitn(4, '\n');
@@ -94,7 +95,7 @@ impl Memory {
         }
         let Stanzas { bytes, count, text } = stanzas;
         let kept = format!("{FORMAT}\n{}\n{bytes} {count}\n{text}", key.line);
-        let digest = format!("{:x}", Sha256::digest(&kept));
+        let digest = hex(&Sha256::digest(&kept));
         let _ = self.write(&key.name, &format!("{digest}\n{kept}"));
     }
 

@@ -3,6 +3,7 @@
 //! The bytes are those of a digest that was signed, and are bounded all the same.
 
 use crate::entry::Kind;
+use crate::key::hexadecimal;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -225,7 +226,7 @@ fn data(from: impl Read, archive: &mut Archive) -> Result<(), DebError> {
                 let mut bytes = Vec::new();
                 entry.by_ref().take(CONTROL_MAX).read_to_end(&mut bytes)?;
                 hasher.update(&bytes);
-                archive.settings.insert(path.clone(), format!("{:x}", Md5::digest(&bytes)));
+                archive.settings.insert(path.clone(), hexadecimal(&Md5::digest(&bytes)));
             }
             io::copy(&mut entry, &mut hasher)?;
             digest = *hasher.finalize().as_bytes();

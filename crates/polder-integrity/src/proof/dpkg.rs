@@ -1,6 +1,7 @@
 //! What dpkg says is installed, as much of it as proofs need.
 
 use super::plain;
+use crate::key::hexadecimal;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -106,7 +107,7 @@ fn settings(root: &Path, stanza: &str) -> Vec<(u128, [u8; 32])> {
         .filter_map(|line| {
             let (path, sum) = line.trim_start().split_once(' ')?;
             let bytes = plain::read(root, Path::new(path), SETTING_BYTES_MAX).ok()?;
-            let same = format!("{:x}", Md5::digest(&bytes)) == sum;
+            let same = hexadecimal(&Md5::digest(&bytes)) == sum;
             same.then(|| (short(path.as_bytes()), *blake3::hash(&bytes).as_bytes()))
         })
         .collect()

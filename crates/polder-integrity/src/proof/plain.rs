@@ -1,6 +1,7 @@
 //! Opens files of a root that anybody may have made: plain ones only, and never outside of the root.
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -17,6 +18,20 @@ pub(crate) fn open(root: &Path, path: &Path) -> io::Result<File> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(File::from(file)),
         _ => Err(io::Error::other("it is no plain file")),
+    }
+}
+
+/// SHA-256 of everything that can be read.
+pub(crate) fn sha256(mut reader: impl Read) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0_u8; 256 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

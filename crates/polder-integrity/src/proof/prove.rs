@@ -9,10 +9,10 @@ use super::{plain, triggers};
 use crate::compare::{Change, Difference};
 use crate::entry::{Content, Entry, Kind};
 use crate::generation::Generation;
+use crate::key::hexadecimal;
 use crate::now::Now;
 use crate::policy::{matches, segments};
 use polder_model::version::deb::compare as compare_versions;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -341,10 +341,9 @@ fn archive(root: &Path, path: &Path, digest: &str) -> Result<Archive, String> {
         io::ErrorKind::NotFound => NOT_KEPT.to_string(),
         _ => format!("its archive cannot be read: {error}"),
     })?;
-    let mut hasher = Sha256::new();
     // One open file is hashed and then read: nobody can exchange it between.
-    io::copy(&mut &file, &mut hasher).map_err(|error| error.to_string())?;
-    if format!("{:x}", hasher.finalize()) != digest {
+    let found = plain::sha256(&file).map_err(|error| error.to_string())?;
+    if hexadecimal(&found) != digest {
         return Err("its archive is not the one that was signed".into());
     }
     io::Seek::rewind(&mut &file).map_err(|error| error.to_string())?;

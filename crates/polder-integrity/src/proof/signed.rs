@@ -3,6 +3,7 @@
 
 use super::dpkg::field;
 use super::plain;
+use crate::key::hexadecimal;
 use base64::Engine as _;
 use rustix::fd::{AsRawFd, OwnedFd};
 use sha2::{Digest, Sha256};
@@ -283,7 +284,7 @@ fn index(
             stanza.push_str(&String::from_utf8_lossy(&line));
         }
     }
-    match format!("{:x}", hasher.finalize()) == digest {
+    match hexadecimal(&hasher.finalize()) == digest {
         true => Ok(found),
         false => Err("it is not the one that the release names".into()),
     }

@@ -1,5 +1,7 @@
 //! One file per command.
 
+mod access;
+mod access_watch;
 mod apply;
 mod archives;
 mod assess;
@@ -47,6 +49,7 @@ pub(crate) fn run(flags: Flags) -> Result<u8, Failure> {
         Command::Journal(it) => journal::run(&it, &globals),
         Command::Graph(it) => graph::run(&it, &globals),
         Command::Feed(it) => feed::run(&it, &globals),
+        Command::Access(it) => access::run(&it, &globals),
         Command::Sbom(it) => sbom::run(&it, &globals),
         Command::Baseline(it) => baseline::run(&it, &globals),
         Command::Restore(it) => restore::run(&it, &globals),

@@ -1,0 +1,343 @@
+//! What accounts of databases may do, do and need, as text and JSON.
+
+use crate::terminal::wrap;
+use polder_access::postgresql::{
+    Evidence, Excess, Learned, Necessity, Proof, Proposal, Reach, Rights,
+};
+use polder_model::printable_str;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Columns, tables, statements that are shown of many.
+const SHOWN_MAX: usize = 8;
+
+/// All that is known of one account.
+#[derive(Clone, Copy)]
+pub struct AccessView<'a> {
+    /// The server, in words.
+    pub server: &'a str,
+    /// What it may do.
+    pub rights: &'a Rights,
+    /// What it does, if that is known.
+    pub learned: Option<&'a Learned>,
+    /// Why that is not known, if so.
+    pub because: Option<&'a str>,
+    /// What it does not need.
+    pub excess: &'a [Excess],
+}
+
+fn head(view: &AccessView<'_>, out: &mut String) {
+    let text = format!(
+        "`{}` in the database `{}` of {}",
+        view.rights.account, view.rights.database, view.server
+    );
+    wrap(out, "", "  ", &printable_str(&text));
+}
+
+/// What whoever sends statements as the account can do, in sentences.
+fn reach_lines(reach: &Reach) -> Vec<String> {
+    let mut lines = Vec::new();
+    if reach.is_boundless {
+        lines.push("does anything, to the whole server: it is a superuser".to_string());
+    }
+    if !reach.sensitive.is_empty() {
+        let shown: Vec<String> = reach
+            .sensitive
+            .iter()
+            .take(SHOWN_MAX)
+            .map(|(table, column, class, rows)| {
+                let rows = rows.map_or_else(String::new, |it| format!(", {it} rows"));
+                format!("{table}.{column} ({class}{rows})")
+            })
+            .collect();
+        let more = reach.sensitive.len().saturating_sub(SHOWN_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.push(format!("reads {}{more}", shown.join(", ")));
+    }
+    let counts = [
+        (reach.reads, "reads"),
+        (reach.writes, "writes to"),
+        (reach.empties, "empties"),
+        (reach.drops, "drops"),
+    ];
+    let counted: Vec<String> = counts
+        .iter()
+        .filter(|it| it.0 > 0)
+        .map(|(count, verb)| format!("{verb} {count}"))
+        .collect();
+    if !counted.is_empty() {
+        lines.push(format!("{} tables and views", counted.join(", ")));
+    }
+    lines.extend(reach.host.iter().cloned());
+    if lines.is_empty() {
+        lines.push("reaches nothing that is stored here".into());
+    }
+    lines
+}
+
+fn reach_text(title: &str, reach: &Reach, out: &mut String) {
+    let _ = writeln!(out, "{title}");
+    for line in reach_lines(reach) {
+        wrap(out, "  - ", "    ", &printable_str(&line));
+    }
+}
+
+/// In how far its use is known.
+fn window(learned: &Learned) -> String {
+    let run = learned.statements.iter().filter(|it| it.calls > 0).count();
+    let from_files = learned.statements.len() - run;
+    let since = learned.since.as_deref().map_or_else(String::new, |it| format!(" since {it}"));
+    let mut text = format!("{run} kinds of statements that ran{since}");
+    if from_files > 0 {
+        let _ = write!(text, ", {from_files} from files");
+    }
+    let unproved = learned.unproved().count();
+    if unproved > 0 {
+        let _ = write!(text, ", {unproved} that cannot be told");
+    }
+    text
+}
+
+/// What makes that picture less than whole.
+fn doubts(learned: &Learned) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if learned.forgotten > 0 {
+        doubts.push(format!(
+            "The server forgot statements {} times for lack of room: raise `pg_stat_statements.max`",
+            learned.forgotten
+        ));
+    }
+    if !learned.is_as_account {
+        doubts.push(
+            "Policies of rows were not seen: whoever is connected may not become the account"
+                .into(),
+        );
+    }
+    for statement in learned.unproved().take(SHOWN_MAX) {
+        let why = statement.unproved.join("; ");
+        doubts.push(format!("Cannot be told, rights are kept for it: {why}: {}", statement.text));
+    }
+    let more = learned.unproved().count().saturating_sub(SHOWN_MAX);
+    if more > 0 {
+        doubts.push(format!("{more} more cannot be told: `polder access learn --all` lists them"));
+    }
+    doubts
+}
+
+/// An audit.
+pub fn access_text(view: &AccessView<'_>, reach: &Reach, all: bool) -> String {
+    let mut out = String::new();
+    head(view, &mut out);
+    out.push('\n');
+    reach_text("Whoever can send statements as it, by an SQL injection for one,", reach, &mut out);
+    out.push('\n');
+    match (view.learned, view.because) {
+        (Some(learned), _) => {
+            let text = format!("Not needed by {}:", window(learned));
+            wrap(&mut out, "", "  ", &printable_str(&text));
+        }
+        (None, because) => {
+            let because = because.unwrap_or_default();
+            let text = format!("What it needs is not known ({because}). Too much in any case:");
+            wrap(&mut out, "", "  ", &printable_str(&text));
+        }
+    }
+    if view.excess.is_empty() {
+        let _ = writeln!(out, "  nothing");
+    }
+    for it in view.excess {
+        wrap(&mut out, "  - ", "    ", &printable_str(&format!("{}: {}", it.what, it.means)));
+        for detail in it.details.iter().filter(|_| all) {
+            wrap(&mut out, "      ", "        ", &printable_str(detail));
+        }
+    }
+    for doubt in view.learned.map(doubts).unwrap_or_default() {
+        wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
+    }
+    out
+}
+
+/// One account in a list of all.
+pub fn account_text(rights: &Rights, reach: &Reach) -> String {
+    let mut words: Vec<String> =
+        rights.attributes.set().iter().map(|it| it.to_lowercase()).collect();
+    if !reach.host.is_empty() {
+        words.push("reaches the host".into());
+    }
+    let counts = [
+        (reach.reads, "reads"),
+        (reach.writes, "writes to"),
+        (reach.empties, "empties"),
+        (reach.drops, "drops"),
+    ];
+    let counted = counts.iter().filter(|it| it.0 > 0);
+    words.extend(counted.map(|(count, verb)| format!("{verb} {count}")));
+    if !reach.sensitive.is_empty() {
+        words.push(format!("{} sensitive columns", reach.sensitive.len()));
+    }
+    if words.is_empty() {
+        words.push("reaches nothing".into());
+    }
+    let mut out = String::new();
+    let text = format!("{}: {}", rights.account, words.join(", "));
+    wrap(&mut out, "  ", "      ", &printable_str(&text));
+    out
+}
+
+/// What is known of an account, for programs.
+pub fn access_json(view: &AccessView<'_>, reach: &Reach) -> Value {
+    json!({
+        "schema": "polder-access-audit/1",
+        "server": view.server,
+        "rights": view.rights,
+        "reach": reach,
+        "excess": view.excess,
+        "use_unknown": view.because,
+        "learned": view.learned.map(learned_value),
+    })
+}
+
+/// Which rights are needed.
+pub fn learned_text(view: &AccessView<'_>, learned: &Learned, all: bool) -> String {
+    let mut out = String::new();
+    head(view, &mut out);
+    let text = format!("needs these rights for {}:", window(learned));
+    wrap(&mut out, "", "  ", &printable_str(&text));
+    out.push('\n');
+    for it in polder_access::grants(learned.needed.iter().map(|it| &it.atom)) {
+        wrap(&mut out, "  ", "      ", &printable_str(&it));
+    }
+    let kept = learned.needed.iter().filter(|it| it.evidence == Evidence::Unproved).count();
+    let _ = writeln!(
+        out,
+        "\n{} single rights, one on one column or thing; {kept} of them kept for what cannot be told",
+        learned.needed.len()
+    );
+    for doubt in doubts(learned) {
+        wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
+    }
+    if all {
+        let _ = writeln!(out, "\nStatements, without what was literal in them:");
+        for it in &learned.statements {
+            let calls = if it.calls > 0 { format!("{} x", it.calls) } else { "file".into() };
+            let why = match it.unproved.is_empty() {
+                true => String::new(),
+                false => format!(" ! {}", it.unproved.join("; ")),
+            };
+            wrap(&mut out, "  ", "      ", &printable_str(&format!("{calls} {}{why}", it.text)));
+        }
+    }
+    out
+}
+
+fn learned_value(learned: &Learned) -> Value {
+    let needed = |it: &polder_access::postgresql::Needed| {
+        json!({
+            "right": it.atom.to_string(),
+            "atom": it.atom,
+            "evidence": it.evidence,
+            "calls": it.calls,
+            "statements": it.statements,
+        })
+    };
+    json!({
+        "account": learned.account,
+        "database": learned.database,
+        "since": learned.since,
+        "until": learned.until,
+        "forgotten": learned.forgotten,
+        "as_account": learned.is_as_account,
+        "paths": learned.paths,
+        "roles": learned.roles,
+        "grants": polder_access::grants(learned.needed.iter().map(|it| &it.atom)),
+        "needed": learned.needed.iter().map(needed).collect::<Vec<_>>(),
+        "statements": learned.statements,
+    })
+}
+
+/// Which rights are needed, for programs.
+pub fn learned_json(learned: &Learned) -> Value {
+    let mut value = learned_value(learned);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("schema".into(), "polder-access-learned/1".into());
+    }
+    value
+}
+
+/// A proposal, and what the server says of it.
+pub fn proposal_text(
+    view: &AccessView<'_>,
+    learned: &Learned,
+    proposal: &Proposal,
+    proof: Option<&Proof>,
+) -> String {
+    let mut out = String::new();
+    head(view, &mut out);
+    out.push('\n');
+    if proposal.is_done() {
+        let _ = writeln!(out, "It has the least rights already.");
+    }
+    reach_text("Whoever can send statements as it, now", &proposal.reach_before, &mut out);
+    reach_text("and then", &proposal.reach_after, &mut out);
+    out.push('\n');
+    let text = format!("With these rights, for {}:", window(learned));
+    wrap(&mut out, "", "  ", &printable_str(&text));
+    for grant in &proposal.grants {
+        wrap(&mut out, "  ", "      ", &printable_str(grant));
+    }
+    for left in &proposal.left {
+        wrap(&mut out, "  ! ", "    ", &printable_str(left));
+    }
+    for doubt in doubts(learned) {
+        wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
+    }
+    if let Some(proof) = proof {
+        proof_text(proof, &mut out);
+    }
+    out
+}
+
+fn proof_text(proof: &Proof, out: &mut String) {
+    out.push('\n');
+    let verdict = if proof.holds() { "holds" } else { "does not hold" };
+    let text = format!(
+        "The proof {verdict}: the server plans {} statements with these rights and refuses {}; {} it does not plan, so rules \
+         tell of them. Without each of {} rights it refuses a statement; its analysis names {} more that only running would \
+         show; {} are kept for what cannot be told; of {} it was not shown.",
+        proof.passed,
+        proof.refused.len(),
+        proof.by_rule,
+        proof.count(Necessity::Refused),
+        proof.count(Necessity::Analysed),
+        proof.count(Necessity::Kept),
+        proof.count(Necessity::NotShown),
+    );
+    wrap(out, "", "  ", &text);
+    for (statement, says) in proof.refused.iter().take(SHOWN_MAX) {
+        wrap(out, "  ! ", "    ", &printable_str(&format!("{says}: {statement}")));
+    }
+}
+
+/// A proposal, for programs.
+pub fn proposal_json(
+    learned: &Learned,
+    proposal: &Proposal,
+    proof: Option<&Proof>,
+    version: i32,
+) -> Value {
+    json!({
+        "schema": "polder-access-proposal/1",
+        "account": proposal.account,
+        "database": proposal.database,
+        "grants": proposal.grants,
+        "minimum": polder_access::grants(learned.needed.iter().map(|it| &it.atom)),
+        "reach_before": proposal.reach_before,
+        "reach_after": proposal.reach_after,
+        "left": proposal.left,
+        "is_done": proposal.is_done(),
+        "forward": proposal.forward(version),
+        "back": proposal.back(version),
+        "proof": proof,
+        "learned": learned_value(learned),
+    })
+}

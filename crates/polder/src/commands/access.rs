@@ -1,0 +1,349 @@
+//! `polder access`: what accounts of databases may do, do and need; gives them no more.
+
+use super::Globals;
+use crate::failure::{Failure, FailureKind};
+use crate::flags::{
+    AccessApply, AccessAudit, AccessColumns, AccessCommand, AccessFlags, AccessLearn,
+    AccessPropose, AccessProve, AccessServer, AccessSources,
+};
+use crate::operations::Operations;
+use crate::{around, output};
+use polder_access::AccessError;
+use polder_access::postgresql::{
+    Columns, Learned, Proof, Proposal, Rights, Session, Sources, Target, excess, learn, propose,
+    prove, reach, script,
+};
+use polder_apply::{Operation, Outcome, Phase};
+use polder_model::printable_str;
+use polder_report::{
+    AccessView, access_json, access_text, account_text, learned_json, learned_text, proposal_json,
+    proposal_text,
+};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Largest file of statements.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+pub(super) fn run(flags: &AccessFlags, globals: &Globals) -> Result<u8, Failure> {
+    match &flags.command {
+        AccessCommand::Audit(it) => audit(it),
+        AccessCommand::Learn(it) => learned(it),
+        AccessCommand::Propose(it) => proposed(it),
+        AccessCommand::Prove(it) => proved(it),
+        AccessCommand::Apply(it) => apply(it, globals),
+        AccessCommand::Watch(it) => super::access_watch::run(it, globals),
+    }
+}
+
+/// A connection, and how it is said again.
+pub(super) fn connect(flags: &AccessServer) -> Result<(Session, Target), Failure> {
+    let mut target = Target::parse(&flags.server, &around::ambient()).map_err(failed)?;
+    if let Some(database) = &flags.database {
+        target = target.database(database);
+    }
+    let session = Session::connect(&target).map_err(failed)?;
+    Ok((session, target))
+}
+
+/// What a server said, and what to do.
+pub(super) fn failed(error: AccessError) -> Failure {
+    let hint = match &error {
+        AccessError::Target { .. } => {
+            "Name it as `psql` is told: `--server 'host=db.example dbname=shop user=ada'`".into()
+        }
+        AccessError::Connect { .. } => {
+            "Look whether it runs, and at `--server`; without one it is looked for as `psql` does".into()
+        }
+        AccessError::Refused { .. } => {
+            "Look at the password (`.pgpass`, `PGPASSWORD`), the role, and the server's `pg_hba.conf`".into()
+        }
+        AccessError::Gone { .. } => "Nothing was changed: what was begun is rolled back by the server".into(),
+        AccessError::Denied { .. } => {
+            "An audit needs a role in `pg_read_all_stats`; a proof and a change need a superuser".into()
+        }
+        AccessError::NoAccount { .. } => "`polder access audit` lists the accounts".into(),
+        AccessError::NoStatements { .. } => {
+            "Put `pg_stat_statements` into `shared_preload_libraries`, restart, and CREATE EXTENSION pg_stat_statements; or \
+             name a file with `--statements FILE --only-statements`"
+                .into()
+        }
+        AccessError::Changed { .. } => "Somebody else changed rights meanwhile: look again, then decide again".into(),
+        _ => String::new(),
+    };
+    let is_usage = matches!(error, AccessError::Target { .. } | AccessError::NoAccount { .. });
+    let failure = if is_usage { Failure::usage(error) } else { Failure::look(error) };
+    if hint.is_empty() { failure } else { failure.hint(hint) }
+}
+
+fn sources(flags: &AccessSources) -> Result<Sources, Failure> {
+    let mut text = String::new();
+    for path in &flags.statements {
+        let wrong = |says: String| Failure::usage(format!("`{}`: {says}", path.display()));
+        let metadata = path.metadata().map_err(|error| wrong(error.to_string()))?;
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(wrong(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+        }
+        text.push_str(&std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?);
+        text.push_str("\n;\n");
+    }
+    Ok(Sources { text, only_text: flags.only_statements })
+}
+
+fn audit(flags: &AccessAudit) -> Result<u8, Failure> {
+    let (mut session, target) = connect(&flags.server)?;
+    let Some(account) = &flags.account else {
+        return accounts(&mut session, &target, flags);
+    };
+    let rights = Rights::read(&mut session, account).map_err(failed)?;
+    let (learned, because) = match learn(&mut session, &rights, &Sources::default()) {
+        Ok(learned) => (Some(learned), None),
+        Err(error @ AccessError::NoStatements { .. }) => (None, Some(error.to_string())),
+        Err(error) => return Err(failed(error)),
+    };
+    let found = excess(&rights, learned.as_ref());
+    let server = target.server();
+    let view = AccessView {
+        server: &server,
+        rights: &rights,
+        learned: learned.as_ref(),
+        because: because.as_deref(),
+        excess: &found,
+    };
+    if flags.json {
+        output::print_json(&access_json(&view, &reach(&rights)))?;
+    } else {
+        let mut text = access_text(&view, &reach(&rights), flags.all);
+        let _ = writeln!(text, "\nNext: polder access propose {}", said(account, &flags.server));
+        output::print(&text)?;
+    }
+    // Without its statements nobody can tell what is too much.
+    Ok(if learned.is_none() { 3 } else { 0 })
+}
+
+/// The account and server as on a command line.
+fn said(account: &str, server: &AccessServer) -> String {
+    let mut text = polder_model::quoted(account);
+    if !server.server.is_empty() {
+        let _ = write!(text, " --server {}", polder_model::quoted(&server.server));
+    }
+    if let Some(database) = &server.database {
+        let _ = write!(text, " --database {}", polder_model::quoted(database));
+    }
+    text
+}
+
+/// All accounts that may log in, with what each can do.
+fn accounts(session: &mut Session, target: &Target, flags: &AccessAudit) -> Result<u8, Failure> {
+    let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY rolsuper, rolname";
+    let rows = session.rows(sql, &[], "accounts").map_err(failed)?;
+    let mut text =
+        format!("Accounts of the database `{}` of {}\n\n", target.database, target.server());
+    let mut all = Vec::new();
+    for row in rows {
+        let account: String = row.get(0);
+        let rights = Rights::read(session, &account).map_err(failed)?;
+        let reach = reach(&rights);
+        text.push_str(&account_text(&rights, &reach));
+        all.push(
+            json!({ "account": account, "attributes": rights.attributes.set(), "reach": reach }),
+        );
+    }
+    if flags.json {
+        output::print_json(&json!({
+            "schema": "polder-access-accounts/1", "server": target.server(), "database": target.database, "accounts": all,
+        }))?;
+        return Ok(0);
+    }
+    let _ = writeln!(text, "\nNext: polder access audit ACCOUNT");
+    output::print(&text)?;
+    Ok(0)
+}
+
+/// Everything about one account, up to a proposal.
+struct Made {
+    session: Session,
+    target: Target,
+    rights: Rights,
+    learned: Learned,
+}
+
+impl Made {
+    fn of(account: &str, server: &AccessServer, from: &AccessSources) -> Result<Self, Failure> {
+        let from = sources(from)?;
+        let (mut session, target) = connect(server)?;
+        let rights = Rights::read(&mut session, account).map_err(failed)?;
+        let learned = learn(&mut session, &rights, &from).map_err(failed)?;
+        Ok(Self { session, target, rights, learned })
+    }
+
+    fn propose(&self, columns: AccessColumns) -> Proposal {
+        let columns = match columns {
+            AccessColumns::Sensitive => Columns::Sensitive,
+            AccessColumns::Always => Columns::Always,
+            AccessColumns::Never => Columns::Never,
+        };
+        propose(&self.rights, &self.learned, columns)
+    }
+
+    fn text(&self, proposal: &Proposal, proof: Option<&Proof>) -> String {
+        let server = self.target.server();
+        let view = AccessView {
+            server: &server,
+            rights: &self.rights,
+            learned: Some(&self.learned),
+            because: None,
+            excess: &[],
+        };
+        proposal_text(&view, &self.learned, proposal, proof)
+    }
+}
+
+fn learned(flags: &AccessLearn) -> Result<u8, Failure> {
+    let made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    if flags.json {
+        output::print_json(&learned_json(&made.learned))?;
+    } else {
+        let server = made.target.server();
+        let view = AccessView {
+            server: &server,
+            rights: &made.rights,
+            learned: Some(&made.learned),
+            because: None,
+            excess: &[],
+        };
+        output::print(&learned_text(&view, &made.learned, flags.all))?;
+    }
+    Ok(exit_code(&made.learned, None))
+}
+
+/// 3 where something could not be told.
+fn exit_code(learned: &Learned, proof: Option<&Proof>) -> u8 {
+    let is_whole = learned.unproved().next().is_none() && learned.is_as_account;
+    let holds = proof.is_none_or(Proof::holds);
+    if is_whole && holds { 0 } else { 3 }
+}
+
+fn proposed(flags: &AccessPropose) -> Result<u8, Failure> {
+    let made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let proposal = made.propose(flags.columns);
+    let version = made.session.version();
+    let account = printable_str(&flags.account);
+    write_script(
+        flags.script.as_deref(),
+        &format!("The least rights of {account}, proposed by Polder"),
+        &proposal,
+        &proposal.forward(version),
+    )?;
+    write_script(
+        flags.inverse.as_deref(),
+        &format!("The rights that {account} had before"),
+        &proposal,
+        &proposal.back(version),
+    )?;
+    if flags.json {
+        output::print_json(&proposal_json(&made.learned, &proposal, None, version))?;
+    } else {
+        let mut text = made.text(&proposal, None);
+        if !proposal.is_done() {
+            let said = said(&flags.account, &flags.server);
+            let _ = writeln!(text, "\nNext: polder access prove {said}");
+        }
+        output::print(&text)?;
+    }
+    Ok(exit_code(&made.learned, None))
+}
+
+fn write_script(
+    path: Option<&Path>,
+    title: &str,
+    proposal: &Proposal,
+    statements: &[String],
+) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let text = script(title, &proposal.left, statements, &proposal.database);
+    output::write_file(path, &text)
+}
+
+fn proved(flags: &AccessProve) -> Result<u8, Failure> {
+    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let proposal = made.propose(flags.columns);
+    let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
+    if flags.json {
+        let version = made.session.version();
+        output::print_json(&proposal_json(&made.learned, &proposal, Some(&proof), version))?;
+    } else {
+        let mut text = made.text(&proposal, Some(&proof));
+        if !proposal.is_done() && proof.holds() {
+            let said = said(&flags.account, &flags.server);
+            let _ = writeln!(text, "\nNext: polder access apply {said}");
+        }
+        output::print(&text)?;
+    }
+    Ok(exit_code(&made.learned, Some(&proof)))
+}
+
+fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
+    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let proposal = made.propose(flags.columns);
+    if proposal.is_done() {
+        output::print(&made.text(&proposal, None))?;
+        return Ok(0);
+    }
+    let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
+    output::print(&made.text(&proposal, Some(&proof)))?;
+    let title = format!("give `{}` the least rights", printable_str(&flags.account));
+    let operation = Operation::rights(
+        &made.target.said(),
+        &flags.account,
+        title,
+        &proposal.before,
+        &proposal.after,
+    );
+    output::print(&format!("\n{}", operation.shown()))?;
+    if !proof.holds() {
+        return Err(Failure::look(
+            "the server refuses statements that are in use: nothing was changed",
+        )
+        .hint(
+            "The statements stand above; report them, or name what they need with `--statements`",
+        ));
+    }
+    if flags.dry_run {
+        return Ok(0);
+    }
+    let hint = "`--yes` does it without asking, `--dry-run` only shows it";
+    if !flags.yes && !output::confirms("Change the rights?", hint)? {
+        return Ok(0);
+    }
+    let mut operations = Operations::open_own(globals)?;
+    let id = carry_out(&mut operations, &operation)?;
+    let said = said(&flags.account, &flags.server);
+    output::print(&format!(
+        "Done: operation {id}. Connections that are open have the new rights at once.\nUndo: polder undo {id}\n\
+         Next: polder access watch {said}\n"
+    ))?;
+    Ok(0)
+}
+
+/// Makes a change of rights that is journaled.
+pub(super) fn carry_out(
+    operations: &mut Operations,
+    operation: &Operation,
+) -> Result<i64, Failure> {
+    let id = operations.begin(operation)?;
+    match operations.execute(id, |executor| executor.apply(operation)) {
+        Outcome::Made => {
+            operations.note(id, &Phase::Applied)?;
+            Ok(id)
+        }
+        Outcome::TakenBack(error) => Err(Failure::new(FailureKind::TakenBack, error)
+            .hint("All rights are as they were; `polder journal` keeps the record")),
+        Outcome::Stuck(error, stuck) => {
+            let text = format!("{error}; and then: {stuck}");
+            Err(Failure::new(FailureKind::Stuck, text)
+                .hint(format!("`polder undo {id}` tries again")))
+        }
+    }
+}
