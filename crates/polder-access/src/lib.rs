@@ -10,4 +10,4 @@ pub mod postgresql;
 pub mod sql;
 
 pub use atom::{Atom, Class, Object, Privilege, grants};
-pub use error::AccessError;
+pub use error::{AccessError, Said};

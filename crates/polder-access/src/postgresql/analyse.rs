@@ -1090,8 +1090,7 @@ fn parameter_in(says: &str) -> Option<usize> {
 
 /// What the server said, without what was asked.
 fn reason(error: &AccessError) -> String {
-    let source = std::error::Error::source(error).and_then(std::error::Error::source);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Names that a text may mean, with their schema where one stands before them.

@@ -189,7 +189,7 @@ fn counted(
     );
     let rows = session.rows(&sql, &[&account], "statements").map_err(|error| match error {
         AccessError::Query { source, .. }
-            if source.code().is_some_and(|it| it.code() == "55000") =>
+            if source.0.code().is_some_and(|it| it.code() == "55000") =>
         {
             none("`pg_stat_statements` is not in `shared_preload_libraries`")
         }

@@ -4,6 +4,8 @@ mod analyse;
 mod catalog;
 mod excess;
 mod learn;
+mod log;
+mod net;
 mod piece;
 mod plpgsql;
 mod propose;
@@ -18,6 +20,8 @@ mod utility;
 
 pub use excess::{Excess, Kind, excess};
 pub use learn::{Evidence, Learned, Needed, Source, Sources, Statement, learn};
+pub use log::{LogPrefix, LogReader, RefusedStatement};
+pub use net::{Verdict, judge, log_place, user_of};
 pub use piece::{Piece, act, lines, moves, observe, script};
 pub use propose::{Columns, Proposal, Reach, propose, reach, sensitive};
 pub use prove::{Necessity, Proof, prove};

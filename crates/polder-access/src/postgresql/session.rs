@@ -3,6 +3,7 @@
 use super::target::{Target, TlsMode};
 use super::tls::connector;
 use crate::AccessError;
+use crate::error::Said;
 use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row, Statement};
@@ -77,9 +78,9 @@ impl Session {
         let client = connected.map_err(|source| match source.code() {
             // Class 28 is about who may connect (appendix A of the manual); 3D000 is a database that is not there.
             Some(code) if code.code().starts_with("28") => {
-                AccessError::Refused { server, user: target.user.clone(), source }
+                AccessError::Refused { server, user: target.user.clone(), source: Said(source) }
             }
-            _ => AccessError::Connect { server, source },
+            _ => AccessError::Connect { server, source: Said(source) },
         })?;
         let mut session =
             Self { client, notices, user: target.user.clone(), version: 0, is_superuser: false };

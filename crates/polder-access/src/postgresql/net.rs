@@ -1,0 +1,201 @@
+//! The safety net: which single right a refused statement needs, and whether it may be given back without asking.
+
+use super::learn::{Sources, learn};
+use super::log::RefusedStatement;
+use super::piece::Piece;
+use super::propose::sensitive;
+use super::rights::{Grant, Rights};
+use super::session::Session;
+use crate::sql::{Dialect, without_literals};
+use crate::{AccessError, Atom, Class, Privilege};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What becomes of a refusal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// What the server said.
+    pub says: String,
+    /// The statement, without its literals.
+    pub statement: String,
+    /// Rights that are given back.
+    pub gives: Vec<Atom>,
+    /// Rights that are missing and left to a person, each with the reason.
+    pub leaves: Vec<(Atom, String)>,
+    /// Why nothing can be told, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+impl Verdict {
+    /// What would be so afterwards.
+    pub fn pieces(&self, account: &str) -> BTreeSet<Piece> {
+        let grant = |atom: &Atom| {
+            Piece::Grant(Grant {
+                atom: atom.clone(),
+                grantee: Some(account.to_string()),
+                grantor: String::new(),
+                is_by_owner: true,
+                is_grantable: false,
+            })
+        };
+        self.gives.iter().map(grant).collect()
+    }
+}
+
+/// Judges a refusal, given what was taken from the account.
+///
+/// Whoever injects SQL is refused as well: a right on something sensitive, or one that destroys, is never given back by itself.
+///
+/// # Errors
+/// When the server goes away.
+pub fn judge(
+    session: &mut Session,
+    account: &str,
+    taken: &BTreeSet<Piece>,
+    refused: &RefusedStatement,
+) -> Result<Verdict, AccessError> {
+    let mut verdict = Verdict {
+        says: refused.says.clone(),
+        statement: without_literals(&refused.statement, Dialect::Postgresql),
+        gives: Vec::new(),
+        leaves: Vec::new(),
+        because: None,
+    };
+    if refused.statement.is_empty() {
+        let because = "the log does not say which statement (`log_min_error_statement`)";
+        verdict.because = Some(because.into());
+        return Ok(verdict);
+    }
+    let rights = Rights::read(session, account)?;
+    let sources = Sources { text: refused.statement.clone(), only_text: true };
+    let learned = learn(session, &rights, &sources)?;
+    if let Some(unproved) = learned.unproved().next() {
+        verdict.because = Some(unproved.unproved.join("; "));
+    }
+    for needed in &learned.needed {
+        let atom = &needed.atom;
+        let is_there = rights.has(atom.privilege, &atom.object, atom.column.as_deref());
+        if is_there || atom.privilege == Privilege::Connect || !needed_now(&rights, atom) {
+            continue;
+        }
+        match left_to_a_person(session, &rights, taken, atom)? {
+            None => verdict.gives.push(atom.clone()),
+            Some(because) => verdict.leaves.push((atom.clone(), because)),
+        }
+    }
+    // Half of what a statement needs helps nobody but who tries one column after another.
+    if !verdict.leaves.is_empty() {
+        let because = "the same statement needs something that is left to a person";
+        let gives = std::mem::take(&mut verdict.gives);
+        verdict.leaves.extend(gives.into_iter().map(|it| (it, because.to_string())));
+    }
+    Ok(verdict)
+}
+
+/// Rights on schemas and functions that everyone has are there.
+fn needed_now(rights: &Rights, atom: &Atom) -> bool {
+    let is_everyones = rights.grants.iter().any(|it| it.grantee.is_none() && it.atom == *atom);
+    !is_everyones
+}
+
+/// Why a right is not given back by itself, if so.
+fn left_to_a_person(
+    session: &mut Session,
+    rights: &Rights,
+    taken: &BTreeSet<Piece>,
+    atom: &Atom,
+) -> Result<Option<String>, AccessError> {
+    if matches!(atom.privilege, Privilege::Delete | Privilege::Truncate) {
+        return Ok(Some("it destroys rows".into()));
+    }
+    let is_known = matches!(
+        atom.privilege,
+        Privilege::Select
+            | Privilege::Insert
+            | Privilege::Update
+            | Privilege::Usage
+            | Privilege::Execute
+    );
+    if !is_known {
+        return Ok(Some("it does more than work with rows".into()));
+    }
+    if atom.object.class == Class::Table {
+        let class = match &atom.column {
+            Some(column) => sensitive(column),
+            None => {
+                let columns = rights.tables.get(&atom.object).map(|it| it.columns.as_slice());
+                columns.unwrap_or_default().iter().find_map(|it| sensitive(it))
+            }
+        };
+        if let Some(class) = class {
+            return Ok(Some(format!("by its name it holds something sensitive ({class})")));
+        }
+    }
+    if rights.definers.iter().any(|it| it.object == atom.object) {
+        return Ok(Some("the function has the rights of its owner".into()));
+    }
+    if !had(session, taken, atom)? {
+        return Ok(Some("the account did not have it before".into()));
+    }
+    Ok(None)
+}
+
+/// Whether something that was taken held this right.
+fn had(session: &mut Session, taken: &BTreeSet<Piece>, atom: &Atom) -> Result<bool, AccessError> {
+    for piece in taken {
+        match piece {
+            Piece::Grant(it)
+                if it.atom.object == atom.object
+                    && it.atom.privilege == atom.privilege
+                    && (it.atom.column.is_none() || it.atom.column == atom.column) =>
+            {
+                return Ok(true);
+            }
+            Piece::Membership(it) => {
+                let role = Rights::read(session, &it.role)?;
+                if role.has(atom.privilege, &atom.object, atom.column.as_deref()) {
+                    return Ok(true);
+                }
+            }
+            Piece::Owner { object, .. } if *object == atom.object => return Ok(true),
+            Piece::Attribute { attribute, .. } if attribute == "SUPERUSER" => return Ok(true),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Where the server writes its log, and how lines begin there.
+///
+/// # Errors
+/// When the server goes away, or does not say where.
+pub fn log_place(session: &mut Session) -> Result<(Option<PathBuf>, String), AccessError> {
+    let sql = "SELECT current_setting('log_line_prefix'), current_setting('logging_collector'), current_setting('data_directory'), \
+        CASE WHEN current_setting('logging_collector') = 'on' THEN pg_current_logfile('stderr') END";
+    let rows = session.rows(sql, &[], "where its log is")?;
+    let Some(row) = rows.first() else { return Ok((None, String::new())) };
+    let folder = PathBuf::from(row.get::<_, String>(2));
+    let path = match row.get::<_, Option<String>>(3) {
+        Some(name) => Some(folder.join(name)),
+        // Without a collector it goes to where the server's standard error does.
+        None => {
+            let file = std::fs::read_to_string(folder.join("postmaster.pid")).ok();
+            let pid = file.as_ref().and_then(|it| it.lines().next()?.trim().parse::<u32>().ok());
+            let link = pid.and_then(|it| std::fs::read_link(format!("/proc/{it}/fd/2")).ok());
+            link.filter(|it| it.is_file())
+        }
+    };
+    Ok((path, row.get(0)))
+}
+
+/// The role that a process of the server works for now.
+///
+/// # Errors
+/// When the server goes away.
+pub fn user_of(session: &mut Session, pid: i32) -> Result<Option<String>, AccessError> {
+    let sql = "SELECT usename::text FROM pg_stat_activity WHERE pid = $1";
+    let rows = session.rows(sql, &[&pid], "who is connected")?;
+    Ok(rows.first().and_then(|it| it.get(0)))
+}
