@@ -228,23 +228,28 @@ pub fn grants<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> Vec<String> {
     for atom in atoms {
         by_object.entry(&atom.object).or_default().push(atom);
     }
-    let mut out = Vec::new();
-    for (object, mut atoms) in by_object {
-        atoms.sort();
-        let mut parts: Vec<String> = Vec::new();
-        for group in atoms.chunk_by(|a, b| a.privilege == b.privilege) {
-            let Some(first) = group.first() else { continue };
-            let columns: Vec<String> =
-                group.iter().filter_map(|it| it.column.as_deref().map(quote)).collect();
-            let is_whole = group.iter().any(|it| it.column.is_none());
-            parts.push(match is_whole {
-                true => first.privilege.sql().to_string(),
-                false => format!("{} ({})", first.privilege.sql(), columns.join(", ")),
-            });
-        }
-        out.push(format!("{} ON {} {}", parts.join(", "), object.class.sql(), object.sql()));
+    let line = |(object, atoms): (&Object, Vec<&Atom>)| {
+        format!("{} ON {} {}", rights(&atoms), object.class.sql(), object.sql())
+    };
+    by_object.into_iter().map(line).collect()
+}
+
+/// Rights on one thing, as they stand before `ON`.
+pub(crate) fn rights(atoms: &[&Atom]) -> String {
+    let mut atoms = atoms.to_vec();
+    atoms.sort();
+    let mut parts: Vec<String> = Vec::new();
+    for group in atoms.chunk_by(|a, b| a.privilege == b.privilege) {
+        let Some(first) = group.first() else { continue };
+        let columns: Vec<String> =
+            group.iter().filter_map(|it| it.column.as_deref().map(quote)).collect();
+        let is_whole = group.iter().any(|it| it.column.is_none());
+        parts.push(match is_whole {
+            true => first.privilege.sql().to_string(),
+            false => format!("{} ({})", first.privilege.sql(), columns.join(", ")),
+        });
     }
-    out
+    parts.join(", ")
 }
 
 #[cfg(test)]

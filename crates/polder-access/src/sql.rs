@@ -93,13 +93,15 @@ pub fn parse_tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
 }
 
 /// The statement with a sign in the place of each literal, so that nobody's data is in it, and without comments, which may
-/// hold anything. Words stand one blank apart.
+/// hold anything. Where there were blanks there is one.
 pub fn without_literals(text: &str, dialect: Dialect) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut end = 0;
     for token in parse_tokens(text, dialect) {
-        if !out.is_empty() {
+        if token.at > end && !out.is_empty() {
             out.push(' ');
         }
+        end = token.end();
         out.push_str(if token.kind == Kind::Literal { "?" } else { token.text });
     }
     out
@@ -278,15 +280,15 @@ mod tests {
 
     #[test]
     fn no_literal_is_left() {
-        check("SELECT 'a''b', E'c\\'d', $$e$$, $x$f$$g$x$ FROM t", "SELECT ? , ? , ? , ? FROM t");
-        check("where a=1.5e-7 and b = -0x1F or c = .5", "where a = ? and b = - ? or c = ?");
+        check("SELECT 'a''b', E'c\\'d', $$e$$, $x$f$$g$x$ FROM t", "SELECT ?, ?, ?, ? FROM t");
+        check("where a=1.5e-7 and  b = -0x1F or c = .5", "where a=? and b = -? or c = ?");
         check("select /* 4111 /* in */ out */ 1 -- 4111\n, \"4111\"", "select ? , \"4111\"");
-        check("select U&'x', B'01', n'y', u.e FROM u", "select ? , ? , ? , u . e FROM u");
-        check("select $1::int, a[1..2]", "select $1 :: int , a [ ? .. ? ]");
+        check("select U&'x', B'01', n'y', u.e FROM u", "select ?, ?, ?, u.e FROM u");
+        check("select $1::int, a[1..2]", "select $1::int, a[?..?]");
         check("select 'never closed 4111", "select ?");
         check("select $a$never closed 4111", "select ?");
         let maria = without_literals("select `a`, \"4111\", 'x\\'y' # 4111", Dialect::Mariadb);
-        assert_eq!(maria, "select `a` , ? , ?");
+        assert_eq!(maria, "select `a`, ?, ?");
     }
 
     #[test]

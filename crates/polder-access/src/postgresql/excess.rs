@@ -297,11 +297,12 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
     for (kind, means) in words {
         many(kind, rest.get(&kind).map_or(&[], Vec::as_slice), means, found);
     }
+    let held = rights.held();
     let options: Vec<&Grant> = rights
         .grants
         .iter()
         .filter(|it| it.is_grantable && it.grantee.as_deref() == account)
-        .filter(|it| !rights.owned.iter().any(|(object, _)| *object == it.atom.object))
+        .filter(|it| !held.owns(&it.atom.object))
         .collect();
     many(Kind::GrantOption, &options, "gives them to others", found);
 }
@@ -330,17 +331,17 @@ fn tables_of(
     tables: &BTreeMap<Privilege, Vec<&Grant>>,
     found: &mut Vec<Excess>,
 ) {
+    let mut used: BTreeMap<(&Object, Privilege), usize> = BTreeMap::new();
+    for atom in needed.iter().filter(|it| it.column.is_some()) {
+        *used.entry((&atom.object, atom.privilege)).or_default() += 1;
+    }
     for (privilege, grants) in tables {
         let mut details = Vec::new();
         for grant in grants {
             let object = &grant.atom.object;
-            let used: Vec<&str> = needed
-                .iter()
-                .filter(|it| it.object == *object && it.privilege == *privilege)
-                .filter_map(|it| it.column.as_deref())
-                .collect();
+            let used = used.get(&(object, *privilege)).copied().unwrap_or(0);
             let all = rights.tables.get(object).map_or(0, |it| it.columns.len());
-            match used.len() {
+            match used {
                 0 => details.push(format!("{}: never", object.sql())),
                 some if some < all && grant.atom.column.is_none() => {
                     details.push(format!("{}: {some} of {all} columns", object.sql()));

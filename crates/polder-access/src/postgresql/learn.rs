@@ -3,7 +3,7 @@
 use super::analyse::{Analyst, AnyOf, Keeps, Needs, Prepared, Unproved, names_in};
 use super::catalog::is_system;
 use super::plpgsql::parse_body;
-use super::rights::Rights;
+use super::rights::{Held, Rights};
 use super::session::Session;
 use super::statement::parse_statements;
 use crate::sql::{Dialect, Kind, Token, parse_tokens, quote, shape, without_literals};
@@ -320,6 +320,7 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<Seen>) {
         }
     };
     let mut choices: Vec<(AnyOf, usize)> = Vec::new();
+    let held = rights.held();
     for (index, seen) in all.into_iter().enumerate() {
         let Seen { text, calls, source, needs, prepared } = seen;
         let evidence = if source == Source::Run { Evidence::Run } else { Evidence::Static };
@@ -330,7 +331,7 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<Seen>) {
         choices.extend(needs.any_of.into_iter().map(|it| (it, index)));
         let mut kept = BTreeSet::new();
         for it in &needs.unproved {
-            kept.extend(keeps(it, rights));
+            kept.extend(keeps(it, rights, &held));
             if it.keeps == Keeps::Owner {
                 learned.roles.extend(owners(rights));
             }
@@ -397,7 +398,7 @@ fn owners(rights: &Rights) -> BTreeSet<String> {
 }
 
 /// Rights of the account that are kept for something of which the needs cannot be told.
-fn keeps(it: &Unproved, rights: &Rights) -> BTreeSet<Atom> {
+fn keeps(it: &Unproved, rights: &Rights, held: &Held<'_>) -> BTreeSet<Atom> {
     let mut kept = BTreeSet::new();
     if it.keeps == Keeps::Sequences {
         let own = rights.grants.iter().filter(|it| it.atom.object.class == Class::Sequence);
@@ -417,7 +418,7 @@ fn keeps(it: &Unproved, rights: &Rights) -> BTreeSet<Atom> {
     }
     for table in tables {
         for privilege in privileges_in(&it.text, it.keeps) {
-            if rights.has(privilege, table, None) {
+            if held.has(privilege, table, None) {
                 kept.insert(Atom::on(privilege, table.clone()));
             }
         }

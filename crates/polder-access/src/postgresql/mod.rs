@@ -25,7 +25,7 @@ pub use net::{Verdict, judge, log_place, user_of};
 pub use piece::{Piece, act, lines, moves, observe, script};
 pub use propose::{Columns, Proposal, Reach, propose, reach, sensitive};
 pub use prove::{Necessity, Proof, prove};
-pub use rights::{Attributes, DefaultGrant, Definer, Grant, Membership, Rights, TableFacts};
+pub use rights::{Attributes, DefaultGrant, Definer, Grant, Held, Membership, Rights, TableFacts};
 pub use session::Session;
 pub use statement::parse_statements;
 pub use target::{Ambient, Target, TlsMode, parse_pgpass, parse_services};

@@ -74,9 +74,10 @@ pub fn judge(
     if let Some(unproved) = learned.unproved().next() {
         verdict.because = Some(unproved.unproved.join("; "));
     }
+    let held = rights.held();
     for needed in &learned.needed {
         let atom = &needed.atom;
-        let is_there = rights.has(atom.privilege, &atom.object, atom.column.as_deref());
+        let is_there = held.has(atom.privilege, &atom.object, atom.column.as_deref());
         if is_there || atom.privilege == Privilege::Connect || !needed_now(&rights, atom) {
             continue;
         }
@@ -155,7 +156,7 @@ fn had(session: &mut Session, taken: &BTreeSet<Piece>, atom: &Atom) -> Result<bo
             }
             Piece::Membership(it) => {
                 let role = Rights::read(session, &it.role)?;
-                if role.has(atom.privilege, &atom.object, atom.column.as_deref()) {
+                if role.held().has(atom.privilege, &atom.object, atom.column.as_deref()) {
                     return Ok(true);
                 }
             }

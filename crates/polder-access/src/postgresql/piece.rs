@@ -3,7 +3,7 @@
 use super::rights::{DefaultGrant, Grant, Membership};
 use super::session::Session;
 use crate::sql::{quote, string};
-use crate::{AccessError, Atom, Object};
+use crate::{AccessError, Atom, Class, Object, Privilege};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -171,18 +171,78 @@ pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
     lines
 }
 
+fn in_name_of(grantor: Option<&str>, sql: String) -> String {
+    match grantor {
+        None => sql,
+        Some(name) => format!("SET LOCAL ROLE {}; {sql}; RESET ROLE", quote(name)),
+    }
+}
+
 /// A right that somebody else than the owner gave is given and taken in their name.
 fn as_grantor(it: &Grant, sql: String) -> String {
-    match it.is_by_owner || it.grantor.is_empty() {
-        true => sql,
-        false => format!("SET LOCAL ROLE {}; {sql}; RESET ROLE", quote(&it.grantor)),
-    }
+    let is_other = !it.is_by_owner && !it.grantor.is_empty();
+    in_name_of(is_other.then_some(it.grantor.as_str()), sql)
 }
 
 fn defaults_of(it: &DefaultGrant) -> String {
     let mut sql = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}", quote(&it.maker));
     if let Some(schema) = &it.schema {
         let _ = write!(sql, " IN SCHEMA {}", quote(schema));
+    }
+    sql
+}
+
+/// Rights on whole tables: taking one takes those on columns as well (REVOKE).
+pub(super) type Touching<'a> = BTreeSet<(&'a Object, Privilege, Option<&'a str>)>;
+
+/// Those among these pieces.
+pub(super) fn touching<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Touching<'a> {
+    let whole = |it: &'a Piece| match it {
+        Piece::Grant(it) if it.atom.column.is_none() => {
+            Some((&it.atom.object, it.atom.privilege, it.grantee.as_deref()))
+        }
+        _ => None,
+    };
+    pieces.filter_map(whole).collect()
+}
+
+/// Whether a right on a column goes with one on its table.
+pub(super) fn is_touched(piece: &Piece, touching: &Touching<'_>) -> bool {
+    let Piece::Grant(it) = piece else { return false };
+    let key = (&it.atom.object, it.atom.privilege, it.grantee.as_deref());
+    it.atom.column.is_some() && touching.contains(&key)
+}
+
+/// Things that one statement is about.
+const OBJECTS_MAX: usize = 200;
+
+/// GRANT or REVOKE of many rights in few statements: all rights on one thing in one, and all things with the same rights.
+fn grouped<'a>(pieces: impl Iterator<Item = &'a Piece>, gives: bool) -> Vec<String> {
+    type Key<'a> = (Option<&'a str>, Option<&'a str>, bool);
+    let mut by_object: BTreeMap<(Key<'_>, &Object), Vec<&Atom>> = BTreeMap::new();
+    for piece in pieces {
+        let Piece::Grant(it) = piece else { continue };
+        let by = (!it.is_by_owner && !it.grantor.is_empty()).then_some(it.grantor.as_str());
+        let key = (it.grantee.as_deref(), by, it.is_grantable);
+        by_object.entry((key, &it.atom.object)).or_default().push(&it.atom);
+    }
+    let mut by_rights: BTreeMap<(Key<'_>, Class, String), Vec<String>> = BTreeMap::new();
+    for ((key, object), atoms) in by_object {
+        let rights = crate::atom::rights(&atoms);
+        by_rights.entry((key, object.class, rights)).or_default().push(object.sql());
+    }
+    let mut sql = Vec::new();
+    for (((grantee, by, is_grantable), class, rights), objects) in by_rights {
+        for part in objects.chunks(OBJECTS_MAX) {
+            let (on, whom) = (part.join(", "), to(grantee));
+            let class = class.sql();
+            let option = if is_grantable { " WITH GRANT OPTION" } else { "" };
+            let it = match gives {
+                true => format!("GRANT {rights} ON {class} {on} TO {whom}{option}"),
+                false => format!("REVOKE {rights} ON {class} {on} FROM {whom}"),
+            };
+            sql.push(in_name_of(by, it));
+        }
     }
     sql
 }
@@ -196,20 +256,17 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>, version: i32) -> Vec<
     let gone: Vec<&Piece> = from.difference(to).collect();
     sql.extend(new.iter().filter(|it| is_role(it)).map(|it| it.add(version)));
     sql.extend(new.iter().filter(|it| is_owner(it)).map(|it| it.add(version)));
-    sql.extend(gone.iter().filter(|it| !is_role(it)).filter_map(|it| it.remove(version)));
-    // Taking a right on a table takes those on its columns as well (REVOKE): what stays of them is given again.
-    let is_taken = |it: &&&Piece| {
-        let Piece::Grant(kept) = it else { return false };
-        kept.atom.column.is_some()
-            && gone.iter().any(|gone| {
-                matches!(gone, Piece::Grant(gone) if gone.atom.column.is_none()
-                    && gone.atom.object == kept.atom.object && gone.atom.privilege == kept.atom.privilege && gone.grantee == kept.grantee)
-            })
-    };
-    let kept: Vec<&Piece> = to.intersection(from).collect();
-    sql.extend(kept.iter().filter(is_taken).map(|it| it.add(version)));
-    let rest = new.iter().filter(|it| !is_role(it) && !is_owner(it));
-    sql.extend(rest.map(|it| it.add(version)));
+    let is_grant = |it: &&&Piece| matches!(it, Piece::Grant(_));
+    let others = gone.iter().filter(|it| !is_role(it) && !is_grant(it));
+    sql.extend(others.filter_map(|it| it.remove(version)));
+    sql.extend(grouped(gone.iter().copied(), false));
+    // What stays of rights that go with others is given again.
+    let touching = touching(gone.iter().copied());
+    let kept = to.intersection(from).filter(|it| is_touched(it, &touching));
+    sql.extend(grouped(kept, true));
+    let others = new.iter().filter(|it| !is_role(it) && !is_owner(it) && !is_grant(it));
+    sql.extend(others.map(|it| it.add(version)));
+    sql.extend(grouped(new.iter().copied(), true));
     sql.extend(gone.iter().filter(|it| is_role(it)).filter_map(|it| it.remove(version)));
     sql
 }
@@ -244,16 +301,25 @@ pub fn observe(
     }
     for (role, pieces) in by_role {
         let now = super::rights::pieces_of(session, role.as_deref())?;
-        // Whether the grantor is the owner is no part of what is so.
+        let mut grants: BTreeMap<(&Atom, bool), BTreeSet<&str>> = BTreeMap::new();
+        let mut members: BTreeSet<(&str, bool)> = BTreeSet::new();
+        for it in &now {
+            match it {
+                Piece::Grant(it) => {
+                    let key = (&it.atom, it.is_grantable);
+                    grants.entry(key).or_default().insert(&it.grantor);
+                }
+                Piece::Membership(it) => drop(members.insert((&it.role, it.is_admin))),
+                _ => {}
+            }
+        }
         for piece in pieces {
             let is_so = match piece {
-                Piece::Grant(it) => now.iter().any(|now| {
-                    matches!(now, Piece::Grant(now) if now.atom == it.atom && now.grantee == it.grantee
-                        && now.is_grantable == it.is_grantable && (now.grantor == it.grantor || it.grantor.is_empty()))
-                }),
-                Piece::Membership(it) => now.iter().any(|now| {
-                    matches!(now, Piece::Membership(now) if now.role == it.role && now.member == it.member && now.is_admin == it.is_admin)
-                }),
+                // Whoever gives a right without a name is the owner.
+                Piece::Grant(it) => grants
+                    .get(&(&it.atom, it.is_grantable))
+                    .is_some_and(|by| it.grantor.is_empty() || by.contains(it.grantor.as_str())),
+                Piece::Membership(it) => members.contains(&(it.role.as_str(), it.is_admin)),
                 piece => now.contains(piece),
             };
             if is_so {
@@ -329,7 +395,6 @@ pub fn script(title: &str, notes: &[String], statements: &[String], database: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, Privilege};
 
     #[test]
     fn rights_on_columns_outlive_the_one_on_their_table() {

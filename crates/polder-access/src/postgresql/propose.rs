@@ -1,7 +1,7 @@
 //! The least rights with which everything works that was seen, as a move from the rights that are there.
 
 use super::learn::{Evidence, Learned};
-use super::piece::{Piece, moves};
+use super::piece::{Piece, is_touched, moves, touching};
 use super::rights::{Grant, Membership, Rights};
 use crate::{Atom, Class, Object, Privilege};
 use serde::Serialize;
@@ -133,13 +133,13 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     everyone(rights, learned, &mut before, &mut after, &mut left);
     futures(rights, &mut before, &mut after);
     // What is the same before and after is named only where moving would touch it.
-    let touched: BTreeSet<Piece> = before
-        .intersection(&after)
-        .filter(|it| !is_touched(it, &before, &after))
-        .cloned()
-        .collect();
-    before.retain(|it| !touched.contains(it));
-    after.retain(|it| !touched.contains(it));
+    let touching = touching(before.symmetric_difference(&after));
+    let same = before.intersection(&after).filter(|it| !is_touched(it, &touching));
+    let same: Vec<Piece> = same.cloned().collect();
+    for piece in same {
+        before.remove(&piece);
+        after.remove(&piece);
+    }
     Proposal {
         account: account.clone(),
         database: rights.database.clone(),
@@ -150,16 +150,6 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
         after,
         left,
     }
-}
-
-/// Whether a right on a column would go with the one on its table.
-fn is_touched(piece: &Piece, before: &BTreeSet<Piece>, after: &BTreeSet<Piece>) -> bool {
-    let Piece::Grant(grant) = piece else { return false };
-    let whole = |it: &Piece| {
-        matches!(it, Piece::Grant(it) if it.atom.column.is_none() && it.atom.object == grant.atom.object
-            && it.atom.privilege == grant.atom.privilege && it.grantee == grant.grantee)
-    };
-    grant.atom.column.is_some() && before.symmetric_difference(after).any(whole)
 }
 
 /// What the account is to have: columns, or whole tables where that is as well.
@@ -254,9 +244,9 @@ fn own_grants(
     after: &mut BTreeSet<Piece>,
 ) {
     let account = Some(rights.account.clone());
-    let is_own = |object: &Object| {
-        rights.owned.iter().any(|(it, owner)| it == object && Some(owner) == account.as_ref())
-    };
+    let own = rights.owned.iter().filter(|(_, owner)| *owner == rights.account);
+    let own: BTreeSet<&Object> = own.map(|(it, _)| it).collect();
+    let is_own = |object: &Object| own.contains(object);
     let mut met = BTreeSet::new();
     for grant in rights.grants.iter().filter(|it| it.grantee == account) {
         // Rights of an owner go to the new owner with the thing, and are not taken one by one.
@@ -362,24 +352,21 @@ fn futures(rights: &Rights, before: &mut BTreeSet<Piece>, after: &mut BTreeSet<P
 /// What can be done with the rights that are there.
 pub fn reach(rights: &Rights) -> Reach {
     let mut reach = Reach { is_boundless: rights.is_boundless(), ..Reach::default() };
-    let owners = rights.roles();
+    let held = rights.held();
     for (object, facts) in &rights.tables {
-        let is_owned =
-            rights.owned.iter().any(|(it, owner)| it == object && owners.contains(owner.as_str()));
-        let has = |privilege: Privilege| is_owned || rights.has(privilege, object, None);
+        let is_owned = held.owns(object);
         let mut is_read = false;
         for column in &facts.columns {
-            if is_owned || rights.has(Privilege::Select, object, Some(column)) {
+            if is_owned || held.has(Privilege::Select, object, Some(column)) {
                 is_read = true;
                 if let Some(class) = sensitive(column) {
                     reach.sensitive.push((object.sql(), column.clone(), class, facts.rows));
                 }
             }
         }
+        let has = |privilege: Privilege| held.has(privilege, object, None);
+        let any = |privilege: Privilege| held.has_any(privilege, object);
         reach.reads += usize::from(is_read);
-        let any = |privilege: Privilege| {
-            has(privilege) || facts.columns.iter().any(|it| rights.has(privilege, object, Some(it)))
-        };
         reach.writes += usize::from(any(Privilege::Insert) || any(Privilege::Update));
         reach.empties += usize::from(has(Privilege::Delete) || has(Privilege::Truncate));
         reach.drops += usize::from(is_owned || rights.is_boundless());

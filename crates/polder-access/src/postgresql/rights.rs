@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::{AccessError, Atom, Class, Object, Privilege};
 use postgres::Row;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A right that somebody has, and who gave it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -197,22 +197,59 @@ impl Rights {
         self.attributes.superuser
     }
 
+    /// The same by thing, for many questions.
+    pub fn held(&self) -> Held<'_> {
+        let mut grants: Grants<'_> = HashMap::new();
+        for grant in &self.grants {
+            let columns = grants.entry((grant.atom.privilege, &grant.atom.object)).or_default();
+            columns.insert(grant.atom.column.as_deref());
+        }
+        let by_role = |role: &str| self.memberships.iter().any(|it| it.role == role);
+        Held {
+            grants,
+            owned: self.owned.iter().map(|(it, _)| it).collect(),
+            reads_all: by_role("pg_read_all_data"),
+            writes_all: by_role("pg_write_all_data"),
+            is_boundless: self.is_boundless(),
+        }
+    }
+}
+
+/// Columns on which there is a right, by the right; none is the whole thing.
+type Grants<'a> = HashMap<(Privilege, &'a Object), BTreeSet<Option<&'a str>>>;
+
+/// What an account may do, by thing.
+pub struct Held<'a> {
+    grants: Grants<'a>,
+    owned: BTreeSet<&'a Object>,
+    reads_all: bool,
+    writes_all: bool,
+    is_boundless: bool,
+}
+
+impl Held<'_> {
     /// Whether the account has a right on a thing, by whatever way; of a column also through the whole table.
     pub fn has(&self, privilege: Privilege, object: &Object, column: Option<&str>) -> bool {
-        let fits = |it: &Grant| {
-            it.atom.privilege == privilege
-                && it.atom.object == *object
-                && (it.atom.column.is_none() || it.atom.column.as_deref() == column)
-        };
-        let by_role = |role: &str| self.memberships.iter().any(|it| it.role == role);
-        let reads_all = privilege == Privilege::Select || privilege == Privilege::Usage;
-        let writes_all =
-            matches!(privilege, Privilege::Insert | Privilege::Update | Privilege::Delete);
-        self.is_boundless()
-            || self.grants.iter().any(fits)
-            || self.owned.iter().any(|(it, _)| it == object)
-            || (reads_all && by_role("pg_read_all_data"))
-            || (writes_all && by_role("pg_write_all_data"))
+        let is_given = self.grants.get(&(privilege, object)).is_some_and(|it| {
+            it.contains(&None) || column.is_some_and(|column| it.contains(&Some(column)))
+        });
+        let reads = matches!(privilege, Privilege::Select | Privilege::Usage);
+        let writes = matches!(privilege, Privilege::Insert | Privilege::Update | Privilege::Delete);
+        is_given
+            || self.is_boundless
+            || self.owned.contains(object)
+            || (reads && self.reads_all)
+            || (writes && self.writes_all)
+    }
+
+    /// The same of at least one column.
+    pub fn has_any(&self, privilege: Privilege, object: &Object) -> bool {
+        self.grants.contains_key(&(privilege, object)) || self.has(privilege, object, None)
+    }
+
+    /// Whether the account, or a role it is in, owns a thing.
+    pub fn owns(&self, object: &Object) -> bool {
+        self.owned.contains(object)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::Said;
 use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row, Statement};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Session {
     user: String,
     version: i32,
     is_superuser: bool,
+    /// Questions that were asked before: the server need not read them again.
+    known: HashMap<String, Statement>,
 }
 
 impl Session {
@@ -82,8 +85,14 @@ impl Session {
             }
             _ => AccessError::Connect { server, source: Said(source) },
         })?;
-        let mut session =
-            Self { client, notices, user: target.user.clone(), version: 0, is_superuser: false };
+        let mut session = Self {
+            client,
+            notices,
+            user: target.user.clone(),
+            version: 0,
+            is_superuser: false,
+            known: HashMap::new(),
+        };
         session.begin()?;
         Ok(session)
     }
@@ -143,9 +152,15 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
         doing: &'static str,
     ) -> Result<Vec<Row>, AccessError> {
-        self.client
-            .query(sql, parameters)
-            .map_err(|error| AccessError::of(error, doing, &self.user))
+        let asked = match self.known.get(sql) {
+            Some(known) => Ok(known.clone()),
+            None => self.client.prepare(sql),
+        };
+        let answer = asked.and_then(|statement| {
+            self.known.entry(sql.to_string()).or_insert_with(|| statement.clone());
+            self.client.query(&statement, parameters)
+        });
+        answer.map_err(|error| AccessError::of(error, doing, &self.user))
     }
 
     /// Runs one statement, and leaves what the server says of it to the caller: a refusal is an answer.
