@@ -160,7 +160,8 @@ impl Prover<'_> {
         };
         match done {
             Ok(()) => {
-                self.session.batch("RELEASE SAVEPOINT one", DOING)?;
+                // Planning locks tables against their owners: that ends here. What is prepared stays.
+                self.session.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one", DOING)?;
                 Ok(Answer::Planned)
             }
             Err(error) => {
