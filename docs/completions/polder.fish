@@ -44,6 +44,7 @@ complete -c polder -n "__fish_polder_needs_command" -f -a "feed" -d 'Import feed
 complete -c polder -n "__fish_polder_needs_command" -f -a "baseline" -d 'Keep a signed record of all files, and hold the host against it'
 complete -c polder -n "__fish_polder_needs_command" -f -a "restore" -d 'Put a file back as the baseline knows it'
 complete -c polder -n "__fish_polder_needs_command" -f -a "watch" -d 'Watch the files of this host, and tell of changes as they happen'
+complete -c polder -n "__fish_polder_needs_command" -f -a "access" -d 'Say what accounts of databases may do and need, and give them no more'
 complete -c polder -n "__fish_polder_needs_command" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
 complete -c polder -n "__fish_polder_needs_command" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
 complete -c polder -n "__fish_polder_needs_command" -f -a "accept" -d 'Live with a finding on purpose, until a date'
@@ -402,6 +403,111 @@ complete -c polder -n "__fish_polder_using_subcommand watch; and __fish_seen_sub
 complete -c polder -n "__fish_polder_using_subcommand watch; and __fish_seen_subcommand_from help" -f -a "events" -d 'Show what was told, and whether nobody altered it since'
 complete -c polder -n "__fish_polder_using_subcommand watch; and __fish_seen_subcommand_from help" -f -a "unit" -d 'Print a unit with which systemd starts it'
 complete -c polder -n "__fish_polder_using_subcommand watch; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "audit" -d 'Say what accounts of a database may do, and what they do not need'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "learn" -d 'Say which rights the statements of an account need'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "propose" -d 'Propose the least rights, as SQL and its inverse'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "prove" -d 'Let the server say that everything works with them, and that none can be left out'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "apply" -d 'Give an account the least rights; `polder undo` takes it back'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "watch" -d 'Give back single rights that turn out to be missing'
+complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l all -d 'Show every single right'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l all -d 'Show the statements, too'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l columns -d 'Give rights on single columns in which tables' -r -f -a "sensitive\t'In tables that hold something sensitive, by the names of their columns'
+always\t'In all tables'
+never\t'In none'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l script -d 'Write the SQL into this file' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l inverse -d 'Write SQL that takes it back into this file' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l columns -d 'Give rights on single columns in which tables' -r -f -a "sensitive\t'In tables that hold something sensitive, by the names of their columns'
+always\t'In all tables'
+never\t'In none'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l json -d 'Print JSON'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l columns -d 'Give rights on single columns in which tables' -r -f -a "sensitive\t'In tables that hold something sensitive, by the names of their columns'
+always\t'In all tables'
+never\t'In none'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l dry-run -d 'Show what would change, and change nothing'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l yes -d 'Do it without asking'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l log -d 'The server\'s log, unless it says itself where that is' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l state -d 'Keep history and decisions in this folder' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l only-tell -d 'Give nothing back: only tell'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l json -d 'Print each event as a line of JSON'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Show no progress and no hints'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "audit" -d 'Say what accounts of a database may do, and what they do not need'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "learn" -d 'Say which rights the statements of an account need'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "propose" -d 'Propose the least rights, as SQL and its inverse'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "prove" -d 'Let the server say that everything works with them, and that none can be left out'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Give an account the least rights; `polder undo` takes it back'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Give back single rights that turn out to be missing'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand sbom" -l format -d 'The form to write' -r -f -a "cyclonedx\t'CycloneDX 1.6'
 spdx\t'SPDX 2.3'
 openvex\t'OpenVEX 0.2.0: known flaws of what is installed, as imported feeds tell them'"
@@ -536,31 +642,32 @@ always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand guard" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand guard" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "assess" -d 'Judge this host and rank what to do next'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "undo" -d 'Take a change back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "journal" -d 'Show what was changed, and how far'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "feed" -d 'Import feeds of known flaws, and show what they cover'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "baseline" -d 'Keep a signed record of all files, and hold the host against it'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "restore" -d 'Put a file back as the baseline knows it'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "watch" -d 'Watch the files of this host, and tell of changes as they happen'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reconsider" -d 'Take a decision back'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "history" -d 'Show earlier assessments and decisions'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "look" -d 'Show what was seen, table by table'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "config" -d 'Show the configuration'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
-complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "assess" -d 'Judge this host and rank what to do next'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "explain" -d 'Explain a finding, a treatment or a kind of finding in full'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "plan" -d 'Find the best set of changes for so many hours of work'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "apply" -d 'Make the changes of a treatment, check that they worked, take them back if not'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "undo" -d 'Take a change back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "confirm" -d 'Keep a change that would otherwise take itself back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "journal" -d 'Show what was changed, and how far'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "graph" -d 'Write the graph for other programs, or solve one from a file'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "feed" -d 'Import feeds of known flaws, and show what they cover'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "baseline" -d 'Keep a signed record of all files, and hold the host against it'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "restore" -d 'Put a file back as the baseline knows it'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "watch" -d 'Watch the files of this host, and tell of changes as they happen'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "access" -d 'Say what accounts of databases may do and need, and give them no more'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "sbom" -d 'Write what is installed, or what is known of its flaws, for other programs'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "audit" -d 'List known flaws of the libraries that programs are built with'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "accept" -d 'Live with a finding on purpose, until a date'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reject" -d 'Turn a finding down: it does not hold here, or its treatment is not wanted'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "reconsider" -d 'Take a decision back'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "history" -d 'Show earlier assessments and decisions'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "look" -d 'Show what was seen, table by table'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "record" -d 'Write all that is looked at into one file, without secrets'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "doctor" -d 'Check whether Polder can look, remember and rely on the clock'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "config" -d 'Show the configuration'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "generate" -d 'Write manual pages, completions, schemas or the list of findings'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "guard" -d 'Wait, then take an operation back unless it was confirmed'
+complete -c polder -n "__fish_polder_using_subcommand help; and not __fish_seen_subcommand_from assess explain plan apply undo confirm journal graph feed baseline restore watch access sbom audit accept reject reconsider history look record doctor config generate guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "solve" -d 'Price a graph from a file: losses, treatments, the best plan'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from graph" -f -a "convert" -d 'Write a graph from a file in another language'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from feed" -f -a "update" -d 'Fetch feeds of known flaws, and import what changed'
@@ -580,4 +687,10 @@ complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subc
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "status" -d 'Say whether a watch runs, and how well it sees'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "events" -d 'Show what was told, and whether nobody altered it since'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from watch" -f -a "unit" -d 'Print a unit with which systemd starts it'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "audit" -d 'Say what accounts of a database may do, and what they do not need'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "learn" -d 'Say which rights the statements of an account need'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "propose" -d 'Propose the least rights, as SQL and its inverse'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "prove" -d 'Let the server say that everything works with them, and that none can be left out'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "apply" -d 'Give an account the least rights; `polder undo` takes it back'
+complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from access" -f -a "watch" -d 'Give back single rights that turn out to be missing'
 complete -c polder -n "__fish_polder_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting with its value'

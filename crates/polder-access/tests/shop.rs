@@ -57,6 +57,26 @@ fn shop() -> Option<(Cluster, serde_json::Value, Vec<String>)> {
     Some((cluster, expected, workload))
 }
 
+/// All rights of the server.
+fn dump(session: &mut Session) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for sql in [
+        "SELECT relname || ARRAY(SELECT unnest(relacl)::text ORDER BY 1)::text FROM pg_class ORDER BY oid",
+        "SELECT attname || ARRAY(SELECT unnest(attacl)::text ORDER BY 1)::text FROM pg_attribute WHERE attacl <> '{}' ORDER BY 1",
+        "SELECT proname || ARRAY(SELECT unnest(proacl)::text ORDER BY 1)::text FROM pg_proc ORDER BY oid",
+        "SELECT nspname || ARRAY(SELECT unnest(nspacl)::text ORDER BY 1)::text FROM pg_namespace ORDER BY oid",
+        "SELECT datname || ARRAY(SELECT unnest(datacl)::text ORDER BY 1)::text FROM pg_database ORDER BY oid",
+        "SELECT ARRAY(SELECT unnest(defaclacl)::text ORDER BY 1)::text FROM pg_default_acl ORDER BY oid",
+        "SELECT concat(rolname, rolcreatedb, rolcreaterole) FROM pg_roles ORDER BY 1",
+        "SELECT concat(roleid, ' ', member, ' ', admin_option, grantor) FROM pg_auth_members ORDER BY 1",
+    ] {
+        all.extend(
+            session.rows(sql, &[], "rights").unwrap().iter().map(|it| it.get::<_, String>(0)),
+        );
+    }
+    all
+}
+
 #[test]
 fn the_rights_that_the_shop_needs_are_known_exactly() {
     let Some((cluster, expected, _)) = shop() else { return };
@@ -120,24 +140,6 @@ fn the_workload_passes_with_the_least_rights_and_fails_without_any_of_them() {
         assert_eq!(Rights::read(&mut session, "shop_web").unwrap().grants, rights.grants);
     }
     let proposal = propose(&rights, &learned, Columns::Always);
-    let dump = |session: &mut Session| {
-        let mut all: Vec<String> = Vec::new();
-        for sql in [
-            "SELECT relname || ARRAY(SELECT unnest(relacl)::text ORDER BY 1)::text FROM pg_class ORDER BY oid",
-            "SELECT attname || ARRAY(SELECT unnest(attacl)::text ORDER BY 1)::text FROM pg_attribute WHERE attacl <> '{}' ORDER BY 1",
-            "SELECT proname || ARRAY(SELECT unnest(proacl)::text ORDER BY 1)::text FROM pg_proc ORDER BY oid",
-            "SELECT nspname || ARRAY(SELECT unnest(nspacl)::text ORDER BY 1)::text FROM pg_namespace ORDER BY oid",
-            "SELECT datname || ARRAY(SELECT unnest(datacl)::text ORDER BY 1)::text FROM pg_database ORDER BY oid",
-            "SELECT ARRAY(SELECT unnest(defaclacl)::text ORDER BY 1)::text FROM pg_default_acl ORDER BY oid",
-            "SELECT concat(rolname, rolcreatedb, rolcreaterole) FROM pg_roles ORDER BY 1",
-            "SELECT concat(roleid, ' ', member, ' ', admin_option, grantor) FROM pg_auth_members ORDER BY 1",
-        ] {
-            all.extend(
-                session.rows(sql, &[], "rights").unwrap().iter().map(|it| it.get::<_, String>(0)),
-            );
-        }
-        all
-    };
     let before = dump(&mut session);
     act(&mut session, &proposal.before, &proposal.after).unwrap();
     // Once done it is not done again, and what is as it should be stays.

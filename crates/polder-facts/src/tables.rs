@@ -367,6 +367,15 @@ pub static TABLES: &[TableEntry] = &[
         show: |facts| shown(&facts.file_changes),
     },
     TableEntry {
+        name: "database-accounts",
+        title: "what accounts of databases may do, and do not need",
+        reads: "what `polder access` saw last",
+        stage: STAGES,
+        needs: &[],
+        look: nothing,
+        show: |facts| shown(&facts.database_accounts),
+    },
+    TableEntry {
         name: "vendors",
         title: "how often each source package needed a fix in two years",
         reads: "the feeds imported by `polder feed`",

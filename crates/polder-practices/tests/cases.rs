@@ -68,7 +68,7 @@ fn host(case: &Case) -> FileHost {
                 let output = Output { code: Some(0), stdout: body.clone(), stderr: String::new() };
                 host.answer(Question::Run(program), Answer::Output(output));
             }
-            ["expect" | "feed" | "changes"] => {}
+            ["expect" | "feed" | "changes" | "accounts"] => {}
             _ => panic!("{}: what is `{head}`?", case.title),
         }
     }
@@ -97,6 +97,12 @@ fn add_flaws(case: &Case, facts: &mut Facts) {
 fn add_changes(case: &Case, facts: &mut Facts) {
     let Some((_, text)) = case.blocks.iter().find(|(head, _)| head == "changes") else { return };
     facts.file_changes = polder_model::Table::complete(serde_json::from_str(text).unwrap());
+}
+
+/// What was seen of accounts of databases.
+fn add_accounts(case: &Case, facts: &mut Facts) {
+    let Some((_, text)) = case.blocks.iter().find(|(head, _)| head == "accounts") else { return };
+    facts.database_accounts = polder_model::Table::complete(serde_json::from_str(text).unwrap());
 }
 
 fn settings(case: &Case) -> Settings {
@@ -141,6 +147,7 @@ fn every_case_says_what_it_must() {
             let mut facts = polder_facts::look(&host, &|_| {});
             add_flaws(case, &mut facts);
             add_changes(case, &mut facts);
+            add_accounts(case, &mut facts);
             check(case, &polder_practices::judge(&facts, &settings(case)));
         }
         for kind in practice.about().findings {

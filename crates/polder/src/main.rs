@@ -4,6 +4,7 @@
     reason = "the command line reads its own configuration and environment, and prints"
 )]
 
+mod accounts;
 mod around;
 mod boot;
 mod changes;

@@ -1,10 +1,10 @@
 //! One look at a host and all that is made of it.
 
-use crate::changes;
 use crate::commands::Globals;
 use crate::config::Configuration;
 use crate::failure::Failure;
 use crate::flags::Target;
+use crate::{accounts, changes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polder_facts::TABLES;
 use polder_host::{Host, LiveHost, read_archive};
@@ -50,6 +50,7 @@ pub(crate) fn look_known(host: &dyn Host, globals: &Globals, target: &Target) ->
     let mut facts = look(host, globals.quiet);
     add_flaws(&mut facts, globals, target);
     facts.file_changes = changes::file_changes(globals, target, facts.taken);
+    facts.database_accounts = accounts::database_accounts(globals, target, facts.taken);
     facts
 }
 
@@ -109,6 +110,9 @@ pub(crate) fn look_only(host: &dyn Host, table: &str, globals: &Globals, target:
         with_bar(globals.quiet, |progress| polder_facts::look_only(host, table, progress));
     if table == "file-changes" {
         facts.file_changes = changes::file_changes(globals, target, facts.taken);
+    }
+    if table == "database-accounts" {
+        facts.database_accounts = accounts::database_accounts(globals, target, facts.taken);
     }
     if matches!(table, "flaws" | "vendors" | "application-flaws") {
         add_flaws(&mut facts, globals, target);

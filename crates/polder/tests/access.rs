@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// What a thief would look for: nothing of Polder's may have it.
 const CARD: &str = "4111111111111111";
@@ -118,11 +118,8 @@ fn everything(folder: &Path, found: &mut Vec<u8>) {
     }
 }
 
-#[test]
-fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
-    let Some((cluster, said)) = bakery() else { return };
-    let state = tempfile::tempdir().unwrap();
-    let state = state.path();
+/// Starts the page.
+fn serve(cluster: &Cluster) -> Option<(Running, u16)> {
     let web = cluster.target("bakery", "bakery_web").said();
     let server = Command::new("python3")
         .args(["-c", PAGE, &web])
@@ -131,12 +128,33 @@ fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
         .spawn();
     let Ok(server) = server else {
         cluster::skipped("`python3` is not installed");
-        return;
+        return None;
     };
     let mut server = Running(server);
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port: u16 = line.trim().parse().unwrap();
+    Some((server, line.trim().parse().unwrap()))
+}
+
+/// Starts the safety net; answers when it has begun, and hands its events on.
+fn watching(state: &Path, said: &str) -> (Running, BufReader<ChildStdout>) {
+    let watch = polder(state, &["access", "watch", "bakery_web", "--server", said, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut watch = Running(watch.unwrap());
+    let mut begun = BufReader::new(watch.0.stderr.take().unwrap());
+    begun.read_line(&mut String::new()).unwrap();
+    let told = BufReader::new(watch.0.stdout.take().unwrap());
+    (watch, told)
+}
+
+#[test]
+fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
+    let Some((cluster, said)) = bakery() else { return };
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path();
+    let Some((_server, port)) = serve(&cluster) else { return };
     let injection = "x%25'%20UNION%20SELECT%20card_number,%201%20FROM%20cards--";
     assert!(page(port, injection).1.contains(CARD), "the page is as weak as it should be");
 
@@ -145,6 +163,10 @@ fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
     client.batch_execute("SELECT pg_stat_statements_reset()").unwrap();
     assert!(page(port, "rye").1.contains("rye|3"));
     let before: String = client.query_one(acl, &[]).unwrap().get(0);
+    let (code, out, err) = run(state, &["access", "audit", "bakery_web", "--server", &said]);
+    assert_eq!(code, 0, "{out}{err}");
+    let (_, out, err) = run(state, &["assess", "--json"]);
+    assert!(out.contains("least-rights:bakery_web@bakery"), "{out}{err}");
     let (code, out, err) = run(
         state,
         &["access", "apply", "bakery_web", "--server", &said, "--columns", "always", "--yes"],
@@ -152,15 +174,10 @@ fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains("pg_execute_server_program"), "{out}");
 
-    let watch = polder(state, &["access", "watch", "bakery_web", "--server", &said, "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut watch = Running(watch);
-    let mut said_first = BufReader::new(watch.0.stderr.take().unwrap());
-    said_first.read_line(&mut String::new()).unwrap();
-    let mut told = BufReader::new(watch.0.stdout.take().unwrap());
+    let (_, out, _) = run(state, &["look", "database-accounts", "--json"]);
+    assert!(out.contains("bakery_web"), "{out}");
+
+    let (watch, mut told) = watching(state, &said);
     let mut next = || {
         let mut line = String::new();
         told.read_line(&mut line).unwrap();

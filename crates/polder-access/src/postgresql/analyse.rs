@@ -1,12 +1,10 @@
 //! What a statement needs, as the server's own analysis says it: nothing is run.
 
-use super::catalog::{Catalog, Function, is_system, types_of};
-use super::plpgsql::{parse_body, without_records};
+use super::catalog::{Catalog, is_system, types_of};
 use super::session::Session;
 use super::statement::{parameters, preparable};
 use super::tree::{RelationNeed, SequenceUse, TreeNeeds, Value, is_utility, parse_tree, right};
-use super::utility::{UtilityNeed, needs_of};
-use crate::sql::{Dialect, Kind, Token, parse_tokens, quote, string};
+use crate::sql::{Dialect, Kind, Token, parse_tokens, quote};
 use crate::{AccessError, Atom, Class, Object, Privilege};
 use postgres::error::{ErrorPosition, SqlState};
 use postgres::types::Type;
@@ -19,11 +17,8 @@ const GUESSES_MAX: usize = 240;
 /// Parameters of which types are guessed.
 const GUESSED_PARAMETERS_MAX: usize = 16;
 
-/// Arguments that a function can have (`FUNC_MAX_ARGS`).
-const ARGUMENTS_MAX: usize = 100;
-
 /// Routines within one another, and statements within statements.
-const DEPTH_MAX: usize = 24;
+pub(super) const DEPTH_MAX: usize = 24;
 
 /// Types that are tried for parameters of which the server cannot tell one.
 const GUESSES: [Type; 11] = [
@@ -89,7 +84,7 @@ pub(super) struct Needs {
 
 impl Needs {
     /// Takes over what something below needs.
-    fn add_below(&mut self, other: &Self) {
+    pub(super) fn add_below(&mut self, other: &Self) {
         let direct = self.atoms.clone();
         self.add(other);
         let below = other.atoms.iter().filter(|it| !direct.contains(it) || self.below.contains(it));
@@ -97,7 +92,7 @@ impl Needs {
         self.below.extend(below);
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.atoms.extend(other.atoms.iter().cloned());
         self.any_of.extend(other.any_of.iter().cloned());
         self.below.extend(other.below.iter().cloned());
@@ -105,7 +100,7 @@ impl Needs {
         self.unproved.extend(other.unproved.iter().cloned());
     }
 
-    fn unproved(&mut self, because: impl Into<String>, text: &str) {
+    pub(super) fn unproved(&mut self, because: impl Into<String>, text: &str) {
         self.unproved.insert(Unproved {
             what: None,
             because: because.into(),
@@ -120,7 +115,7 @@ type Analysed = (Vec<String>, Vec<Type>);
 
 /// Why the server could not analyse a text.
 pub(super) struct Refusal {
-    code: String,
+    pub(super) code: String,
     pub(super) says: String,
 }
 
@@ -148,15 +143,15 @@ pub(super) struct Prepared {
 pub(super) struct Analyst<'a> {
     pub(super) session: &'a mut Session,
     pub(super) catalog: Catalog,
-    database: String,
+    pub(super) database: String,
     /// Paths on which names are looked up, the likeliest first.
     pub(super) paths: Vec<String>,
     path_now: String,
     /// Whether the server is asked as the account; else policies of rows are not seen.
     pub(super) is_account: bool,
-    account: String,
-    routines: BTreeMap<(u32, u32), Rc<Needs>>,
-    depth: usize,
+    pub(super) account: String,
+    pub(super) routines: BTreeMap<(u32, u32), Rc<Needs>>,
+    pub(super) depth: usize,
     prepared: Option<Prepared>,
 }
 
@@ -288,7 +283,7 @@ impl<'a> Analyst<'a> {
         Ok(Err(last.unwrap_or(none)))
     }
 
-    fn go(&mut self, path: &str) -> Result<(), AccessError> {
+    pub(super) fn go(&mut self, path: &str) -> Result<(), AccessError> {
         if self.path_now != path {
             // The server's own names go first, as they do unless somebody says otherwise: what Polder asks beside
             // statements must mean what it says, whatever others have put on the path.
@@ -364,7 +359,12 @@ impl<'a> Analyst<'a> {
     }
 
     /// What a tree needs, and all that runs because of it.
-    fn tree(&mut self, tree: &str, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
+    pub(super) fn tree(
+        &mut self,
+        tree: &str,
+        text: &str,
+        needs: &mut Needs,
+    ) -> Result<(), AccessError> {
         let values = match parse_tree(tree) {
             Ok(values) => values,
             Err(error) => {
@@ -471,7 +471,7 @@ impl<'a> Analyst<'a> {
         needs.atoms.insert(Atom::on(privilege, relation.object.clone()));
     }
 
-    fn function(
+    pub(super) fn function(
         &mut self,
         number: u32,
         words: &BTreeSet<String>,
@@ -523,7 +523,7 @@ impl<'a> Analyst<'a> {
     }
 
     /// Schemas that the text names.
-    fn qualified(&self, text: &str, needs: &mut Needs) {
+    pub(super) fn qualified(&self, text: &str, needs: &mut Needs) {
         let tokens = parse_tokens(text, Dialect::Postgresql);
         for pair in tokens.windows(3) {
             let [name, dot, after] = pair else { continue };
@@ -544,7 +544,7 @@ impl<'a> Analyst<'a> {
     }
 
     /// Triggers and expressions that run as whoever writes.
-    fn written(
+    pub(super) fn written(
         &mut self,
         table: u32,
         rights: u64,
@@ -564,378 +564,6 @@ impl<'a> Analyst<'a> {
                 needs.add_below(&found);
             }
         }
-        Ok(())
-    }
-
-    /// What the body of a routine needs that runs with the rights of its caller.
-    fn routine(
-        &mut self,
-        function: &Function,
-        table: Option<u32>,
-    ) -> Result<Rc<Needs>, AccessError> {
-        let key = (function.number, table.unwrap_or(0));
-        if let Some(known) = self.routines.get(&key) {
-            return Ok(Rc::clone(known));
-        }
-        // One that calls itself needs nothing more for that.
-        self.routines.insert(key, Rc::default());
-        let paths = self.paths.clone();
-        if let Some(path) = &function.path {
-            self.paths = vec![path.clone()];
-        }
-        self.depth += 1;
-        let found = match self.depth > DEPTH_MAX {
-            true => Ok(Needs::default()),
-            false => self.body(function, table),
-        };
-        self.depth -= 1;
-        self.paths = paths;
-        let mut found = found?;
-        let name = function.object.sql();
-        found.unproved = found
-            .unproved
-            .into_iter()
-            .map(|it| Unproved { what: it.what.or_else(|| Some(name.clone())), ..it })
-            .collect();
-        let found = Rc::new(found);
-        self.routines.insert(key, Rc::clone(&found));
-        Ok(found)
-    }
-
-    fn body(&mut self, function: &Function, table: Option<u32>) -> Result<Needs, AccessError> {
-        let mut needs = Needs::default();
-        match function.language.as_str() {
-            "internal" => {}
-            "c" if function.is_of_extension => {}
-            "sql" => self.sql_body(function, &mut needs)?,
-            "plpgsql" => self.block(&function.source, function, table, &mut needs)?,
-            language => {
-                needs.unproved.insert(Unproved {
-                    what: None,
-                    because: format!("what code in the language {language} does cannot be told"),
-                    text: strings_of(&function.source),
-                    keeps: Keeps::NamedOrAll,
-                });
-            }
-        }
-        Ok(needs)
-    }
-
-    /// The server looks at the body of a function in SQL as it does when one is made, and prints its trees.
-    fn sql_body(&mut self, function: &Function, needs: &mut Needs) -> Result<(), AccessError> {
-        let sql = format!("SELECT pg_catalog.fmgr_sql_validator({})", function.number);
-        let mut refused = None;
-        for path in self.paths.clone() {
-            self.go(&path)?;
-            match self.validate(&sql)? {
-                Ok(trees) => {
-                    for tree in trees {
-                        self.tree(&tree, &function.source, needs)?;
-                    }
-                    return Ok(());
-                }
-                Err(refusal) => refused = refused.or(Some(refusal)),
-            }
-        }
-        needs.unproved(refused.map_or(String::new(), |it| it.says), &function.source);
-        Ok(())
-    }
-
-    /// Runs the server's own check of a function, of which the first tree is that of the question.
-    fn validate(&mut self, sql: &str) -> Result<Result<Vec<String>, Refusal>, AccessError> {
-        self.session.notices();
-        match self.session.try_one(sql) {
-            Ok(()) => {
-                let trees: Vec<String> = self.session.notices().into_iter().skip(1).collect();
-                // Silence is no answer.
-                let says = "the server printed no tree of it".to_string();
-                let none = Refusal { code: String::new(), says };
-                Ok(if trees.is_empty() { Err(none) } else { Ok(trees) })
-            }
-            Err(error) => match error.as_db_error() {
-                Some(said) => Ok(Err(Refusal {
-                    code: said.code().code().into(),
-                    says: said.message().into(),
-                })),
-                None => Err(AccessError::of(error, "what a routine needs", &self.account)),
-            },
-        }
-    }
-
-    /// A block of PL/pgSQL: each piece of SQL in it is looked at as if it were a function in SQL, with its variables as
-    /// arguments.
-    fn block(
-        &mut self,
-        source: &str,
-        function: &Function,
-        table: Option<u32>,
-        needs: &mut Needs,
-    ) -> Result<(), AccessError> {
-        let body = parse_body(source);
-        for text in &body.dynamic {
-            needs.unproved.insert(Unproved {
-                what: None,
-                because: "it makes SQL when it runs".into(),
-                text: text.clone(),
-                keeps: Keeps::NamedOrAll,
-            });
-        }
-        for word in &body.unknown {
-            needs.unproved(format!("a statement that begins with `{word}` is not known"), source);
-        }
-        if let Some(table) = table {
-            self.catalog.load(self.session, &[table])?;
-        }
-        let row = table.and_then(|it| self.catalog.relation(it)).map(|it| it.object.sql());
-        let mut variables: Vec<(String, Option<String>)> = Vec::new();
-        for (name, kind, mode) in &function.arguments {
-            if !name.is_empty() && matches!(mode, 'o' | 't') {
-                variables.push((name.clone(), Some(kind.clone())));
-            }
-        }
-        for name in ["new", "old"] {
-            variables.push((name.into(), row.clone()));
-        }
-        variables
-            .extend(SPECIAL.iter().map(|(name, kind)| (name.to_string(), Some(kind.to_string()))));
-        variables.extend(body.variables.iter().map(|it| (it.name.clone(), it.kind.clone())));
-        for piece in &body.pieces {
-            self.piece(piece, function, &variables, row.is_some(), needs)?;
-        }
-        Ok(())
-    }
-
-    fn piece(
-        &mut self,
-        piece: &str,
-        function: &Function,
-        variables: &[(String, Option<String>)],
-        has_row: bool,
-        needs: &mut Needs,
-    ) -> Result<(), AccessError> {
-        let first =
-            parse_tokens(piece, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
-        let is_query = first.is_some_and(|it| {
-            matches!(
-                it.as_str(),
-                "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "("
-            )
-        });
-        if !is_query {
-            return self.utility(piece, needs);
-        }
-        let is_record = |name: &&(String, Option<String>)| name.1.is_none();
-        let records: Vec<String> =
-            variables.iter().filter(is_record).map(|(name, _)| name.clone()).collect();
-        let mut text = without_records(piece, &records);
-        if has_row {
-            text = whole_rows(&text);
-        }
-        let used = words_of(&text);
-        let arguments = arguments(function, variables, &used);
-        let create = format!(
-            "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off; CREATE FUNCTION pg_temp.{}({arguments}) RETURNS void \
-             LANGUAGE sql AS {}",
-            quote(&function.object.name),
-            string(&text)
-        );
-        let check = format!(
-            "SELECT pg_catalog.fmgr_sql_validator((SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema() \
-             AND proname = {} ORDER BY oid DESC LIMIT 1))",
-            string(&function.object.name)
-        );
-        let mut refused: Option<Refusal> = None;
-        for path in self.paths.clone() {
-            self.go(&path)?;
-            let made = self.session.batch(&create, "a piece of a routine");
-            let found = match made {
-                Ok(()) => {
-                    let mut sql = "SET LOCAL check_function_bodies = on".to_string();
-                    if self.is_account {
-                        sql.push_str(&format!("; SET LOCAL ROLE {}", quote(&self.account)));
-                    }
-                    self.session.batch(&sql, "a piece of a routine")?;
-                    self.validate(&check)?
-                }
-                Err(AccessError::Gone { doing, source }) => {
-                    return Err(AccessError::Gone { doing, source });
-                }
-                Err(error) => Err(Refusal { code: String::new(), says: reason(&error) }),
-            };
-            self.session.batch("ROLLBACK", "a piece of a routine")?;
-            self.session.notices();
-            match found {
-                Ok(trees) => {
-                    for tree in trees {
-                        self.tree(&tree, piece, needs)?;
-                    }
-                    return Ok(());
-                }
-                Err(refusal) => refused = refused.or(Some(refusal)),
-            }
-        }
-        needs.unproved(refused.map_or(String::new(), |it| it.says), piece);
-        Ok(())
-    }
-
-    /// What a statement needs that has no tree.
-    fn utility(&mut self, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
-        let Some(found) = needs_of(text) else {
-            needs.unproved("this kind of statement is not known", text);
-            return Ok(());
-        };
-        self.qualified(text, needs);
-        for need in found {
-            match need {
-                UtilityNeed::Query(inner) => {
-                    let inner = self.statement(&inner)?;
-                    needs.add(&inner);
-                }
-                UtilityNeed::Block(source) => {
-                    let nobody = nobody();
-                    self.block(&source, &nobody, None, needs)?;
-                }
-                UtilityNeed::Call(name) => self.call(&name, text, needs)?,
-                UtilityNeed::Table { name, any_of, columns } => {
-                    self.table(&name, any_of, columns, text, needs)?;
-                }
-                UtilityNeed::Written { name, rights } => {
-                    if let Some(number) = self.find(&name)? {
-                        self.written(number, rights, &[], needs)?;
-                    }
-                }
-                UtilityNeed::Temporary { makes } => {
-                    let database = Object::bare(Class::Database, &self.database);
-                    needs.atoms.insert(Atom::on(Privilege::Temporary, database));
-                    self.make_temporary(&makes)?;
-                }
-                UtilityNeed::Role(name) => drop(needs.roles.insert(name)),
-                UtilityNeed::Path(_) => {}
-                UtilityNeed::Owner(what) => self.owner(&what, text, needs)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn owner(&mut self, what: &str, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
-        // A table of this session is its own.
-        let name = what.rsplit(' ').next().unwrap_or_default();
-        if what.starts_with("DROP")
-            && let Some(number) = self.find(name)?
-        {
-            self.catalog.load(self.session, &[number])?;
-            if self.catalog.relation(number).is_some_and(super::catalog::Relation::is_foreign) {
-                return Ok(());
-            }
-        }
-        needs.unproved.insert(Unproved {
-            what: None,
-            because: format!("`{what}` needs an owner or administrator"),
-            text: text.into(),
-            keeps: Keeps::Owner,
-        });
-        Ok(())
-    }
-
-    /// Makes a temporary table without rows, so that statements that use it can be analysed.
-    fn make_temporary(&mut self, text: &str) -> Result<(), AccessError> {
-        let text = preparable(text);
-        if parameters(&text) > 0 {
-            return Ok(());
-        }
-        let has_rows = parse_tokens(&text, Dialect::Postgresql).iter().any(|it| it.is("as"));
-        let text = if has_rows { format!("{text} WITH NO DATA") } else { text };
-        for path in self.paths.clone() {
-            self.go(&path)?;
-            match self.session.try_one(&text) {
-                Err(error) if error.as_db_error().is_none() => {
-                    return Err(AccessError::of(error, "a temporary table", &self.account));
-                }
-                Err(_) => {}
-                Ok(()) => break,
-            }
-        }
-        self.session.notices();
-        Ok(())
-    }
-
-    /// Number of a relation by its name, on the first path that leads to one.
-    fn find(&mut self, name: &str) -> Result<Option<u32>, AccessError> {
-        for path in self.paths.clone() {
-            self.go(&path)?;
-            let sql = "SELECT pg_catalog.to_regclass($1)::oid";
-            // A name that is none (`42601`) leads nowhere.
-            let rows = self.session.rows(sql, &[&name], "a name").unwrap_or_default();
-            if let Some(number) = rows.first().and_then(|it| it.get::<_, Option<u32>>(0)) {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
-    }
-
-    fn table(
-        &mut self,
-        name: &str,
-        privileges: Vec<Privilege>,
-        columns: Vec<String>,
-        text: &str,
-        needs: &mut Needs,
-    ) -> Result<(), AccessError> {
-        let Some(number) = self.find(name)? else {
-            needs.unproved(format!("no table `{name}` is found"), text);
-            return Ok(());
-        };
-        self.catalog.load(self.session, &[number])?;
-        let Some(relation) = self.catalog.relation(number).filter(|it| !it.is_foreign()) else {
-            return Ok(());
-        };
-        let object = relation.object.clone();
-        if let Some(schema) = &object.schema {
-            needs.atoms.insert(Atom::on(Privilege::Usage, Object::bare(Class::Schema, schema)));
-        }
-        let is_copy =
-            parse_tokens(text, Dialect::Postgresql).first().is_some_and(|it| it.is("copy"));
-        let named: Vec<String> = match (is_copy, columns.is_empty()) {
-            (false, _) => Vec::new(),
-            (true, false) => columns,
-            (true, true) => {
-                let own = relation.columns.iter().filter(|(it, _)| **it > 0);
-                own.map(|(_, name)| name.clone()).collect()
-            }
-        };
-        match privileges.as_slice() {
-            [privilege] if !named.is_empty() => {
-                for column in named {
-                    needs.atoms.insert(Atom::column(*privilege, object.clone(), column));
-                }
-            }
-            _ => drop(needs.any_of.insert(AnyOf { object, privileges, columns: Vec::new() })),
-        }
-        Ok(())
-    }
-
-    /// Procedures of a name; where there are several, all of them, since types of arguments are not known.
-    fn call(&mut self, name: &str, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
-        let tokens = parse_tokens(name, Dialect::Postgresql);
-        let parts: Vec<String> = tokens.iter().filter_map(Token::name).collect();
-        let (schema, bare) = match parts.as_slice() {
-            [schema, name] => (Some(schema.clone()), name.clone()),
-            [name] => (None, name.clone()),
-            _ => (None, String::new()),
-        };
-        let sql = "SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-            WHERE p.proname = $1 AND p.prokind = 'p' AND (n.nspname = $2 OR ($2 IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(true))))";
-        for path in self.paths.clone() {
-            self.go(&path)?;
-            let rows = self.session.rows(sql, &[&bare, &schema], "a procedure")?;
-            for row in &rows {
-                self.function(row.get(0), &words_of(text), needs)?;
-            }
-            if !rows.is_empty() {
-                return Ok(());
-            }
-        }
-        needs.unproved(format!("no procedure `{name}` is found"), text);
         Ok(())
     }
 }
@@ -968,109 +596,9 @@ const KEYWORDS: [&str; 24] = [
     "call",
 ];
 
-/// Variables that PL/pgSQL makes itself (43.5.5, 43.10.1).
-const SPECIAL: [(&str, &str); 13] = [
-    ("found", "boolean"),
-    ("sqlstate", "text"),
-    ("sqlerrm", "text"),
-    ("tg_op", "text"),
-    ("tg_name", "name"),
-    ("tg_when", "text"),
-    ("tg_level", "text"),
-    ("tg_relid", "oid"),
-    ("tg_relname", "name"),
-    ("tg_table_name", "name"),
-    ("tg_table_schema", "name"),
-    ("tg_nargs", "integer"),
-    ("tg_argv", "text[]"),
-];
-
-/// Types that arguments of a function in SQL cannot have: another stands for them.
-const PSEUDO: [&str; 10] = [
-    "anyelement",
-    "anyarray",
-    "anynonarray",
-    "anyenum",
-    "anycompatible",
-    "anycompatiblearray",
-    "record",
-    "trigger",
-    "cstring",
-    "internal",
-];
-
-/// Arguments of the function that stands for a piece: those of the routine, then the variables that it names.
-fn arguments(
-    function: &Function,
-    variables: &[(String, Option<String>)],
-    used: &BTreeSet<String>,
-) -> String {
-    let fit =
-        |kind: &str| if PSEUDO.contains(&kind) { "text".to_string() } else { kind.to_string() };
-    let mut named: BTreeSet<&str> = BTreeSet::new();
-    let mut arguments: Vec<String> = Vec::new();
-    let later: BTreeMap<&str, &Option<String>> =
-        variables.iter().map(|(name, kind)| (name.as_str(), kind)).collect();
-    for (name, kind, _) in function.arguments.iter().filter(|it| matches!(it.2, 'i' | 'b' | 'v')) {
-        let is_new = !name.is_empty() && named.insert(name);
-        let name = if is_new { quote(name) } else { String::new() };
-        arguments.push(format!("{name} {}", fit(kind)));
-    }
-    for (name, kind) in later {
-        let Some(kind) = kind else { continue };
-        if used.contains(name) && arguments.len() < ARGUMENTS_MAX && named.insert(name) {
-            arguments.push(format!("{} {}", quote(name), fit(kind)));
-        }
-    }
-    arguments.join(", ")
-}
-
-/// `NEW.*` as a function in SQL has it.
-fn whole_rows(text: &str) -> String {
-    let tokens = parse_tokens(text, Dialect::Postgresql);
-    let mut out = String::with_capacity(text.len());
-    let mut end = 0;
-    for it in tokens.windows(3) {
-        let [name, dot, star] = it else { continue };
-        if name.is_any(&["new", "old"]) && dot.is_sign(".") && star.is_sign("*") {
-            out.push_str(text.get(end..name.at).unwrap_or_default());
-            out.push_str(&format!("({}).*", name.text));
-            end = star.end();
-        }
-    }
-    out.push_str(text.get(end..).unwrap_or_default());
-    out
-}
-
-/// A routine that is none: a block that stands alone.
-fn nobody() -> Function {
-    Function {
-        number: 0,
-        object: Object::within(Class::Function, "pg_temp", "polder_block"),
-        language: "plpgsql".into(),
-        is_definer: false,
-        is_public: true,
-        returns: "void".into(),
-        source: String::new(),
-        path: None,
-        arguments: Vec::new(),
-        is_of_extension: false,
-    }
-}
-
 /// All names in a text.
 pub(super) fn words_of(text: &str) -> BTreeSet<String> {
     parse_tokens(text, Dialect::Postgresql).iter().filter_map(Token::name).collect()
-}
-
-/// Strings of code in another language, which may be SQL.
-fn strings_of(source: &str) -> String {
-    let mut out = String::new();
-    for part in source.split(['"', '\'']).skip(1).step_by(2) {
-        out.push_str(part);
-        out.push(' ');
-    }
-    out
 }
 
 fn set(types: &mut Vec<Type>, at: usize, kind: Type) {
@@ -1086,11 +614,6 @@ fn set(types: &mut Vec<Type>, at: usize, kind: Type) {
 fn parameter_in(says: &str) -> Option<usize> {
     let digits = says.rsplit_once('$')?.1;
     digits.parse().ok().filter(|it| *it > 0)
-}
-
-/// What the server said, without what was asked.
-fn reason(error: &AccessError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Names that a text may mean, with their schema where one stands before them.

@@ -54,6 +54,9 @@ pub(super) struct Trigger {
     pub(super) table: u32,
 }
 
+/// Triggers that fire, and functions that are called besides.
+type Runs = (Vec<Trigger>, Vec<u32>);
+
 /// What was asked of the catalog so far.
 #[derive(Default)]
 pub(super) struct Catalog {
@@ -61,7 +64,7 @@ pub(super) struct Catalog {
     functions: BTreeMap<u32, Option<Function>>,
     /// Tables for which anything runs when they are written to.
     active: BTreeSet<u32>,
-    runs: BTreeMap<(u32, u64, Vec<i32>), (Vec<Trigger>, Vec<u32>)>,
+    runs: BTreeMap<(u32, u64, Vec<i32>), Runs>,
     /// Names of the schemas of this database.
     pub(super) schemas: BTreeSet<String>,
 }
@@ -240,7 +243,7 @@ impl Catalog {
         table: u32,
         rights: u64,
         updated: &[i32],
-    ) -> Result<(Vec<Trigger>, Vec<u32>), AccessError> {
+    ) -> Result<Runs, AccessError> {
         if !self.active.contains(&table) {
             return Ok(Default::default());
         }

@@ -1,6 +1,7 @@
 //! What an account may do and does not need: by kind, with what it means.
 
 use super::learn::Learned;
+use super::piece::Defaults;
 use super::rights::{Grant, Rights};
 use crate::{Atom, Class, Object, Privilege};
 use serde::Serialize;
@@ -221,63 +222,79 @@ fn ownership(rights: &Rights, found: &mut Vec<Excess>) {
     });
 }
 
-/// Whether a right is met by what is needed: a right on a table is not, where columns would do.
-fn is_needed(atom: &Atom, needed: &BTreeSet<Atom>) -> bool {
-    needed.contains(atom)
+/// Rights that are not needed, by what they are on.
+#[derive(Default)]
+struct Unneeded<'a> {
+    tables: BTreeMap<Privilege, Vec<&'a Grant>>,
+    public_tables: BTreeMap<&'a Object, Vec<&'a Grant>>,
+    public_schemas: Vec<&'a Grant>,
+    others: BTreeMap<Kind, Vec<&'a Grant>>,
 }
 
-fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
-    let mut tables: BTreeMap<Privilege, Vec<&Grant>> = BTreeMap::new();
-    let mut public: BTreeMap<&Object, Vec<&Grant>> = BTreeMap::new();
-    let mut creates: Vec<&Grant> = Vec::new();
-    let mut database: Vec<&Grant> = Vec::new();
-    let mut rest: BTreeMap<Kind, Vec<&Grant>> = BTreeMap::new();
-    let account = Some(rights.account.as_str());
-    for grant in &rights.grants {
-        let atom = &grant.atom;
-        let is_public = grant.grantee.is_none();
-        if (!is_public && grant.grantee.as_deref() != account)
-            || is_needed(atom, needed) && !is_public
-        {
-            continue;
+impl<'a> Unneeded<'a> {
+    fn of(rights: &'a Rights, needed: &BTreeSet<Atom>) -> Self {
+        let mut it = Self::default();
+        for grant in &rights.grants {
+            let atom = &grant.atom;
+            let (class, privilege) = (atom.object.class, atom.privilege);
+            if grant.grantee.is_none() {
+                match class {
+                    Class::Table => it.public_tables.entry(&atom.object).or_default().push(grant),
+                    Class::Schema if privilege == Privilege::Create => {
+                        it.public_schemas.push(grant)
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            let is_others = grant.grantee.as_deref() != Some(rights.account.as_str());
+            if is_others || needed.contains(atom) || privilege == Privilege::Connect {
+                continue;
+            }
+            let kind = match class {
+                Class::Table => {
+                    it.tables.entry(privilege).or_default().push(grant);
+                    continue;
+                }
+                Class::Schema if privilege == Privilege::Create => Kind::SchemaCreate,
+                Class::Schema => Kind::Schema,
+                Class::Database => Kind::Database,
+                Class::Function | Class::Procedure => Kind::Routine,
+                Class::Sequence => Kind::Sequence,
+                _ => Kind::Other,
+            };
+            it.others.entry(kind).or_default().push(grant);
         }
-        match (atom.object.class, is_public) {
-            (Class::Table, true) => public.entry(&atom.object).or_default().push(grant),
-            (Class::Table, false) => {
-                // Where the whole table is given and columns would do, it is the others that are too much.
-                tables.entry(atom.privilege).or_default().push(grant);
-            }
-            (Class::Schema, true) if atom.privilege == Privilege::Create => found.push(Excess {
-                kind: Kind::PublicSchemaCreate,
-                what: format!("CREATE ON SCHEMA {} via PUBLIC", atom.object.sql()),
-                means: "puts functions and tables where others look names up".into(),
-                through: Some("PUBLIC".into()),
-                details: Vec::new(),
-            }),
-            (Class::Schema, false) if atom.privilege == Privilege::Create => creates.push(grant),
-            (Class::Schema, false) => rest.entry(Kind::Schema).or_default().push(grant),
-            (Class::Database, false) if atom.privilege != Privilege::Connect => {
-                database.push(grant)
-            }
-            (Class::Function | Class::Procedure, false) => {
-                rest.entry(Kind::Routine).or_default().push(grant);
-            }
-            (Class::Sequence, false) => rest.entry(Kind::Sequence).or_default().push(grant),
-            (_, false) if atom.privilege != Privilege::Connect => {
-                rest.entry(Kind::Other).or_default().push(grant);
-            }
-            _ => {}
-        }
+        it
     }
-    many(Kind::Database, &database, "makes schemas, or temporary tables that fill the disk", found);
-    many(
-        Kind::SchemaCreate,
-        &creates,
-        "puts functions and tables where others look names up",
-        found,
-    );
-    tables_of(rights, needed, &tables, found);
-    for (object, grants) in public {
+}
+
+/// What each kind of rights means.
+const MEANS: [(Kind, &str); 6] = [
+    (Kind::Database, "makes schemas, or temporary tables that fill the disk"),
+    (Kind::SchemaCreate, "puts functions and tables where others look names up"),
+    (Kind::Routine, "calls functions that it never calls"),
+    (Kind::Sequence, "reads or sets counters"),
+    (Kind::Schema, "sees names in schemas that it never uses"),
+    (Kind::Other, "is not used"),
+];
+
+fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
+    let unneeded = Unneeded::of(rights, needed);
+    for (kind, means) in MEANS {
+        many(kind, unneeded.others.get(&kind).map_or(&[], Vec::as_slice), means, found);
+    }
+    tables_of(rights, needed, &unneeded.tables, found);
+    for grant in unneeded.public_schemas {
+        found.push(Excess {
+            kind: Kind::PublicSchemaCreate,
+            what: format!("CREATE ON SCHEMA {} via PUBLIC", grant.atom.object.sql()),
+            means: "puts functions and tables where others look names up".into(),
+            through: Some("PUBLIC".into()),
+            details: Vec::new(),
+        });
+    }
+    for (object, grants) in unneeded.public_tables {
         let privileges: Vec<&str> = grants.iter().map(|it| it.atom.privilege.sql()).collect();
         found.push(Excess {
             kind: Kind::PublicTable,
@@ -288,22 +305,10 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
         });
     }
     definers(rights, needed, found);
-    let words = [
-        (Kind::Routine, "calls functions that it never calls"),
-        (Kind::Sequence, "reads or sets counters"),
-        (Kind::Schema, "sees names in schemas that it never uses"),
-        (Kind::Other, "is not used"),
-    ];
-    for (kind, means) in words {
-        many(kind, rest.get(&kind).map_or(&[], Vec::as_slice), means, found);
-    }
     let held = rights.held();
-    let options: Vec<&Grant> = rights
-        .grants
-        .iter()
-        .filter(|it| it.is_grantable && it.grantee.as_deref() == account)
-        .filter(|it| !held.owns(&it.atom.object))
-        .collect();
+    let is_own = |it: &&Grant| it.grantee.as_deref() == Some(rights.account.as_str());
+    let given = rights.grants.iter().filter(|it| it.is_grantable).filter(is_own);
+    let options: Vec<&Grant> = given.filter(|it| !held.owns(&it.atom.object)).collect();
     many(Kind::GrantOption, &options, "gives them to others", found);
 }
 
@@ -403,7 +408,7 @@ fn definers(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
 }
 
 fn futures(rights: &Rights, found: &mut Vec<Excess>) {
-    let mut by_place: BTreeMap<(Option<&str>, &str, Option<&str>), Vec<&str>> = BTreeMap::new();
+    let mut by_place: Defaults<'_> = BTreeMap::new();
     for it in &rights.defaults {
         let key = (it.schema.as_deref(), it.kind.as_str(), it.grantee.as_deref());
         by_place.entry(key).or_default().push(it.privilege.sql());

@@ -11,6 +11,8 @@ mod plpgsql;
 mod propose;
 mod prove;
 mod rights;
+mod routine;
+mod rules;
 mod session;
 mod statement;
 mod target;

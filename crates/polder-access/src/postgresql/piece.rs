@@ -143,11 +143,14 @@ impl Piece {
     }
 }
 
+/// Rights on future things, by where, what and for whom.
+pub(super) type Defaults<'a> = BTreeMap<(Option<&'a str>, &'a str, Option<&'a str>), Vec<&'a str>>;
+
 /// Pieces in few lines: rights on one thing in one of them.
 pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut grants: BTreeMap<Option<&str>, Vec<&Atom>> = BTreeMap::new();
-    let mut defaults: BTreeMap<(Option<&str>, &str, Option<&str>), Vec<&str>> = BTreeMap::new();
+    let mut defaults: Defaults<'_> = BTreeMap::new();
     for piece in pieces {
         match piece {
             Piece::Grant(it) => grants.entry(it.grantee.as_deref()).or_default().push(&it.atom),

@@ -419,8 +419,7 @@ pub(super) fn without_records(piece: &str, records: &[String]) -> String {
     while let Some(token) = tokens.get(at) {
         let is_after_dot =
             at.checked_sub(1).and_then(|it| tokens.get(it)).is_some_and(|it| it.is_sign("."));
-        let is_record =
-            !is_after_dot && token.name().is_some_and(|it| records.iter().any(|r| *r == it));
+        let is_record = !is_after_dot && token.name().is_some_and(|it| records.contains(&it));
         let next = tokens.get(at + 1);
         if is_record && !next.is_some_and(|it| it.is_sign("(")) {
             out.push_str(piece.get(end..token.at).unwrap_or_default());

@@ -277,8 +277,84 @@ fn memberships(session: &mut Session, account: &str) -> Result<Vec<Membership>, 
     Ok(rows.iter().map(membership).collect())
 }
 
-/// One part of the query for rights: class, schema, name, arguments, column, list of rights, owner, from where.
-fn acl(class: &str, names: &str, list: &str, owner: &str, from: &str) -> String {
+/// Where rights stand: class; schema, name, arguments and column; the list; the owner; from where. Of functions of the
+/// server's own only those are asked for that are not as they were delivered.
+const LISTS: [[&str; 5]; 11] = [
+    [
+        "database",
+        "NULL, datname::text, NULL, NULL",
+        "coalesce(datacl, acldefault('d', datdba))",
+        "datdba",
+        "(SELECT * FROM pg_database WHERE datname = current_database()) d",
+    ],
+    [
+        "schema",
+        "NULL, nspname::text, NULL, NULL",
+        "coalesce(nspacl, acldefault('n', nspowner))",
+        "nspowner",
+        "pg_namespace n",
+    ],
+    [
+        "table",
+        "n.nspname::text, c.relname::text, NULL, NULL",
+        "coalesce(c.relacl, acldefault('r', c.relowner))",
+        "c.relowner",
+        "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+    ],
+    [
+        "table",
+        "n.nspname::text, c.relname::text, NULL, a.attname::text",
+        "a.attacl",
+        "c.relowner",
+        "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace",
+    ],
+    [
+        "sequence",
+        "n.nspname::text, c.relname::text, NULL, NULL",
+        "coalesce(c.relacl, acldefault('s', c.relowner))",
+        "c.relowner",
+        "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'",
+    ],
+    [
+        "function",
+        "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text",
+        "coalesce(p.proacl, acldefault('f', p.proowner))",
+        "p.proowner",
+        "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)",
+    ],
+    [
+        "language",
+        "NULL, lanname::text, NULL, NULL",
+        "coalesce(lanacl, acldefault('l', lanowner))",
+        "lanowner",
+        "pg_language l",
+    ],
+    [
+        "foreign_server",
+        "NULL, srvname::text, NULL, NULL",
+        "srvacl",
+        "srvowner",
+        "pg_foreign_server s",
+    ],
+    [
+        "foreign_data_wrapper",
+        "NULL, fdwname::text, NULL, NULL",
+        "fdwacl",
+        "fdwowner",
+        "pg_foreign_data_wrapper w",
+    ],
+    ["tablespace", "NULL, spcname::text, NULL, NULL", "spcacl", "spcowner", "pg_tablespace t"],
+    [
+        "large_object",
+        "NULL, oid::text, NULL, NULL",
+        "lomacl",
+        "lomowner",
+        "pg_largeobject_metadata o",
+    ],
+];
+
+/// One part of the query for rights.
+fn acl([class, names, list, owner, from]: &[&str; 5]) -> String {
     format!(
         "SELECT '{class}', {names}, x.privilege_type, x.grantor, x.grantee, x.is_grantable, x.grantor = {owner} FROM {from} \
          CROSS JOIN LATERAL aclexplode({list}) x"
@@ -286,97 +362,12 @@ fn acl(class: &str, names: &str, list: &str, owner: &str, from: &str) -> String 
 }
 
 fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
-    let parts = [
-        acl(
-            "database",
-            "NULL, datname::text, NULL, NULL",
-            "coalesce(datacl, acldefault('d', datdba))",
-            "datdba",
-            "(SELECT * FROM pg_database WHERE datname = current_database()) d",
-        ),
-        acl(
-            "schema",
-            "NULL, nspname::text, NULL, NULL",
-            "coalesce(nspacl, acldefault('n', nspowner))",
-            "nspowner",
-            "pg_namespace n",
-        ),
-        acl(
-            "table",
-            "n.nspname::text, c.relname::text, NULL, NULL",
-            "coalesce(c.relacl, acldefault('r', c.relowner))",
-            "c.relowner",
-            "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-        ),
-        acl(
-            "table",
-            "n.nspname::text, c.relname::text, NULL, a.attname::text",
-            "a.attacl",
-            "c.relowner",
-            "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND a.attacl IS NOT NULL AND NOT a.attisdropped JOIN pg_namespace n ON n.oid = c.relnamespace",
-        ),
-        acl(
-            "sequence",
-            "n.nspname::text, c.relname::text, NULL, NULL",
-            "coalesce(c.relacl, acldefault('s', c.relowner))",
-            "c.relowner",
-            "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S'",
-        ),
-        // What only says what is so anyway is left out: most functions are everyone's.
-        acl(
-            "function",
-            "n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text",
-            "coalesce(p.proacl, acldefault('f', p.proowner))",
-            "p.proowner",
-            "pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND (p.pronamespace >= 16384 OR n.nspname = 'public' OR p.proacl IS NOT NULL)",
-        ),
-        acl(
-            "language",
-            "NULL, lanname::text, NULL, NULL",
-            "coalesce(lanacl, acldefault('l', lanowner))",
-            "lanowner",
-            "pg_language l",
-        ),
-        acl(
-            "foreign_server",
-            "NULL, srvname::text, NULL, NULL",
-            "srvacl",
-            "srvowner",
-            "pg_foreign_server s",
-        ),
-        acl(
-            "foreign_data_wrapper",
-            "NULL, fdwname::text, NULL, NULL",
-            "fdwacl",
-            "fdwowner",
-            "pg_foreign_data_wrapper w",
-        ),
-        acl(
-            "tablespace",
-            "NULL, spcname::text, NULL, NULL",
-            "spcacl",
-            "spcowner",
-            "pg_tablespace t",
-        ),
-        acl(
-            "large_object",
-            "NULL, oid::text, NULL, NULL",
-            "lomacl",
-            "lomowner",
-            "pg_largeobject_metadata o",
-        ),
-    ];
-    let mut sql = parts.join(" UNION ALL ");
+    let mut parts: Vec<String> = LISTS.iter().map(acl).collect();
     if session.version() >= 150_000 {
-        sql.push_str(" UNION ALL ");
-        sql.push_str(&acl(
-            "parameter",
-            "NULL, parname, NULL, NULL",
-            "paracl",
-            "10",
-            "pg_parameter_acl p",
-        ));
+        let parameters = "NULL, parname, NULL, NULL";
+        parts.push(acl(&["parameter", parameters, "paracl", "10", "pg_parameter_acl p"]));
     }
+    let sql = parts.join(" UNION ALL ");
     let sql = format!(
         "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9, a.c10 FROM ({sql}) \
          AS a(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10) LEFT JOIN pg_roles g ON g.oid = a.c7 LEFT JOIN pg_roles e ON e.oid = a.c8 \

@@ -114,12 +114,12 @@ impl<'a> Iterator for Words<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let bytes = self.text.as_bytes();
         let is_blank = |it: &u8| matches!(it, b' ' | b'\n' | b'\t' | b'\r');
-        while bytes.get(self.at).is_some_and(|it| is_blank(it)) {
+        while bytes.get(self.at).is_some_and(&is_blank) {
             self.at += 1;
         }
         let start = self.at;
         let is_bracket = |it: &u8| matches!(it, b'(' | b')' | b'{' | b'}');
-        if bytes.get(start).is_some_and(|it| is_bracket(it)) {
+        if bytes.get(start).is_some_and(&is_bracket) {
             self.at += 1;
             return self.text.get(start..self.at);
         }
@@ -339,8 +339,8 @@ mod tests {
             inserted: vec![2, 3],
             updated: vec![],
         };
-        assert_eq!(needs.relations, [need.clone()]);
-        assert_eq!(needs.written, [need]);
+        assert_eq!(needs.written, needs.relations);
+        assert_eq!(needs.relations, [need]);
         assert_eq!(needs.functions, [1574, 2108]);
         let sequences = [(SequenceUse::Next, None), (SequenceUse::Next, Some(16390))];
         assert_eq!(needs.sequences, sequences);

@@ -276,7 +276,7 @@ fn create(text: &str, rest: &[Token<'_>]) -> Option<Vec<UtilityNeed>> {
 
 /// `DROP TABLE` of a temporary table needs nothing; which it is, the server has to say.
 fn drop_or_alter(text: &str, rest: &[Token<'_>]) -> Vec<UtilityNeed> {
-    let verb = text.trim_start().split_whitespace().next().unwrap_or("ALTER").to_ascii_uppercase();
+    let verb = text.split_whitespace().next().unwrap_or("ALTER").to_ascii_uppercase();
     let rest: Vec<Token<'_>> =
         rest.iter().filter(|it| !it.is_any(&["if", "exists"])).copied().collect();
     let kind = rest.first().map_or("", |it| it.text);

@@ -1,5 +1,7 @@
 //! A PostgreSQL of the test's own: as an ordinary user, on a socket, in a folder that goes with it.
 
+#![allow(dead_code, reason = "not every test needs all of it")]
+
 use polder_access::postgresql::{Ambient, Session, Target};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -10,13 +12,12 @@ use std::process::{Command, Stdio};
 const NOBODY: (u32, u32) = (65_534, 65_534);
 
 /// Says aloud what is not tested.
-pub fn skipped(because: &str) {
+pub(crate) fn skipped(because: &str) {
     eprintln!("SKIPPED: {because}");
 }
 
 /// Data that may not be shipped lies beside the checkout.
-#[allow(dead_code, reason = "not every test needs it")]
-pub fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
     if path.exists() {
         return Some(path);
@@ -26,7 +27,7 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 }
 
 /// A running server.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     bin: PathBuf,
     is_root: bool,
@@ -34,7 +35,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts one that counts statements; none where PostgreSQL is not installed.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()
             .flatten()
@@ -91,17 +92,17 @@ impl Cluster {
     }
 
     /// Folder of its socket.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Its log.
-    pub fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
     /// A connection to a database as a role.
-    pub fn target(&self, database: &str, user: &str) -> Target {
+    pub(crate) fn target(&self, database: &str, user: &str) -> Target {
         let said = format!(
             "host={} port=5433 dbname={database} user={user}",
             self.folder.path().display()
@@ -110,19 +111,18 @@ impl Cluster {
     }
 
     /// A connection as the superuser.
-    #[allow(dead_code, reason = "not every test needs it")]
-    pub fn session(&self, database: &str) -> Session {
+    pub(crate) fn session(&self, database: &str) -> Session {
         Session::connect(&self.target(database, "postgres")).unwrap()
     }
 
     /// A plain connection.
-    pub fn client(&self, database: &str, user: &str) -> postgres::Client {
+    pub(crate) fn client(&self, database: &str, user: &str) -> postgres::Client {
         let said = self.target(database, user).said();
         postgres::Client::connect(&said, postgres::NoTls).unwrap()
     }
 
     /// Runs a script of psql as the superuser, in a database that it may leave by `\connect`.
-    pub fn script(&self, text: &str) {
+    pub(crate) fn script(&self, text: &str) {
         let mut client = self.client("postgres", "postgres");
         let mut part = String::new();
         for line in text.lines() {
@@ -146,8 +146,7 @@ impl Cluster {
 }
 
 /// Statements of a workload that are refused for want of a right; what they did is taken back.
-#[allow(dead_code, reason = "not every test needs it")]
-pub fn refused(
+pub(crate) fn refused(
     cluster: &Cluster,
     database: &str,
     account: &str,

@@ -20,6 +20,7 @@ pub use packages::{
 };
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
+pub use services::{AccountReach, DatabaseAccount, SensitiveColumn};
 pub use system::{Backup, BackupKind, FileChange, Mount, System, Watcher};
 
 use crate::{Coverage, Table, Timestamp};
@@ -89,6 +90,9 @@ pub struct Facts {
     pub cron: Table<CronEntry>,
     /// Database and broker servers.
     pub servers: Table<Server>,
+    /// Accounts of databases, as they were looked at last.
+    #[serde(default)]
+    pub database_accounts: Table<DatabaseAccount>,
     /// Credentials lying in files.
     pub credentials: Table<Credential>,
     /// Mounted file systems.

@@ -214,3 +214,63 @@ impl Server {
         format!("{}:{}", self.engine.id(), self.instance)
     }
 }
+
+/// What whoever sends statements as an account of a database can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountReach {
+    /// Columns that hold something sensitive, by their names, and can be read.
+    pub sensitive: Vec<SensitiveColumn>,
+    /// Tables that can be read.
+    pub reads: u64,
+    /// Tables that can be written to.
+    pub writes: u64,
+    /// Tables that can be emptied.
+    pub empties: u64,
+    /// Tables that can be dropped.
+    pub drops: u64,
+    /// Ways to the host, in words: programs, files.
+    pub host: Vec<String>,
+    /// Whether nothing bounds it.
+    pub is_boundless: bool,
+}
+
+/// A column that holds something sensitive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SensitiveColumn {
+    /// Its table, with the schema.
+    pub table: String,
+    /// Its name.
+    pub column: String,
+    /// What it holds: `password`, `card`, `person`…
+    pub class: String,
+    /// Rows of the table, as the server estimates them.
+    pub rows: Option<u64>,
+}
+
+/// An account of a database, as `polder access` saw it last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DatabaseAccount {
+    /// Where the server listens: `tcp/ADDRESS:PORT` or the path of a socket.
+    pub address: String,
+    /// How to name server and database on a command line, without anything secret.
+    pub server: String,
+    /// The database.
+    pub database: String,
+    /// The account.
+    pub account: String,
+    /// What can be done as it.
+    pub reach: AccountReach,
+    /// What could be done with the least rights, if they are known.
+    pub least: Option<AccountReach>,
+    /// What it does not need, a line each.
+    pub excess: Vec<String>,
+    /// When it was looked at.
+    pub taken: crate::Timestamp,
+}
+
+impl DatabaseAccount {
+    /// Name for identities and messages: `shop_web@shop`.
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.account, self.database)
+    }
+}

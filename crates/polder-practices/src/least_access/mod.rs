@@ -1,5 +1,6 @@
 //! Give every account the least access: who can become root, who is let in, who can read secrets.
 
+mod accounts;
 mod assess;
 pub(crate) mod servers;
 mod treat;
@@ -36,6 +37,13 @@ static ABOUT: About = About {
             why: "Whoever can talk to the server is that account.",
             how_we_know: "The server's own list of accounts, or the rules it reads.",
             references: &["CWE-521", "CIS Control 5.2"],
+        },
+        FindingKind {
+            id: "account-excess",
+            title: "a database account can do more than it was seen to need",
+            why: "An SQL injection does whatever the account may: with the least rights it reads what the page shows, and no more.",
+            how_we_know: "The server's own list of rights, and its own analysis of the statements that it counted (`polder access`).",
+            references: &["CWE-250", "CWE-89", "ATT&CK T1190", "CIS Control 6.8"],
         },
         FindingKind {
             id: "becomes-root",
@@ -89,6 +97,7 @@ impl Practice for LeastAccess {
     fn assess(&self, scene: &Scene<'_>, model: &mut Model) {
         assess::assess(scene, model);
         servers::assess(scene, model);
+        accounts::assess(scene, model);
     }
     fn treat(&self, finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<Treatment> {
         treat::treat(finding, scene, model)

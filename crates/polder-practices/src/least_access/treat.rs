@@ -12,6 +12,9 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>, model: &Model) -> Vec<
             let server = scene.facts.servers.rows.iter().find(|it| it.id() == finding.subject);
             server.map(|it| ask_for_secret(finding, it)).into_iter().collect()
         }
+        "least-access/account-excess" => {
+            super::accounts::treat(finding, scene).into_iter().collect()
+        }
         "least-access/becomes-root" => vec![take_power(finding, scene)],
         "least-access/runs-as-root" => vec![own_user(finding, scene)],
         "least-access/foreign-privilege" => vec![drop_privilege(finding, model)],

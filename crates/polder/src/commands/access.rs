@@ -7,7 +7,7 @@ use crate::flags::{
     AccessPropose, AccessProve, AccessServer, AccessSources,
 };
 use crate::operations::Operations;
-use crate::{around, output};
+use crate::{accounts, around, output};
 use polder_access::AccessError;
 use polder_access::postgresql::{
     Columns, Learned, Proof, Proposal, Rights, Session, Sources, Target, excess, learn, propose,
@@ -28,10 +28,10 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) fn run(flags: &AccessFlags, globals: &Globals) -> Result<u8, Failure> {
     match &flags.command {
-        AccessCommand::Audit(it) => audit(it),
+        AccessCommand::Audit(it) => audit(it, globals),
         AccessCommand::Learn(it) => learned(it),
-        AccessCommand::Propose(it) => proposed(it),
-        AccessCommand::Prove(it) => proved(it),
+        AccessCommand::Propose(it) => proposed(it, globals),
+        AccessCommand::Prove(it) => proved(it, globals),
         AccessCommand::Apply(it) => apply(it, globals),
         AccessCommand::Watch(it) => super::access_watch::run(it, globals),
     }
@@ -91,10 +91,10 @@ fn sources(flags: &AccessSources) -> Result<Sources, Failure> {
     Ok(Sources { text, only_text: flags.only_statements })
 }
 
-fn audit(flags: &AccessAudit) -> Result<u8, Failure> {
+fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
     let (mut session, target) = connect(&flags.server)?;
     let Some(account) = &flags.account else {
-        return accounts(&mut session, &target, flags);
+        return all_accounts(&mut session, &target, flags);
     };
     let rights = Rights::read(&mut session, account).map_err(failed)?;
     let (learned, because) = match learn(&mut session, &rights, &Sources::default()) {
@@ -103,6 +103,8 @@ fn audit(flags: &AccessAudit) -> Result<u8, Failure> {
         Err(error) => return Err(failed(error)),
     };
     let found = excess(&rights, learned.as_ref());
+    let proposal = learned.as_ref().map(|it| propose(&rights, it, Columns::default()));
+    accounts::keep(globals, &target, account, &reach(&rights), &found, proposal.as_ref());
     let server = target.server();
     let view = AccessView {
         server: &server,
@@ -135,7 +137,11 @@ fn said(account: &str, server: &AccessServer) -> String {
 }
 
 /// All accounts that may log in, with what each can do.
-fn accounts(session: &mut Session, target: &Target, flags: &AccessAudit) -> Result<u8, Failure> {
+fn all_accounts(
+    session: &mut Session,
+    target: &Target,
+    flags: &AccessAudit,
+) -> Result<u8, Failure> {
     let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY rolsuper, rolname";
     let rows = session.rows(sql, &[], "accounts").map_err(failed)?;
     let mut text =
@@ -187,6 +193,14 @@ impl Made {
         propose(&self.rights, &self.learned, columns)
     }
 
+    /// Keeps what was seen, so that `polder assess` knows it.
+    fn keep(&self, globals: &Globals, proposal: &Proposal) {
+        let found = excess(&self.rights, Some(&self.learned));
+        let now = reach(&self.rights);
+        let account = &self.rights.account;
+        accounts::keep(globals, &self.target, account, &now, &found, Some(proposal));
+    }
+
     fn text(&self, proposal: &Proposal, proof: Option<&Proof>) -> String {
         let server = self.target.server();
         let view = AccessView {
@@ -225,9 +239,10 @@ fn exit_code(learned: &Learned, proof: Option<&Proof>) -> u8 {
     if is_whole && holds { 0 } else { 3 }
 }
 
-fn proposed(flags: &AccessPropose) -> Result<u8, Failure> {
+fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
     let made = Made::of(&flags.account, &flags.server, &flags.sources)?;
     let proposal = made.propose(flags.columns);
+    made.keep(globals, &proposal);
     let version = made.session.version();
     let account = printable_str(&flags.account);
     write_script(
@@ -266,9 +281,10 @@ fn write_script(
     output::write_file(path, &text)
 }
 
-fn proved(flags: &AccessProve) -> Result<u8, Failure> {
+fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
     let proposal = made.propose(flags.columns);
+    made.keep(globals, &proposal);
     let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
     if flags.json {
         let version = made.session.version();
@@ -319,6 +335,8 @@ fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     }
     let mut operations = Operations::open_own(globals)?;
     let id = carry_out(&mut operations, &operation)?;
+    made.rights = Rights::read(&mut made.session, &flags.account).map_err(failed)?;
+    made.keep(globals, &made.propose(flags.columns));
     let said = said(&flags.account, &flags.server);
     output::print(&format!(
         "Done: operation {id}. Connections that are open have the new rights at once.\nUndo: polder undo {id}\n\

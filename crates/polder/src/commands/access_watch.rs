@@ -148,11 +148,10 @@ impl Tail {
     fn follow(&mut self) {
         let (Ok(now), Ok(mine)) = (self.path.metadata(), self.file.metadata()) else { return };
         let at = self.file.stream_position().unwrap_or(0);
-        if now.ino() != mine.ino() || now.dev() != mine.dev() || now.len() < at {
-            if let Ok(file) = File::open(&self.path) {
-                self.file = file;
-                self.rest.clear();
-            }
+        let is_other = now.ino() != mine.ino() || now.dev() != mine.dev() || now.len() < at;
+        if is_other && let Ok(file) = File::open(&self.path) {
+            self.file = file;
+            self.rest.clear();
         }
     }
 }

@@ -1,0 +1,330 @@
+//! What the bodies of routines need that run with the rights of their caller.
+
+use super::analyse::{Analyst, DEPTH_MAX, Keeps, Needs, Refusal, Unproved, words_of};
+use super::catalog::Function;
+use super::plpgsql::{parse_body, without_records};
+use crate::sql::{Dialect, parse_tokens, quote, string};
+use crate::{AccessError, Class, Object};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Arguments that a function can have (`FUNC_MAX_ARGS`).
+const ARGUMENTS_MAX: usize = 100;
+
+impl Analyst<'_> {
+    /// What the body of a routine needs that runs with the rights of its caller.
+    pub(super) fn routine(
+        &mut self,
+        function: &Function,
+        table: Option<u32>,
+    ) -> Result<Rc<Needs>, AccessError> {
+        let key = (function.number, table.unwrap_or(0));
+        if let Some(known) = self.routines.get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        // One that calls itself needs nothing more for that.
+        self.routines.insert(key, Rc::default());
+        let paths = self.paths.clone();
+        if let Some(path) = &function.path {
+            self.paths = vec![path.clone()];
+        }
+        self.depth += 1;
+        let found = match self.depth > DEPTH_MAX {
+            true => Ok(Needs::default()),
+            false => self.body(function, table),
+        };
+        self.depth -= 1;
+        self.paths = paths;
+        let mut found = found?;
+        let name = function.object.sql();
+        found.unproved = found
+            .unproved
+            .into_iter()
+            .map(|it| Unproved { what: it.what.or_else(|| Some(name.clone())), ..it })
+            .collect();
+        let found = Rc::new(found);
+        self.routines.insert(key, Rc::clone(&found));
+        Ok(found)
+    }
+
+    fn body(&mut self, function: &Function, table: Option<u32>) -> Result<Needs, AccessError> {
+        let mut needs = Needs::default();
+        match function.language.as_str() {
+            "internal" => {}
+            "c" if function.is_of_extension => {}
+            "sql" => self.sql_body(function, &mut needs)?,
+            "plpgsql" => self.block(&function.source, function, table, &mut needs)?,
+            language => {
+                needs.unproved.insert(Unproved {
+                    what: None,
+                    because: format!("what code in the language {language} does cannot be told"),
+                    text: strings_of(&function.source),
+                    keeps: Keeps::NamedOrAll,
+                });
+            }
+        }
+        Ok(needs)
+    }
+
+    /// The server looks at the body of a function in SQL as it does when one is made, and prints its trees.
+    fn sql_body(&mut self, function: &Function, needs: &mut Needs) -> Result<(), AccessError> {
+        let sql = format!("SELECT pg_catalog.fmgr_sql_validator({})", function.number);
+        let mut refused = None;
+        for path in self.paths.clone() {
+            self.go(&path)?;
+            match self.validate(&sql)? {
+                Ok(trees) => {
+                    for tree in trees {
+                        self.tree(&tree, &function.source, needs)?;
+                    }
+                    return Ok(());
+                }
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        needs.unproved(refused.map_or(String::new(), |it| it.says), &function.source);
+        Ok(())
+    }
+
+    /// Runs the server's own check of a function, of which the first tree is that of the question.
+    fn validate(&mut self, sql: &str) -> Result<Result<Vec<String>, Refusal>, AccessError> {
+        self.session.notices();
+        match self.session.try_one(sql) {
+            Ok(()) => {
+                let trees: Vec<String> = self.session.notices().into_iter().skip(1).collect();
+                // Silence is no answer.
+                let says = "the server printed no tree of it".to_string();
+                let none = Refusal { code: String::new(), says };
+                Ok(if trees.is_empty() { Err(none) } else { Ok(trees) })
+            }
+            Err(error) => match error.as_db_error() {
+                Some(said) => Ok(Err(Refusal {
+                    code: said.code().code().into(),
+                    says: said.message().into(),
+                })),
+                None => Err(AccessError::of(error, "what a routine needs", &self.account)),
+            },
+        }
+    }
+
+    /// A block of PL/pgSQL: each piece of SQL in it is looked at as if it were a function in SQL, with its variables as
+    /// arguments.
+    pub(super) fn block(
+        &mut self,
+        source: &str,
+        function: &Function,
+        table: Option<u32>,
+        needs: &mut Needs,
+    ) -> Result<(), AccessError> {
+        let body = parse_body(source);
+        for text in &body.dynamic {
+            needs.unproved.insert(Unproved {
+                what: None,
+                because: "it makes SQL when it runs".into(),
+                text: text.clone(),
+                keeps: Keeps::NamedOrAll,
+            });
+        }
+        for word in &body.unknown {
+            needs.unproved(format!("a statement that begins with `{word}` is not known"), source);
+        }
+        if let Some(table) = table {
+            self.catalog.load(self.session, &[table])?;
+        }
+        let row = table.and_then(|it| self.catalog.relation(it)).map(|it| it.object.sql());
+        let mut variables: Vec<(String, Option<String>)> = Vec::new();
+        for (name, kind, mode) in &function.arguments {
+            if !name.is_empty() && matches!(mode, 'o' | 't') {
+                variables.push((name.clone(), Some(kind.clone())));
+            }
+        }
+        for name in ["new", "old"] {
+            variables.push((name.into(), row.clone()));
+        }
+        variables
+            .extend(SPECIAL.iter().map(|(name, kind)| (name.to_string(), Some(kind.to_string()))));
+        variables.extend(body.variables.iter().map(|it| (it.name.clone(), it.kind.clone())));
+        for piece in &body.pieces {
+            self.piece(piece, function, &variables, row.is_some(), needs)?;
+        }
+        Ok(())
+    }
+
+    fn piece(
+        &mut self,
+        piece: &str,
+        function: &Function,
+        variables: &[(String, Option<String>)],
+        has_row: bool,
+        needs: &mut Needs,
+    ) -> Result<(), AccessError> {
+        let first =
+            parse_tokens(piece, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
+        let is_query = first.is_some_and(|it| {
+            matches!(
+                it.as_str(),
+                "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "("
+            )
+        });
+        if !is_query {
+            return self.utility(piece, needs);
+        }
+        let is_record = |name: &&(String, Option<String>)| name.1.is_none();
+        let records: Vec<String> =
+            variables.iter().filter(is_record).map(|(name, _)| name.clone()).collect();
+        let mut text = without_records(piece, &records);
+        if has_row {
+            text = whole_rows(&text);
+        }
+        let used = words_of(&text);
+        let arguments = arguments(function, variables, &used);
+        let create = format!(
+            "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off; CREATE FUNCTION pg_temp.{}({arguments}) RETURNS void \
+             LANGUAGE sql AS {}",
+            quote(&function.object.name),
+            string(&text)
+        );
+        let check = format!(
+            "SELECT pg_catalog.fmgr_sql_validator((SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema() \
+             AND proname = {} ORDER BY oid DESC LIMIT 1))",
+            string(&function.object.name)
+        );
+        let mut refused: Option<Refusal> = None;
+        for path in self.paths.clone() {
+            self.go(&path)?;
+            let made = self.session.batch(&create, "a piece of a routine");
+            let found = match made {
+                Ok(()) => {
+                    let mut sql = "SET LOCAL check_function_bodies = on".to_string();
+                    if self.is_account {
+                        sql.push_str(&format!("; SET LOCAL ROLE {}", quote(&self.account)));
+                    }
+                    self.session.batch(&sql, "a piece of a routine")?;
+                    self.validate(&check)?
+                }
+                Err(AccessError::Gone { doing, source }) => {
+                    return Err(AccessError::Gone { doing, source });
+                }
+                Err(error) => Err(Refusal { code: String::new(), says: reason(&error) }),
+            };
+            self.session.batch("ROLLBACK", "a piece of a routine")?;
+            self.session.notices();
+            match found {
+                Ok(trees) => {
+                    for tree in trees {
+                        self.tree(&tree, piece, needs)?;
+                    }
+                    return Ok(());
+                }
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        needs.unproved(refused.map_or(String::new(), |it| it.says), piece);
+        Ok(())
+    }
+}
+
+/// Variables that PL/pgSQL makes itself (43.5.5, 43.10.1).
+const SPECIAL: [(&str, &str); 13] = [
+    ("found", "boolean"),
+    ("sqlstate", "text"),
+    ("sqlerrm", "text"),
+    ("tg_op", "text"),
+    ("tg_name", "name"),
+    ("tg_when", "text"),
+    ("tg_level", "text"),
+    ("tg_relid", "oid"),
+    ("tg_relname", "name"),
+    ("tg_table_name", "name"),
+    ("tg_table_schema", "name"),
+    ("tg_nargs", "integer"),
+    ("tg_argv", "text[]"),
+];
+
+/// Types that arguments of a function in SQL cannot have: another stands for them.
+const PSEUDO: [&str; 10] = [
+    "anyelement",
+    "anyarray",
+    "anynonarray",
+    "anyenum",
+    "anycompatible",
+    "anycompatiblearray",
+    "record",
+    "trigger",
+    "cstring",
+    "internal",
+];
+
+/// Arguments of the function that stands for a piece: those of the routine, then the variables that it names.
+fn arguments(
+    function: &Function,
+    variables: &[(String, Option<String>)],
+    used: &BTreeSet<String>,
+) -> String {
+    let fit =
+        |kind: &str| if PSEUDO.contains(&kind) { "text".to_string() } else { kind.to_string() };
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    let mut arguments: Vec<String> = Vec::new();
+    let later: BTreeMap<&str, &Option<String>> =
+        variables.iter().map(|(name, kind)| (name.as_str(), kind)).collect();
+    for (name, kind, _) in function.arguments.iter().filter(|it| matches!(it.2, 'i' | 'b' | 'v')) {
+        let is_new = !name.is_empty() && named.insert(name);
+        let name = if is_new { quote(name) } else { String::new() };
+        arguments.push(format!("{name} {}", fit(kind)));
+    }
+    for (name, kind) in later {
+        let Some(kind) = kind else { continue };
+        if used.contains(name) && arguments.len() < ARGUMENTS_MAX && named.insert(name) {
+            arguments.push(format!("{} {}", quote(name), fit(kind)));
+        }
+    }
+    arguments.join(", ")
+}
+
+/// `NEW.*` as a function in SQL has it.
+fn whole_rows(text: &str) -> String {
+    let tokens = parse_tokens(text, Dialect::Postgresql);
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for it in tokens.windows(3) {
+        let [name, dot, star] = it else { continue };
+        if name.is_any(&["new", "old"]) && dot.is_sign(".") && star.is_sign("*") {
+            out.push_str(text.get(end..name.at).unwrap_or_default());
+            out.push_str(&format!("({}).*", name.text));
+            end = star.end();
+        }
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}
+
+/// A routine that is none: a block that stands alone.
+pub(super) fn nobody() -> Function {
+    Function {
+        number: 0,
+        object: Object::within(Class::Function, "pg_temp", "polder_block"),
+        language: "plpgsql".into(),
+        is_definer: false,
+        is_public: true,
+        returns: "void".into(),
+        source: String::new(),
+        path: None,
+        arguments: Vec::new(),
+        is_of_extension: false,
+    }
+}
+
+/// Strings of code in another language, which may be SQL.
+fn strings_of(source: &str) -> String {
+    let mut out = String::new();
+    for part in source.split(['"', '\'']).skip(1).step_by(2) {
+        out.push_str(part);
+        out.push(' ');
+    }
+    out
+}
+
+/// What the server said, without what was asked.
+fn reason(error: &AccessError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
