@@ -94,7 +94,12 @@ pub fn parse_tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
 
 /// The statement with a sign in the place of each literal, so that nobody's data is in it, and without comments, which may
 /// hold anything. Where there were blanks there is one.
+///
+/// A quote after a backslash ends a string or not, as a setting of the session has it: such a statement is not shown.
 pub fn without_literals(text: &str, dialect: Dialect) -> String {
+    if dialect == Dialect::Postgresql && (text.contains("\\'") || text.contains("\\\"")) {
+        return "(a statement with a quote after a backslash)".into();
+    }
     let mut out = String::with_capacity(text.len());
     let mut end = 0;
     for token in parse_tokens(text, dialect) {
@@ -132,7 +137,7 @@ fn blanks(rest: &str, dialect: Dialect) -> usize {
     }
     let is_line = rest.starts_with("--") || (dialect == Dialect::Mariadb && rest.starts_with('#'));
     if is_line {
-        return rest.find('\n').map_or(rest.len(), |it| it + 1);
+        return rest.find(['\n', '\r']).map_or(rest.len(), |it| it + 1);
     }
     if !rest.starts_with("/*") {
         return 0;
@@ -280,7 +285,9 @@ mod tests {
 
     #[test]
     fn no_literal_is_left() {
-        check("SELECT 'a''b', E'c\\'d', $$e$$, $x$f$$g$x$ FROM t", "SELECT ?, ?, ?, ? FROM t");
+        check("SELECT 'a''b', E'cd', $$e$$, $x$f$$g$x$ FROM t", "SELECT ?, ?, ?, ? FROM t");
+        check("SELECT 'a\\', '4111'", "(a statement with a quote after a backslash)");
+        check("SELECT 1 -- x\r4111", "SELECT ? ?");
         check("where a=1.5e-7 and  b = -0x1F or c = .5", "where a=? and b = -? or c = ?");
         check("select /* 4111 /* in */ out */ 1 -- 4111\n, \"4111\"", "select ? , \"4111\"");
         check("select U&'x', B'01', n'y', u.e FROM u", "select ?, ?, ?, u.e FROM u");

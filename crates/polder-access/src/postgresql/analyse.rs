@@ -21,7 +21,8 @@ const GUESSED_PARAMETERS_MAX: usize = 16;
 pub(super) const DEPTH_MAX: usize = 24;
 
 /// Types that are tried for parameters of which the server cannot tell one.
-const GUESSES: [Type; 11] = [
+const GUESSES: [Type; 12] = [
+    Type::INT4,
     Type::INT8,
     Type::TEXT,
     Type::NUMERIC,
@@ -80,6 +81,8 @@ pub(super) struct Needs {
     pub(super) below: BTreeSet<Atom>,
     pub(super) roles: BTreeSet<String>,
     pub(super) unproved: BTreeSet<Unproved>,
+    /// Whether it uses a table that is there in one session only.
+    pub(super) is_of_session: bool,
 }
 
 impl Needs {
@@ -120,6 +123,19 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// What the server said, unless it may quote what stood in a text: of names alone (class 42 of its codes, but for
+    /// what is no SQL) its words are kept.
+    pub(super) fn of(said: &postgres::error::DbError) -> Self {
+        let code = said.code().code().to_string();
+        let tells_names = code.starts_with("42") && code != "42601";
+        let says = match (tells_names, code.as_str()) {
+            (true, _) | (_, "3F000") => said.message().to_string(),
+            (_, "42601") => "it is no SQL that this server knows".to_string(),
+            (_, code) => format!("the server cannot analyse it ({code})"),
+        };
+        Self { code, says }
+    }
+
     fn is_any(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }
@@ -146,13 +162,14 @@ pub(super) struct Analyst<'a> {
     pub(super) database: String,
     /// Paths on which names are looked up, the likeliest first.
     pub(super) paths: Vec<String>,
-    path_now: String,
     /// Whether the server is asked as the account; else policies of rows are not seen.
     pub(super) is_account: bool,
     pub(super) account: String,
     pub(super) routines: BTreeMap<(u32, u32), Rc<Needs>>,
     pub(super) depth: usize,
     prepared: Option<Prepared>,
+    /// Where the names of the last text were found.
+    path_of_last: String,
 }
 
 impl<'a> Analyst<'a> {
@@ -172,12 +189,12 @@ impl<'a> Analyst<'a> {
             catalog,
             database: database.to_string(),
             paths,
-            path_now: String::new(),
             is_account: false,
             account: account.to_string(),
             routines: BTreeMap::new(),
             depth: 0,
             prepared: None,
+            path_of_last: String::new(),
         };
         it.is_account = it.session.try_one(&format!("SET ROLE {}", quote(account))).is_ok();
         Ok(it)
@@ -185,9 +202,10 @@ impl<'a> Analyst<'a> {
 
     /// Ends it: the session is as it was.
     pub(super) fn end(self) -> Result<(), AccessError> {
-        let sql = "RESET ROLE; SET debug_print_rewritten = off; SET client_min_messages = warning; SET search_path = pg_catalog; \
+        let sql = "RESET ROLE; SET debug_print_rewritten = off; SET client_min_messages = warning; \
             DISCARD TEMP";
         self.session.batch(sql, "to end the analysis")?;
+        self.session.path("")?;
         self.session.notices();
         Ok(())
     }
@@ -209,7 +227,8 @@ impl<'a> Analyst<'a> {
     pub(super) fn top(&mut self, text: &str) -> Result<(Needs, Option<Prepared>), AccessError> {
         self.prepared = None;
         let needs = self.statement(text)?;
-        Ok((needs, self.prepared.take()))
+        let prepared = self.prepared.take().filter(|_| !needs.is_of_session);
+        Ok((needs, prepared))
     }
 
     /// What a routine needs that somebody called.
@@ -248,7 +267,7 @@ impl<'a> Analyst<'a> {
         match self.on_paths(&text_now)? {
             Ok((trees, types)) => {
                 if self.depth == 1 {
-                    let path = self.path_now.clone();
+                    let path = self.path_of_last.clone();
                     self.prepared = Some(Prepared { text: text_now, types, path });
                 }
                 for tree in trees {
@@ -266,7 +285,10 @@ impl<'a> Analyst<'a> {
         for path in self.paths.clone() {
             self.go(&path)?;
             match self.prepare(text)? {
-                Ok(analysed) => return Ok(Ok(analysed)),
+                Ok(analysed) => {
+                    self.path_of_last = path;
+                    return Ok(Ok(analysed));
+                }
                 Err(refusal) => {
                     let is_found = !refusal.is_any(&NOT_FOUND);
                     // What was found on an earlier path tells more than what is not found on a later one.
@@ -284,14 +306,8 @@ impl<'a> Analyst<'a> {
     }
 
     pub(super) fn go(&mut self, path: &str) -> Result<(), AccessError> {
-        if self.path_now != path {
-            // The server's own names go first, as they do unless somebody says otherwise: what Polder asks beside
-            // statements must mean what it says, whatever others have put on the path.
-            let sql = format!("SET search_path = pg_catalog, {path}");
-            self.session.batch(&sql, "names on a path")?;
-            self.session.notices();
-            self.path_now = path.to_string();
-        }
+        self.session.path(path)?;
+        self.session.notices();
         Ok(())
     }
 
@@ -314,7 +330,7 @@ impl<'a> Analyst<'a> {
             let Some(said) = error.as_db_error() else {
                 return Err(AccessError::of(error, "what a statement needs", &self.account));
             };
-            let refusal = Refusal { code: said.code().code().into(), says: said.message().into() };
+            let refusal = Refusal::of(said);
             let at = match said.position() {
                 Some(ErrorPosition::Original(at)) => *at,
                 _ => 0,
@@ -392,6 +408,7 @@ impl<'a> Analyst<'a> {
             self.function(*number, &words, needs)?;
         }
         self.types(&values, &words, needs)?;
+        self.named_by_number(&found, needs)?;
         self.qualified(text, needs);
         for need in &found.written {
             self.written(need.relation, need.rights, &need.updated, needs)?;
@@ -402,9 +419,14 @@ impl<'a> Analyst<'a> {
     fn relation(&self, need: &RelationNeed, words: &BTreeSet<String>, needs: &mut Needs) {
         let Some(relation) = self.catalog.relation(need.relation) else { return };
         if relation.is_foreign() {
+            needs.is_of_session |=
+                relation.object.schema.as_deref().is_some_and(|it| it.starts_with("pg_temp"));
             return;
         }
         let object = &relation.object;
+        if object.class == Class::Sequence {
+            needs.atoms.insert(Atom::on(Privilege::Select, object.clone()));
+        }
         if let Some(schema) = object.schema.as_ref().filter(|_| words.contains(&object.name)) {
             needs.atoms.insert(Atom::on(Privilege::Usage, Object::bare(Class::Schema, schema)));
         }
@@ -414,6 +436,7 @@ impl<'a> Analyst<'a> {
             (right::UPDATE, Privilege::Update, &need.updated),
         ];
         let own = |it: &i32| *it > 0;
+        let sets = sets.into_iter().filter(|_| object.class != Class::Sequence);
         for (bit, privilege, columns) in sets {
             if need.rights & bit == 0 {
                 continue;
@@ -518,6 +541,33 @@ impl<'a> Analyst<'a> {
             if words.contains(&name) && !is_system(&schema) {
                 needs.atoms.insert(Atom::on(Privilege::Usage, Object::bare(Class::Schema, schema)));
             }
+        }
+        Ok(())
+    }
+
+    /// Schemas of operators, collations and text search configurations, which are found on the path; and functions with which
+    /// rows are grouped, which no expression calls.
+    fn named_by_number(&mut self, found: &TreeNeeds, needs: &mut Needs) -> Result<(), AccessError> {
+        if found.operators.is_empty() && found.others.is_empty() && found.grouping.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT n.nspname::text FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = ANY ($1) \
+            UNION SELECT n.nspname::text FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = ANY ($2) \
+            UNION SELECT n.nspname::text FROM pg_catalog.pg_ts_config t JOIN pg_catalog.pg_namespace n ON n.oid = t.cfgnamespace WHERE t.oid = ANY ($2)";
+        let rows =
+            self.session.rows(sql, &[&found.operators, &found.others], "names of operators")?;
+        for row in rows {
+            let schema: String = row.get(0);
+            if !is_system(&schema) {
+                needs.atoms.insert(Atom::on(Privilege::Usage, Object::bare(Class::Schema, schema)));
+            }
+        }
+        let sql = "SELECT o.oprcode::oid FROM pg_catalog.pg_operator o WHERE o.oid = ANY ($1)";
+        let rows = self.session.rows(sql, &[&found.grouping], "functions of operators")?;
+        let functions: Vec<u32> = rows.iter().map(|it| it.get(0)).collect();
+        self.session.notices();
+        for number in functions {
+            self.function(number, &BTreeSet::new(), needs)?;
         }
         Ok(())
     }

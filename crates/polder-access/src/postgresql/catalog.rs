@@ -193,6 +193,8 @@ impl Catalog {
         if new.is_empty() {
             return Ok(());
         }
+        // Types are named as they are elsewhere: with their schema.
+        session.path("")?;
         for row in session.rows(FUNCTIONS, &[&new], DOING)? {
             let names: Vec<String> = row.get(9);
             let types: Vec<String> = row.get(10);

@@ -49,6 +49,13 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Whether nothing that was seen excuses it: whoever injects SQL leaves the same traces as whoever needs it.
+    pub(super) fn is_dangerous(self) -> bool {
+        matches!(self, Self::HostAccess | Self::AllData)
+    }
+}
+
 /// Something that is not needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excess {
@@ -106,6 +113,11 @@ pub(super) const PREDEFINED: [(&str, Kind, &str); 16] = [
     ("pg_database_owner", Kind::OwnerByMembership, "owns what the owner of the database owns"),
 ];
 
+/// The kind of a role of the server's own.
+pub(super) fn predefined(role: &str) -> Option<Kind> {
+    PREDEFINED.iter().find(|it| it.0 == role).map(|it| it.1)
+}
+
 fn attribute_means(attribute: &str) -> &'static str {
     match attribute {
         "SUPERUSER" => "may do anything, and run programs on the host",
@@ -149,7 +161,11 @@ pub fn excess(rights: &Rights, learned: Option<&Learned>) -> Vec<Excess> {
 
 fn memberships(rights: &Rights, needed: &BTreeSet<String>, found: &mut Vec<Excess>) {
     let direct = rights.memberships.iter().filter(|it| it.member == rights.account);
-    for membership in direct.filter(|it| !needed.contains(&it.role)) {
+    let is_shown = |role: &str| {
+        let is_plain = !rights.owned.iter().any(|(_, owner)| owner == role);
+        !needed.contains(role) || !is_plain || predefined(role).is_some_and(Kind::is_dangerous)
+    };
+    for membership in direct.filter(|it| is_shown(&it.role)) {
         let role = &membership.role;
         // What comes with it: the roles above, too.
         let mut above = BTreeSet::from([role.as_str()]);
@@ -228,6 +244,7 @@ struct Unneeded<'a> {
     tables: BTreeMap<Privilege, Vec<&'a Grant>>,
     public_tables: BTreeMap<&'a Object, Vec<&'a Grant>>,
     public_schemas: Vec<&'a Grant>,
+    public_others: Vec<&'a Grant>,
     others: BTreeMap<Kind, Vec<&'a Grant>>,
 }
 
@@ -294,6 +311,14 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
             details: Vec::new(),
         });
     }
+    let public = crate::grants(unneeded.public_others.iter().map(|it| &it.atom));
+    found.extend(public.into_iter().map(|it| Excess {
+        kind: Kind::Other,
+        what: format!("{it} via PUBLIC"),
+        means: "stays when rights are taken from the account".into(),
+        through: Some("PUBLIC".into()),
+        details: Vec::new(),
+    }));
     for (object, grants) in unneeded.public_tables {
         let privileges: Vec<&str> = grants.iter().map(|it| it.atom.privilege.sql()).collect();
         found.push(Excess {

@@ -5,8 +5,8 @@ use super::catalog::is_system;
 use super::plpgsql::parse_body;
 use super::rights::{Held, Rights};
 use super::session::Session;
-use super::statement::parse_statements;
-use crate::sql::{Dialect, Kind, Token, parse_tokens, quote, shape, without_literals};
+use super::statement::{parse_statements, path_of};
+use crate::sql::{Dialect, parse_tokens, quote, shape, without_literals};
 use crate::{AccessError, Atom, Class, Object, Privilege};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +95,8 @@ pub struct Learned {
     pub is_as_account: bool,
     /// Paths on which names were looked up.
     pub paths: Vec<String>,
+    /// Other databases in which the account sends statements.
+    pub elsewhere: Vec<String>,
 }
 
 impl Learned {
@@ -116,6 +118,8 @@ pub struct Sources {
     pub text: String,
     /// Whether statements that the server counted are left out.
     pub only_text: bool,
+    /// Whether statements are left out that make, alter or drop things: somebody else does that.
+    pub no_migrations: bool,
 }
 
 /// Asks the server which statements the account sends, and which rights they need.
@@ -138,6 +142,7 @@ pub fn learn(
         roles: BTreeSet::new(),
         is_as_account: false,
         paths: Vec::new(),
+        elsewhere: Vec::new(),
     };
     let now = session.rows("SELECT to_char(now(), 'YYYY-MM-DD HH24:MI:SSOF')", &[], "the time")?;
     learned.until = now.first().map(|it| it.get(0)).unwrap_or_default();
@@ -161,6 +166,10 @@ pub fn learn(
             && let Some(function) = bodies.get(&shape(&text, Dialect::Postgresql))
         {
             needs = analyst.of_routine(*function)?;
+        }
+        let is_migration = needs.unproved.iter().any(|it| it.keeps == Keeps::Owner);
+        if is_migration && sources.no_migrations {
+            continue;
         }
         all.push(Seen { text, calls, source, needs, prepared });
     }
@@ -204,6 +213,12 @@ fn counted(
             learned.forgotten = u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
         }
     }
+    let sql = format!(
+        "SELECT DISTINCT d.datname::text FROM {schema}.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid \
+         WHERE s.userid = (SELECT oid FROM pg_roles WHERE rolname = $1) AND d.datname <> current_database() ORDER BY 1"
+    );
+    let elsewhere = session.rows(&sql, &[&account], "other databases")?;
+    learned.elsewhere = elsewhere.iter().map(|it| it.get(0)).collect();
     let mut texts = Vec::new();
     for row in rows {
         let Some(text) = row.get::<_, Option<String>>(0) else { continue };
@@ -275,22 +290,6 @@ fn paths(
     add(path_of(&reset.unwrap_or_default(), account));
     add(path_of("\"$user\", public", account));
     Ok(paths)
-}
-
-/// A path as SQL must have it: names alone, each quoted where it must be.
-fn path_of(text: &str, account: &str) -> String {
-    let tokens = parse_tokens(text, Dialect::Postgresql);
-    let mut names: Vec<String> = Vec::new();
-    for token in tokens {
-        let name = match token.kind {
-            Kind::Literal => Some(super::utility::string_content(token.text)),
-            Kind::Word if token.is("default") => None,
-            _ => Token::name(&token),
-        };
-        let name = name.map(|it| if it == "$user" { account.to_string() } else { it });
-        names.extend(name.filter(|it| it != "pg_catalog" && !it.is_empty()).map(|it| quote(&it)));
-    }
-    names.join(", ")
 }
 
 /// Rights, with how we know of each, how often it was needed, and by which statements.
@@ -401,10 +400,17 @@ fn owners(rights: &Rights) -> BTreeSet<String> {
 fn keeps(it: &Unproved, rights: &Rights, held: &Held<'_>) -> BTreeSet<Atom> {
     let mut kept = BTreeSet::new();
     if it.keeps == Keeps::Sequences {
-        let own = rights.grants.iter().filter(|it| it.atom.object.class == Class::Sequence);
-        kept.extend(
-            own.filter(|it| it.atom.privilege == Privilege::Usage).map(|it| it.atom.clone()),
-        );
+        let sets = parse_tokens(&it.text, Dialect::Postgresql).iter().any(|it| it.is("setval"));
+        let is_kept = |privilege: Privilege| {
+            privilege == Privilege::Usage || (sets && privilege == Privilege::Update)
+        };
+        for sequence in &rights.sequences {
+            for privilege in [Privilege::Usage, Privilege::Update] {
+                if is_kept(privilege) && held.has(privilege, sequence, None) {
+                    kept.insert(Atom::on(privilege, sequence.clone()));
+                }
+            }
+        }
         return kept;
     }
     let names = names_in(&it.text);

@@ -62,9 +62,11 @@ impl LogPrefix {
         Self(parts)
     }
 
-    /// Whether it tells who sent a statement.
+    /// Whether it tells who sent a statement: before anything that whoever sends it chooses (`%a`, the name of the program).
     pub fn tells_user(&self) -> bool {
-        self.0.contains(&Part::Field('u')) || self.0.contains(&Part::Field('p'))
+        let place = |field: char| self.0.iter().position(|it| *it == Part::Field(field));
+        let chosen = place('a').unwrap_or(usize::MAX);
+        [place('u'), place('p')].into_iter().flatten().any(|it| it < chosen)
     }
 
     /// What a line begins with, and the rest; none for a line that does not begin so.
@@ -115,15 +117,18 @@ impl LogReader {
         for line in text.lines() {
             // Lines that go on begin with a tab.
             if let Some(more) = line.strip_prefix('\t') {
-                if let Some((refused, true)) = &mut self.open
-                    && refused.statement.len() + more.len() < STATEMENT_BYTES_MAX
-                {
+                if let Some((refused, true)) = &mut self.open {
                     refused.statement.push('\n');
                     refused.statement.push_str(more);
+                    // Half a statement may mean something else.
+                    if refused.statement.len() > STATEMENT_BYTES_MAX {
+                        self.open = None;
+                    }
                 }
                 continue;
             }
-            let Some((fields, rest)) = self.severity(line) else { continue };
+            // What does not begin as lines of this log do is none of the server's.
+            let Some((fields, rest)) = self.prefix.split(line) else { continue };
             let pid = field(&fields, 'p').and_then(|it| it.parse().ok());
             let is_same = self.open.as_ref().is_some_and(|(it, _)| it.pid == pid);
             if let Some(statement) = rest.strip_prefix("STATEMENT:").filter(|_| is_same) {
@@ -140,9 +145,7 @@ impl LogReader {
             found.extend(self.end());
             let error = rest.strip_prefix("ERROR:").map(str::trim_start);
             let is_refusal = |says: &&str| {
-                field(&fields, 'e') == Some("42501")
-                    || says.starts_with("permission denied")
-                    || says.contains("42501")
+                field(&fields, 'e') == Some("42501") || says.starts_with("permission denied")
             };
             if let Some(says) = error.filter(is_refusal) {
                 let owned = |name: char| field(&fields, name).map(str::to_string);
@@ -157,15 +160,6 @@ impl LogReader {
             }
         }
         found
-    }
-
-    /// What a line begins with, and what follows the prefix; it must be one of the server's words.
-    fn severity<'a>(&self, line: &'a str) -> Option<(Vec<(char, &'a str)>, &'a str)> {
-        self.prefix.split(line).or_else(|| {
-            // Where the prefix is not understood, the words of the server still are.
-            let at = ["ERROR:  ", "STATEMENT:  "].iter().filter_map(|it| line.find(it)).min()?;
-            Some((Vec::new(), line.get(at..)?))
-        })
     }
 
     /// What was put together, when nothing more comes.

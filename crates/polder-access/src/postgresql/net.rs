@@ -57,7 +57,7 @@ pub fn judge(
     refused: &RefusedStatement,
 ) -> Result<Verdict, AccessError> {
     let mut verdict = Verdict {
-        says: refused.says.clone(),
+        says: words(&refused.says),
         statement: without_literals(&refused.statement, Dialect::Postgresql),
         gives: Vec::new(),
         leaves: Vec::new(),
@@ -69,7 +69,8 @@ pub fn judge(
         return Ok(verdict);
     }
     let rights = Rights::read(session, account)?;
-    let sources = Sources { text: refused.statement.clone(), only_text: true };
+    let sources =
+        Sources { text: refused.statement.clone(), only_text: true, no_migrations: false };
     let learned = learn(session, &rights, &sources)?;
     if let Some(unproved) = learned.unproved().next() {
         verdict.because = Some(unproved.unproved.join("; "));
@@ -95,6 +96,21 @@ pub fn judge(
     Ok(verdict)
 }
 
+/// Words in names of columns that decide what somebody may do.
+const DECIDES: [&str; 9] =
+    ["admin", "role", "perm", "priv", "grant", "owner", "level", "verified", "enabled"];
+
+/// What the server said, without the name in it: whoever raises an error chooses its words.
+fn words(says: &str) -> String {
+    let kind = says.strip_prefix("permission denied for ").and_then(|it| it.split(' ').next());
+    let known =
+        ["table", "view", "sequence", "function", "procedure", "schema", "database", "relation"];
+    match kind.filter(|it| known.contains(it)) {
+        Some(kind) => format!("permission denied for {kind}"),
+        None => "permission denied".into(),
+    }
+}
+
 /// Rights on schemas and functions that everyone has are there.
 fn needed_now(rights: &Rights, atom: &Atom) -> bool {
     let is_everyones = rights.grants.iter().any(|it| it.grantee.is_none() && it.atom == *atom);
@@ -112,30 +128,32 @@ fn left_to_a_person(
         return Ok(Some("it destroys rows".into()));
     }
     let is_known = matches!(
-        atom.privilege,
-        Privilege::Select
-            | Privilege::Insert
-            | Privilege::Update
-            | Privilege::Usage
-            | Privilege::Execute
+        (atom.object.class, atom.privilege),
+        (Class::Table, Privilege::Select | Privilege::Insert | Privilege::Update)
+            | (Class::Sequence | Class::Schema, Privilege::Usage)
     );
+    // A function may do whatever it likes, and show what it reads under another name.
     if !is_known {
-        return Ok(Some("it does more than work with rows".into()));
+        return Ok(Some("it does more than read and write rows".into()));
     }
     if atom.object.class == Class::Table {
-        let class = match &atom.column {
-            Some(column) => sensitive(column),
-            None => {
-                let columns = rights.tables.get(&atom.object).map(|it| it.columns.as_slice());
-                columns.unwrap_or_default().iter().find_map(|it| sensitive(it))
-            }
+        let Some(facts) = rights.tables.get(&atom.object) else {
+            return Ok(Some("the table is not one of the database's own".into()));
         };
-        if let Some(class) = class {
+        let columns = atom.column.as_ref().map_or(facts.columns.as_slice(), std::slice::from_ref);
+        if let Some(class) = columns.iter().find_map(|it| sensitive(it)) {
             return Ok(Some(format!("by its name it holds something sensitive ({class})")));
         }
-    }
-    if rights.definers.iter().any(|it| it.object == atom.object) {
-        return Ok(Some("the function has the rights of its owner".into()));
+        // Names of a view's columns, and of those that are computed, say little of what they show.
+        if !facts.is_plain || columns.iter().any(|it| facts.computed.contains(it)) {
+            return Ok(Some("it shows what is stored elsewhere".into()));
+        }
+        let decides = |it: &&String| DECIDES.iter().any(|word| it.to_lowercase().contains(word));
+        if atom.privilege != Privilege::Select
+            && let Some(column) = columns.iter().find(decides)
+        {
+            return Ok(Some(format!("`{column}` may decide what somebody may do")));
+        }
     }
     if !had(session, taken, atom)? {
         return Ok(Some("the account did not have it before".into()));
@@ -191,12 +209,12 @@ pub fn log_place(session: &mut Session) -> Result<(Option<PathBuf>, String), Acc
     Ok((path, row.get(0)))
 }
 
-/// The role that a process of the server works for now.
+/// The role that a process of the server works for now, in this database.
 ///
 /// # Errors
 /// When the server goes away.
 pub fn user_of(session: &mut Session, pid: i32) -> Result<Option<String>, AccessError> {
-    let sql = "SELECT usename::text FROM pg_stat_activity WHERE pid = $1";
+    let sql = "SELECT usename::text FROM pg_stat_activity WHERE pid = $1 AND datname = current_database()";
     let rows = session.rows(sql, &[&pid], "who is connected")?;
     Ok(rows.first().and_then(|it| it.get(0)))
 }

@@ -161,9 +161,17 @@ pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
             other => lines.push(other.words()),
         }
     }
+    let mut whom: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (grantee, atoms) in grants {
-        let all = crate::grants(atoms);
-        lines.extend(all.into_iter().map(|it| format!("{it} for {}", to(grantee))));
+        for it in crate::grants(atoms) {
+            whom.entry(it).or_default().push(to(grantee));
+        }
+    }
+    for (grant, whom) in whom {
+        lines.push(match whom.len() {
+            0..=4 => format!("{grant} for {}", whom.join(", ")),
+            many => format!("{grant} for {many} roles"),
+        });
     }
     for ((schema, kind, grantee), privileges) in defaults {
         let place = schema.map_or_else(String::new, |it| format!(" in schema {}", quote(it)));
@@ -258,18 +266,23 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>, version: i32) -> Vec<
     let new: Vec<&Piece> = to.difference(from).collect();
     let gone: Vec<&Piece> = from.difference(to).collect();
     sql.extend(new.iter().filter(|it| is_role(it)).map(|it| it.add(version)));
-    sql.extend(new.iter().filter(|it| is_owner(it)).map(|it| it.add(version)));
     let is_grant = |it: &&&Piece| matches!(it, Piece::Grant(_));
+    // What was given on goes before that by which it was; and rights go before a thing gets another owner, whose own they
+    // would be.
+    let is_passed_on = |it: &&Piece| matches!(it, Piece::Grant(it) if !it.is_by_owner);
+    sql.extend(grouped(gone.iter().copied().filter(is_passed_on), false));
+    sql.extend(grouped(gone.iter().copied().filter(|it| !is_passed_on(it)), false));
     let others = gone.iter().filter(|it| !is_role(it) && !is_grant(it));
     sql.extend(others.filter_map(|it| it.remove(version)));
-    sql.extend(grouped(gone.iter().copied(), false));
+    sql.extend(new.iter().filter(|it| is_owner(it)).map(|it| it.add(version)));
     // What stays of rights that go with others is given again.
     let touching = touching(gone.iter().copied());
     let kept = to.intersection(from).filter(|it| is_touched(it, &touching));
     sql.extend(grouped(kept, true));
     let others = new.iter().filter(|it| !is_role(it) && !is_owner(it) && !is_grant(it));
     sql.extend(others.map(|it| it.add(version)));
-    sql.extend(grouped(new.iter().copied(), true));
+    sql.extend(grouped(new.iter().copied().filter(|it| !is_passed_on(it)), true));
+    sql.extend(grouped(new.iter().copied().filter(is_passed_on), true));
     sql.extend(gone.iter().filter(|it| is_role(it)).filter_map(|it| it.remove(version)));
     sql
 }
@@ -304,25 +317,33 @@ pub fn observe(
     }
     for (role, pieces) in by_role {
         let now = super::rights::pieces_of(session, role.as_deref())?;
-        let mut grants: BTreeMap<(&Atom, bool), BTreeSet<&str>> = BTreeMap::new();
-        let mut members: BTreeSet<(&str, bool)> = BTreeSet::new();
+        let mut grants: BTreeMap<(&Atom, bool), BTreeSet<(&str, bool)>> = BTreeMap::new();
+        let mut members: BTreeSet<(&str, bool, bool, bool)> = BTreeSet::new();
         for it in &now {
             match it {
                 Piece::Grant(it) => {
                     let key = (&it.atom, it.is_grantable);
-                    grants.entry(key).or_default().insert(&it.grantor);
+                    grants.entry(key).or_default().insert((&it.grantor, it.is_by_owner));
                 }
-                Piece::Membership(it) => drop(members.insert((&it.role, it.is_admin))),
+                Piece::Membership(it) => {
+                    members.insert((&it.role, it.is_admin, it.inherits, it.sets));
+                }
                 _ => {}
             }
         }
         for piece in pieces {
             let is_so = match piece {
                 // Whoever gives a right without a name is the owner.
-                Piece::Grant(it) => grants
-                    .get(&(&it.atom, it.is_grantable))
-                    .is_some_and(|by| it.grantor.is_empty() || by.contains(it.grantor.as_str())),
-                Piece::Membership(it) => members.contains(&(it.role.as_str(), it.is_admin)),
+                Piece::Grant(it) => grants.get(&(&it.atom, it.is_grantable)).is_some_and(|by| {
+                    by.iter().any(|(grantor, is_by_owner)| match it.grantor.is_empty() {
+                        true => *is_by_owner,
+                        false => *grantor == it.grantor,
+                    })
+                }),
+                Piece::Membership(it) => {
+                    let key = (it.role.as_str(), it.is_admin, it.inherits, it.sets);
+                    members.contains(&key)
+                }
                 piece => now.contains(piece),
             };
             if is_so {

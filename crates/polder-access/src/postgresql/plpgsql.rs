@@ -26,6 +26,8 @@ pub(super) struct Body {
     pub(super) dynamic: Vec<String>,
     /// What could not be taken apart.
     pub(super) unknown: Vec<String>,
+    /// Whether there is more than was looked at.
+    pub(super) is_cut: bool,
 }
 
 /// Keywords after which a statement of SQL goes on as it is.
@@ -46,6 +48,7 @@ pub(super) fn parse_body(text: &str) -> Body {
     while reader.at < tokens.len() && reader.body.pieces.len() < PIECES_MAX {
         reader.step();
     }
+    reader.body.is_cut = reader.at < tokens.len();
     reader.body
 }
 
@@ -159,7 +162,8 @@ impl<'a> Reader<'a> {
             .collect();
         let is_constant = command.len() == 1 && literals.len() == 1;
         match is_constant {
-            true => self.body.pieces.extend(literals),
+            // Whatever it is given stands for a value of any type.
+            true => self.body.pieces.extend(literals.iter().map(|it| without_parameters(it))),
             false => {
                 self.body.dynamic.push(literals.join(" "));
                 self.expression(command);
@@ -329,8 +333,9 @@ impl<'a> Reader<'a> {
             Some(value) => self.expression(value),
             None if tokens.is_empty() => {}
             None => {
-                let first = tokens.first().map_or("", |it| it.text).to_string();
-                self.body.unknown.push(first);
+                // Anything else may hold data.
+                let first = tokens.first().filter(|it| it.kind == Kind::Word);
+                self.body.unknown.push(first.map_or("a sign", |it| it.text).to_string());
             }
         }
     }
@@ -408,6 +413,21 @@ fn balanced(tokens: &[Token<'_>]) -> bool {
         }
     }
     depth == 0
+}
+
+/// SQL with `NULL` in the place of its parameters.
+fn without_parameters(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for token in parse_tokens(text, Dialect::Postgresql) {
+        if token.kind == Kind::Parameter {
+            out.push_str(text.get(end..token.at).unwrap_or_default());
+            out.push_str("NULL");
+            end = token.end();
+        }
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
 }
 
 /// A piece with `NULL` in the place of records of which the type is not known.

@@ -1,9 +1,10 @@
 //! The least rights with which everything works that was seen, as a move from the rights that are there.
 
 use super::learn::{Evidence, Learned};
-use super::piece::{Piece, is_touched, moves, touching};
+use super::piece::{Piece, is_touched, moves, observe, touching};
 use super::rights::{Grant, Membership, Rights};
-use crate::{Atom, Class, Object, Privilege};
+use super::session::Session;
+use crate::{AccessError, Atom, Class, Object, Privilege};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -72,6 +73,18 @@ impl Proposal {
         moves(&self.after, &self.before, version)
     }
 
+    /// Looks which of the rights that are to be are there already, so that they stay when all is taken back.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn settle(&mut self, session: &mut Session) -> Result<(), AccessError> {
+        let new: BTreeSet<Piece> = self.after.difference(&self.before).cloned().collect();
+        for piece in observe(session, &new)? {
+            self.after.remove(&piece);
+        }
+        Ok(())
+    }
+
     /// Whether everything is so already.
     pub fn is_done(&self) -> bool {
         self.before == self.after
@@ -126,8 +139,21 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     let account = &rights.account;
     let attribute =
         |attribute: &str| Piece::Attribute { role: account.clone(), attribute: attribute.into() };
-    before.extend(rights.attributes.set().into_iter().map(attribute));
-    memberships(rights, learned, &mut before, &mut after);
+    if learned.elsewhere.is_empty() {
+        before.extend(rights.attributes.set().into_iter().map(attribute));
+    }
+    let is_elsewhere = !learned.elsewhere.is_empty();
+    if is_elsewhere {
+        let names: Vec<&str> = learned.elsewhere.iter().map(String::as_str).collect();
+        left.push(format!(
+            "it sends statements in other databases, too ({}): its attributes and the roles it is in hold there as well, and stay. Look \
+             at each of these databases by itself",
+            names.join(", ")
+        ));
+    }
+    memberships(rights, learned, &mut before, &mut after, &mut left);
+    policies(rights, learned, &after, &mut left);
+    passed_on(rights, &mut before, &mut after);
     let keeps_ownership = ownership(rights, learned, &mut before, &mut after, &mut left);
     own_grants(rights, &target, keeps_ownership, &mut before, &mut after);
     everyone(rights, learned, &mut before, &mut after, &mut left);
@@ -186,12 +212,61 @@ fn memberships(
     learned: &Learned,
     before: &mut BTreeSet<Piece>,
     after: &mut BTreeSet<Piece>,
+    left: &mut Vec<String>,
 ) {
     for membership in rights.memberships.iter().filter(|it| it.member == rights.account) {
+        let role = &membership.role;
+        let kind = super::excess::predefined(role);
+        let is_dangerous = kind.is_some_and(|it| it.is_dangerous());
+        let is_used = learned.roles.contains(role);
+        if !learned.elsewhere.is_empty() {
+            continue;
+        }
         before.insert(Piece::Membership(membership.clone()));
-        if learned.roles.contains(&membership.role) {
+        if is_used && is_dangerous {
+            left.push(format!(
+                "a statement used `{role}`, which reaches the host: it is taken all the same, since whoever injects SQL would leave the \
+                 same trace"
+            ));
+        } else if is_used {
             after.insert(Piece::Membership(Membership { ..membership.clone() }));
         }
+    }
+}
+
+/// Where policies of rows begin to hold for the account, since it stops being above them.
+fn policies(rights: &Rights, learned: &Learned, after: &BTreeSet<Piece>, left: &mut Vec<String>) {
+    let stays = |owner: &str| {
+        after.iter().any(|it| matches!(it, Piece::Membership(it) if it.role == owner))
+    };
+    let mut tables: BTreeSet<String> = BTreeSet::new();
+    for needed in &learned.needed {
+        let Some(facts) = rights.tables.get(&needed.atom.object) else { continue };
+        let is_owner = rights.roles().contains(facts.owner.as_str()) && !stays(&facts.owner);
+        let is_above = rights.attributes.superuser || rights.attributes.bypassrls || is_owner;
+        if facts.has_policies && is_above && learned.elsewhere.is_empty() {
+            tables.insert(needed.atom.object.sql());
+        }
+    }
+    if !tables.is_empty() {
+        let names: Vec<String> = tables.into_iter().collect();
+        left.push(format!(
+            "policies of rows begin to hold for the account on {}: statements may answer fewer rows than before, without an error. Try \
+             that first",
+            names.join(", ")
+        ));
+    }
+}
+
+/// Rights that the account gave on to others are given to them by the owner instead.
+fn passed_on(rights: &Rights, before: &mut BTreeSet<Piece>, after: &mut BTreeSet<Piece>) {
+    for given in &rights.given {
+        before.insert(Piece::Grant(given.clone()));
+        after.insert(Piece::Grant(Grant {
+            grantor: String::new(),
+            is_by_owner: true,
+            ..given.clone()
+        }));
     }
 }
 
@@ -218,8 +293,8 @@ fn ownership(
         .any(|it| it.unproved.iter().any(|it| it.contains("needs an owner")))
     {
         left.push(format!(
-            "{} owns {} things and was seen to alter or make some: let a role of its own do that when a release is made, then \
-             propose again",
+            "{} owns {} things and was seen to alter or make some: they stay its own. Where another account makes releases, \
+             `--no-migrations` leaves that out",
             rights.account,
             own.len()
         ));
@@ -305,7 +380,9 @@ fn everyone(
         }
         taken += 1;
         before.insert(Piece::Grant(grant.clone()));
-        for other in &rights.others {
+        // Who owns the thing has the right anyway.
+        let is_owner = |it: &&String| grant.is_by_owner && **it == grant.grantor;
+        for other in rights.others.iter().filter(|it| !is_owner(it)) {
             let for_other = Grant {
                 grantee: Some(other.clone()),
                 grantor: String::new(),
@@ -317,7 +394,8 @@ fn everyone(
     }
     if taken > 0 && !rights.others.is_empty() {
         left.push(format!(
-            "{taken} rights are taken from PUBLIC and given by name to {} other roles that may log in, so that nothing changes for them",
+            "{taken} rights are taken from PUBLIC and given by name to the {} other roles of the server, so that nothing changes for them; roles that are made later do not have \
+             them",
             rights.others.len()
         ));
     }
@@ -394,7 +472,10 @@ fn reach_of(
     learned: &Learned,
     keeps_ownership: bool,
 ) -> Reach {
-    let keeps = |role: &str| learned.roles.contains(role);
+    let is_elsewhere = !learned.elsewhere.is_empty();
+    let is_dangerous =
+        |role: &str| super::excess::predefined(role).is_some_and(|it| it.is_dangerous());
+    let keeps = |role: &str| is_elsewhere || (learned.roles.contains(role) && !is_dangerous(role));
     let grants = target.iter().map(|atom| Grant {
         atom: atom.clone(),
         grantee: Some(rights.account.clone()),

@@ -108,6 +108,12 @@ pub struct TableFacts {
     pub columns: Vec<String>,
     /// Whether policies choose which rows are seen.
     pub has_policies: bool,
+    /// Whether it holds its rows itself: a view does not.
+    pub is_plain: bool,
+    /// Columns that are computed of others.
+    pub computed: Vec<String>,
+    /// Whose it is.
+    pub owner: String,
 }
 
 /// What an account may do.
@@ -123,6 +129,9 @@ pub struct Rights {
     pub memberships: Vec<Membership>,
     /// Rights of the account, of roles it is in, and of everyone, on what is not the server's own.
     pub grants: Vec<Grant>,
+    /// Rights that the account gave on to others.
+    #[serde(skip)]
+    pub given: Vec<Grant>,
     /// What it, or a role it is in, owns.
     pub owned: Vec<(Object, String)>,
     /// What it will get on things that are yet to be made.
@@ -132,7 +141,10 @@ pub struct Rights {
     /// Tables, views and the like of the database; those of extensions are not its own.
     #[serde(skip)]
     pub tables: BTreeMap<Object, TableFacts>,
-    /// Other roles that may log in, superusers left out.
+    /// Sequences, but for those of identity columns, which nobody calls by name.
+    #[serde(skip)]
+    pub sequences: Vec<Object>,
+    /// Other roles, superusers and those of the server's own left out.
     #[serde(skip)]
     pub others: Vec<String>,
 }
@@ -167,10 +179,18 @@ impl Rights {
         roles.sort();
         roles.dedup();
         it.grants = grants(session, &roles)?;
+        it.given = given(session, account)?;
         it.owned = owned(session, &roles)?;
         it.defaults = defaults(session, &roles)?;
         it.definers = definers(session, &roles)?;
         it.tables = tables(session)?;
+        let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+            WHERE c.relkind = 'S' AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')";
+        let sequences = session.rows(sql, &[], DOING)?;
+        let sequence = |row: &Row| {
+            Object::within(Class::Sequence, row.get::<_, String>(0), row.get::<_, String>(1))
+        };
+        it.sequences = sequences.iter().map(sequence).collect();
         // What an extension gives to everyone is how it works.
         let tables = &it.tables;
         let is_of_extension = |it: &Grant| {
@@ -179,7 +199,7 @@ impl Rights {
                 && !tables.contains_key(&it.atom.object)
         };
         it.grants.retain(|it| !is_of_extension(it));
-        let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> $1 ORDER BY 1";
+        let sql = "SELECT rolname::text FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_' AND rolname <> $1 ORDER BY 1";
         it.others = session.rows(sql, &[&account], DOING)?.iter().map(|it| it.get(0)).collect();
         Ok(it)
     }
@@ -258,9 +278,14 @@ fn memberships(session: &mut Session, account: &str) -> Result<Vec<Membership>, 
         true => "m.inherit_option, m.set_option",
         false => "x.rolinherit, true",
     };
+    // A membership that neither gives rights nor lets anybody become the role leads nowhere.
+    let reached = match session.version() >= 160_000 {
+        true => "AND (m.inherit_option OR m.set_option)",
+        false => "",
+    };
     let sql = format!(
         "WITH RECURSIVE up(oid) AS (SELECT oid FROM pg_roles WHERE rolname = $1 \
-            UNION SELECT m.roleid FROM pg_auth_members m JOIN up ON m.member = up.oid) \
+            UNION SELECT m.roleid FROM pg_auth_members m JOIN up ON m.member = up.oid {reached}) \
          SELECT r.rolname::text, x.rolname::text, m.admin_option, {options}, g.rolname::text \
          FROM pg_auth_members m JOIN up ON m.member = up.oid JOIN pg_roles r ON r.oid = m.roleid \
          JOIN pg_roles x ON x.oid = m.member LEFT JOIN pg_roles g ON g.oid = m.grantor ORDER BY 1, 2, 6"
@@ -357,28 +382,40 @@ const LISTS: [[&str; 5]; 11] = [
 fn acl([class, names, list, owner, from]: &[&str; 5]) -> String {
     format!(
         "SELECT '{class}', {names}, x.privilege_type, x.grantor, x.grantee, x.is_grantable, x.grantor = {owner} FROM {from} \
-         CROSS JOIN LATERAL aclexplode({list}) x"
+         CROSS JOIN LATERAL aclexplode({list}) x WHERE x.grantee <> {owner}"
     )
 }
 
-fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
+/// The query for rights of which something holds.
+fn rights_sql(version: i32, holds: &str) -> String {
     let mut parts: Vec<String> = LISTS.iter().map(acl).collect();
-    if session.version() >= 150_000 {
+    if version >= 150_000 {
         let parameters = "NULL, parname, NULL, NULL";
         parts.push(acl(&["parameter", parameters, "paracl", "10", "pg_parameter_acl p"]));
     }
     let sql = parts.join(" UNION ALL ");
-    let sql = format!(
+    format!(
         "SELECT a.c1, a.c2, a.c3, a.c4, a.c5, a.c6, coalesce(g.rolname::text, a.c7::text), e.rolname::text, a.c9, a.c10 FROM ({sql}) \
          AS a(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10) LEFT JOIN pg_roles g ON g.oid = a.c7 LEFT JOIN pg_roles e ON e.oid = a.c8 \
-         WHERE a.c8 = 0 OR e.rolname = ANY ($1)"
-    );
+         WHERE {holds}"
+    )
+}
+
+fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
+    let sql = rights_sql(session.version(), "a.c8 = 0 OR e.rolname = ANY ($1)");
     let mut grants = Vec::new();
     for row in session.rows(&sql, &[&roles], DOING)? {
         grants.extend(grant(&row));
     }
     grants.sort();
     Ok(grants)
+}
+
+/// Rights that somebody gave who does not own the thing.
+fn given(session: &mut Session, account: &str) -> Result<Vec<Grant>, AccessError> {
+    let sql = rights_sql(session.version(), "g.rolname = $1 AND NOT a.c10");
+    let rows = session.rows(&sql, &[&account], DOING)?;
+    Ok(rows.iter().filter_map(grant).collect())
 }
 
 fn grant(row: &Row) -> Option<Grant> {
@@ -478,11 +515,11 @@ fn defaults(session: &mut Session, roles: &[String]) -> Result<Vec<DefaultGrant>
 
 fn definers(session: &mut Session, roles: &[String]) -> Result<Vec<Definer>, AccessError> {
     let sql = "SELECT n.nspname::text, p.proname::text, oidvectortypes(p.proargtypes), p.prokind::text, o.rolname::text, \
-            coalesce(array_to_string(p.proconfig, ' ') ~ '(^| )search_path=', false), bool_or(x.grantee = 0) \
+            EXISTS (SELECT 1 FROM unnest(p.proconfig) c WHERE starts_with(c, 'search_path=') AND c NOT LIKE '%$user%'), bool_or(x.grantee = 0) \
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner \
         CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x LEFT JOIN pg_roles e ON e.oid = x.grantee \
         WHERE p.prosecdef AND p.pronamespace <> 'pg_catalog'::regnamespace AND (x.grantee = 0 OR e.rolname = ANY ($1)) \
-        GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3";
+        GROUP BY 1, 2, 3, 4, 5, p.oid ORDER BY 1, 2, 3";
     let rows = session.rows(sql, &[&roles], DOING)?;
     let definer = |row: &Row| {
         let class = if row.get::<_, &str>(3) == "p" { Class::Procedure } else { Class::Function };
@@ -499,6 +536,8 @@ fn definers(session: &mut Session, roles: &[String]) -> Result<Vec<Definer>, Acc
 
 fn tables(session: &mut Session) -> Result<BTreeMap<Object, TableFacts>, AccessError> {
     let sql = "SELECT n.nspname::text, c.relname::text, c.reltuples::float8, c.relrowsecurity, \
+            c.relkind IN ('r', 'p'), pg_get_userbyid(c.relowner)::text, \
+            (SELECT array_agg(a.attname::text) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped), \
             (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
@@ -513,9 +552,16 @@ fn tables(session: &mut Session) -> Result<BTreeMap<Object, TableFacts>, AccessE
             reason = "the server's estimate, not below zero"
         )]
         let rows = (rows >= 0.0).then_some(rows as u64);
-        let columns: Option<Vec<String>> = row.get(4);
-        let facts =
-            TableFacts { rows, columns: columns.unwrap_or_default(), has_policies: row.get(3) };
+        let computed: Option<Vec<String>> = row.get(6);
+        let columns: Option<Vec<String>> = row.get(7);
+        let facts = TableFacts {
+            rows,
+            columns: columns.unwrap_or_default(),
+            has_policies: row.get(3),
+            is_plain: row.get(4),
+            computed: computed.unwrap_or_default(),
+            owner: row.get(5),
+        };
         found.insert(Object::within(Class::Table, schema, name), facts);
     }
     Ok(found)

@@ -3,7 +3,8 @@
 use super::analyse::{Analyst, DEPTH_MAX, Keeps, Needs, Refusal, Unproved, words_of};
 use super::catalog::Function;
 use super::plpgsql::{parse_body, without_records};
-use crate::sql::{Dialect, parse_tokens, quote, string};
+use super::statement::path_of;
+use crate::sql::{Dialect, Token, parse_tokens, quote, string};
 use crate::{AccessError, Class, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -26,11 +27,15 @@ impl Analyst<'_> {
         self.routines.insert(key, Rc::default());
         let paths = self.paths.clone();
         if let Some(path) = &function.path {
-            self.paths = vec![path.clone()];
+            self.paths = vec![path_of(path, &self.account)];
         }
         self.depth += 1;
         let found = match self.depth > DEPTH_MAX {
-            true => Ok(Needs::default()),
+            true => {
+                let mut needs = Needs::default();
+                needs.unproved("it is nested too deeply", &function.source);
+                Ok(needs)
+            }
             false => self.body(function, table),
         };
         self.depth -= 1;
@@ -98,10 +103,7 @@ impl Analyst<'_> {
                 Ok(if trees.is_empty() { Err(none) } else { Ok(trees) })
             }
             Err(error) => match error.as_db_error() {
-                Some(said) => Ok(Err(Refusal {
-                    code: said.code().code().into(),
-                    says: said.message().into(),
-                })),
+                Some(said) => Ok(Err(Refusal::of(said))),
                 None => Err(AccessError::of(error, "what a routine needs", &self.account)),
             },
         }
@@ -125,6 +127,9 @@ impl Analyst<'_> {
                 keeps: Keeps::NamedOrAll,
             });
         }
+        if body.is_cut {
+            needs.unproved("it is longer than what is looked at", source);
+        }
         for word in &body.unknown {
             needs.unproved(format!("a statement that begins with `{word}` is not known"), source);
         }
@@ -143,11 +148,63 @@ impl Analyst<'_> {
         }
         variables
             .extend(SPECIAL.iter().map(|(name, kind)| (name.to_string(), Some(kind.to_string()))));
-        variables.extend(body.variables.iter().map(|it| (it.name.clone(), it.kind.clone())));
+        for it in &body.variables {
+            let kind = match &it.kind {
+                Some(text) => self.type_of(text)?,
+                None => None,
+            };
+            variables.push((it.name.clone(), kind));
+        }
         for piece in &body.pieces {
             self.piece(piece, function, &variables, row.is_some(), needs)?;
         }
         Ok(())
+    }
+
+    /// A type that a body names, as the server names it, looked up as data: what stands in a body is never put into SQL. None
+    /// where it is none that an argument can have.
+    pub(super) fn type_of(&mut self, text: &str) -> Result<Option<String>, AccessError> {
+        let tokens = parse_tokens(text, Dialect::Postgresql);
+        let is_column = matches!(tokens.as_slice(), [.., percent, word] if percent.is_sign("%") && word.is("type"));
+        let column = tokens.iter().rev().nth(2).and_then(Token::name).filter(|_| is_column);
+        let table =
+            tokens.iter().rev().nth(3).filter(|it| it.is_sign(".")).map(|it| text.get(..it.at));
+        let doing = "a type";
+        for path in self.paths.clone() {
+            self.go(&path)?;
+            let rows = match (&column, table.flatten()) {
+                (Some(column), Some(table)) => {
+                    let sql = "SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2 \
+                        AND attnum > 0";
+                    self.session.rows(sql, &[&table, column], doing)
+                }
+                (Some(_), None) => return Ok(None),
+                (None, _) => {
+                    self.session.rows("SELECT pg_catalog.to_regtype($1)::oid", &[&text], doing)
+                }
+            };
+            let number = match rows {
+                Ok(rows) => rows.first().and_then(|it| it.get::<_, Option<u32>>(0)),
+                Err(AccessError::Gone { doing, source }) => {
+                    return Err(AccessError::Gone { doing, source });
+                }
+                // What is no type at all is an error to the server.
+                Err(_) => None,
+            };
+            if let Some(number) = number {
+                return self.type_name(number).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A type by its number, with its schema.
+    pub(super) fn type_name(&mut self, number: u32) -> Result<String, AccessError> {
+        self.go("")?;
+        let sql = "SELECT pg_catalog.format_type($1, NULL)";
+        let rows = self.session.rows(sql, &[&number], "a type")?;
+        self.session.notices();
+        Ok(rows.first().map_or_else(|| "text".into(), |it| it.get(0)))
     }
 
     fn piece(
@@ -178,9 +235,9 @@ impl Analyst<'_> {
         }
         let used = words_of(&text);
         let arguments = arguments(function, variables, &used);
+        // One statement by itself, in which everything that came from others is quoted or a type by its number.
         let create = format!(
-            "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off; CREATE FUNCTION pg_temp.{}({arguments}) RETURNS void \
-             LANGUAGE sql AS {}",
+            "CREATE FUNCTION pg_temp.{}({arguments}) RETURNS void LANGUAGE sql AS {}",
             quote(&function.object.name),
             string(&text)
         );
@@ -192,8 +249,13 @@ impl Analyst<'_> {
         let mut refused: Option<Refusal> = None;
         for path in self.paths.clone() {
             self.go(&path)?;
-            let made = self.session.batch(&create, "a piece of a routine");
-            let found = match made {
+            // Triggers on commands (event triggers) are not to see what is not done.
+            let mut begin = "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off".to_string();
+            if self.session.is_superuser() {
+                begin.push_str("; SET LOCAL session_replication_role = replica");
+            }
+            self.session.batch(&begin, "a piece of a routine")?;
+            let found = match self.session.try_one(&create) {
                 Ok(()) => {
                     let mut sql = "SET LOCAL check_function_bodies = on".to_string();
                     if self.is_account {
@@ -202,10 +264,13 @@ impl Analyst<'_> {
                     self.session.batch(&sql, "a piece of a routine")?;
                     self.validate(&check)?
                 }
-                Err(AccessError::Gone { doing, source }) => {
-                    return Err(AccessError::Gone { doing, source });
-                }
-                Err(error) => Err(Refusal { code: String::new(), says: reason(&error) }),
+                Err(error) => match error.as_db_error() {
+                    Some(said) => Err(Refusal::of(said)),
+                    None => {
+                        let doing = "a piece of a routine";
+                        return Err(AccessError::of(error, doing, &self.account));
+                    }
+                },
             };
             self.session.batch("ROLLBACK", "a piece of a routine")?;
             self.session.notices();
@@ -322,9 +387,4 @@ fn strings_of(source: &str) -> String {
         out.push(' ');
     }
     out
-}
-
-/// What the server said, without what was asked.
-fn reason(error: &AccessError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -3,9 +3,9 @@
 use super::analyse::{Analyst, AnyOf, Keeps, Needs, Unproved, words_of};
 use super::catalog::Relation;
 use super::routine::nobody;
-use super::statement::{parameters, preparable};
+use super::statement::preparable;
 use super::utility::{UtilityNeed, needs_of};
-use crate::sql::{Dialect, Token, parse_tokens};
+use crate::sql::{Dialect, Token, parse_tokens, quote};
 use crate::{AccessError, Atom, Class, Object, Privilege};
 
 impl Analyst<'_> {
@@ -68,26 +68,56 @@ impl Analyst<'_> {
         Ok(())
     }
 
-    /// Makes a temporary table without rows, so that statements that use it can be analysed.
+    /// Makes a temporary table of the same columns, so that statements that use it can be analysed. Its own text is not run:
+    /// bounds, defaults and constraints hold code.
     fn make_temporary(&mut self, text: &str) -> Result<(), AccessError> {
-        let text = preparable(text);
-        if parameters(&text) > 0 {
-            return Ok(());
+        let Some(table) = temporary(text) else { return Ok(()) };
+        let columns = match &table.query {
+            Some(query) => self.columns_of(query)?,
+            None => {
+                let mut columns = Vec::new();
+                for (name, kind) in &table.columns {
+                    let Some(kind) = self.type_of(kind)? else { return Ok(()) };
+                    columns.push((name.clone(), kind));
+                }
+                columns
+            }
+        };
+        let named = |(at, (name, kind)): (usize, &(String, String))| {
+            let name = match table.query.is_some() {
+                true => table.columns.get(at).map_or(name, |it| &it.0),
+                false => name,
+            };
+            format!("{} {kind}", quote(name))
+        };
+        let columns: Vec<String> = columns.iter().enumerate().map(named).collect();
+        let sql = format!("CREATE TEMPORARY TABLE {} ({})", quote(&table.name), columns.join(", "));
+        let answer = self.session.try_one(&sql);
+        self.session.notices();
+        match answer {
+            Err(error) if error.as_db_error().is_none() => {
+                Err(AccessError::of(error, "a temporary table", &self.account))
+            }
+            _ => Ok(()),
         }
-        let has_rows = parse_tokens(&text, Dialect::Postgresql).iter().any(|it| it.is("as"));
-        let text = if has_rows { format!("{text} WITH NO DATA") } else { text };
+    }
+
+    /// Names and types of what a query answers.
+    fn columns_of(&mut self, query: &str) -> Result<Vec<(String, String)>, AccessError> {
+        let text = preparable(query);
+        let mut columns = Vec::new();
         for path in self.paths.clone() {
             self.go(&path)?;
-            match self.session.try_one(&text) {
-                Err(error) if error.as_db_error().is_none() => {
-                    return Err(AccessError::of(error, "a temporary table", &self.account));
-                }
-                Err(_) => {}
-                Ok(()) => break,
+            let Ok(statement) = self.session.try_prepare(&text, &[]) else { continue };
+            let found: Vec<(String, u32)> =
+                statement.columns().iter().map(|it| (it.name().into(), it.type_().oid())).collect();
+            for (name, number) in found {
+                columns.push((name, self.type_name(number)?));
             }
+            break;
         }
         self.session.notices();
-        Ok(())
+        Ok(columns)
     }
 
     /// Number of a relation by its name, on the first path that leads to one.
@@ -169,4 +199,84 @@ impl Analyst<'_> {
         needs.unproved(format!("no procedure `{name}` is found"), text);
         Ok(())
     }
+}
+
+/// A temporary table that a statement makes.
+struct TemporaryTable {
+    name: String,
+    /// Names and types of its columns; of one that a query fills the types are those of the query.
+    columns: Vec<(String, String)>,
+    query: Option<String>,
+}
+
+/// Words after which a column's type has ended.
+const AFTER_TYPE: [&str; 12] = [
+    "collate",
+    "constraint",
+    "not",
+    "null",
+    "check",
+    "default",
+    "generated",
+    "unique",
+    "primary",
+    "references",
+    "deferrable",
+    "storage",
+];
+
+/// Takes `CREATE TEMP TABLE name (…) AS …` apart; none for one of another form.
+fn temporary(text: &str) -> Option<TemporaryTable> {
+    let tokens = parse_tokens(text, Dialect::Postgresql);
+    let mut at = tokens.iter().position(|it| it.is("table"))? + 1;
+    while tokens.get(at)?.is_any(&["if", "not", "exists"]) {
+        at += 1;
+    }
+    let mut table =
+        TemporaryTable { name: tokens.get(at)?.name()?, columns: Vec::new(), query: None };
+    at += 1;
+    if tokens.get(at).is_some_and(|it| it.is_sign(".")) {
+        table.name = tokens.get(at + 1)?.name()?;
+        at += 2;
+    }
+    let mut depth = 0_i32;
+    let mut column: Vec<Token<'_>> = Vec::new();
+    let mut end = |column: &mut Vec<Token<'_>>| {
+        let all = std::mem::take(column);
+        let (Some(name), Some(first)) = (all.first().and_then(Token::name), all.get(1)) else {
+            // A name alone is one of those that a query fills.
+            table.columns.extend(all.first().and_then(Token::name).map(|it| (it, String::new())));
+            return true;
+        };
+        let is_column = !all.first().is_some_and(|it| {
+            it.is_any(&["constraint", "primary", "unique", "check", "foreign", "exclude", "like"])
+        });
+        let last = all.iter().skip(1).take_while(|it| !it.is_any(&AFTER_TYPE)).last();
+        let kind = last.and_then(|it| text.get(first.at..it.end()));
+        table.columns.extend(kind.filter(|_| is_column).map(|it| (name, it.to_string())));
+        !all.first().is_some_and(|it| it.is("like"))
+    };
+    let mut is_whole = true;
+    for token in tokens.get(at..)? {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        let is_edge = (token.is_sign("(") && depth == 1) || (token.is_sign(")") && depth == 0);
+        match depth {
+            0 if token.is("as") => {
+                table.query = text.get(token.end()..).map(str::to_string);
+                break;
+            }
+            // Parts of others, and what takes after others, are left alone.
+            0 if token.is_any(&["partition", "inherits", "of"]) => return None,
+            _ if is_edge || (token.is_sign(",") && depth == 1) => {
+                is_whole &= column.is_empty() || end(&mut column);
+            }
+            0 => {}
+            _ => column.push(*token),
+        }
+    }
+    (is_whole && (table.query.is_some() || !table.columns.is_empty())).then_some(table)
 }

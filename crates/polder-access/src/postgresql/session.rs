@@ -32,6 +32,8 @@ pub struct Session {
     is_superuser: bool,
     /// Questions that were asked before: the server need not read them again.
     known: HashMap<String, Statement>,
+    /// The path on which names are looked up now.
+    path: String,
 }
 
 impl Session {
@@ -92,6 +94,7 @@ impl Session {
             version: 0,
             is_superuser: false,
             known: HashMap::new(),
+            path: String::new(),
         };
         session.begin()?;
         Ok(session)
@@ -161,6 +164,25 @@ impl Session {
             self.client.query(&statement, parameters)
         });
         answer.map_err(|error| AccessError::of(error, doing, &self.user))
+    }
+
+    /// Sets the path on which names are looked up, the server's own names first: what Polder asks must mean what it says,
+    /// whatever others have put on a path. It is handed over as a value, and never as SQL.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn path(&mut self, path: &str) -> Result<(), AccessError> {
+        if self.path == path {
+            return Ok(());
+        }
+        let whole = match path.is_empty() {
+            true => "pg_catalog".to_string(),
+            false => format!("pg_catalog, {path}"),
+        };
+        let sql = "SELECT pg_catalog.set_config('search_path', $1, false)";
+        self.rows(sql, &[&whole], "names on a path")?;
+        self.path = path.to_string();
+        Ok(())
     }
 
     /// Runs one statement, and leaves what the server says of it to the caller: a refusal is an answer.

@@ -1,6 +1,6 @@
 //! A statement as the server can analyse it: without literals, with parameters in their place.
 
-use crate::sql::{Dialect, Kind, Token, parse_tokens};
+use crate::sql::{Dialect, Kind, Token, parse_tokens, quote};
 
 /// Types that stand before a literal (`date '…'`); before a parameter that is no SQL, and `pg_stat_statements` writes it.
 const TYPES: [&str; 30] = [
@@ -72,6 +72,17 @@ pub(super) fn preparable(text: &str) -> String {
             end = from.end();
             continue;
         }
+        // Which sequence is meant stands in a string: a name is nobody's data.
+        if let [word, open, name, ..] = rest
+            && word.is_any(&["nextval", "currval", "setval"])
+            && open.is_sign("(")
+            && is_name_in_quotes(name)
+        {
+            out.push_str(&format!("{}({}", word.text, name.text));
+            at += 3;
+            end = name.end();
+            continue;
+        }
         if let Some(length) = typed_literal(rest) {
             let (kind, value) = rest
                 .get(..length)
@@ -108,6 +119,20 @@ fn push_value(out: &mut String, token: &Token<'_>, next: &mut usize) {
     }
 }
 
+/// Whether a string holds a name and nothing else: letters first.
+fn is_name_in_quotes(token: &Token<'_>) -> bool {
+    let inner = token.text.strip_prefix('\'').and_then(|it| it.strip_suffix('\''));
+    let is_part = |it: char| it.is_alphanumeric() || matches!(it, '_' | '.' | '"' | '$');
+    let digits = |it: &str| it.chars().filter(char::is_ascii_digit).count();
+    token.kind == Kind::Literal
+        && inner.is_some_and(|it| {
+            it.len() <= 130
+                && digits(it) <= PLAIN_DIGITS_MAX
+                && !it.is_empty()
+                && it.chars().all(is_part)
+        })
+}
+
 /// How many tokens `type literal` takes here, if this is one.
 fn typed_literal(rest: &[Token<'_>]) -> Option<usize> {
     let first = rest.first().filter(|it| it.is_any(&TYPES))?;
@@ -130,6 +155,22 @@ pub(super) fn parameters(text: &str) -> usize {
     let tokens = parse_tokens(text, Dialect::Postgresql);
     let number = |it: &Token<'_>| it.text.get(1..)?.parse::<usize>().ok();
     tokens.iter().filter(|it| it.kind == Kind::Parameter).filter_map(number).max().unwrap_or(0)
+}
+
+/// A path as SQL must have it: names alone, each quoted where it must be.
+pub(super) fn path_of(text: &str, account: &str) -> String {
+    let tokens = parse_tokens(text, Dialect::Postgresql);
+    let mut names: Vec<String> = Vec::new();
+    for token in tokens {
+        let name = match token.kind {
+            Kind::Literal => Some(super::utility::string_content(token.text)),
+            Kind::Word if token.is("default") => None,
+            _ => Token::name(&token),
+        };
+        let name = name.map(|it| if it == "$user" { account.to_string() } else { it });
+        names.extend(name.filter(|it| it != "pg_catalog" && !it.is_empty()).map(|it| quote(&it)));
+    }
+    names.join(", ")
 }
 
 /// Splits a file into statements, at semicolons that stand in nothing.
@@ -165,6 +206,10 @@ mod tests {
         check("now() - interval $1 day , x", "now() - $1::interval , x");
         check("timestamp(3) with time zone $1", "$1::timestamp ( 3 ) with time zone");
         check("extract($1 from d)", "extract(epoch from d)");
+        check(
+            "SELECT nextval('s.numbers'), setval('4111111111', 5)",
+            "SELECT nextval('s.numbers'), setval($1, 5)",
+        );
         check("a->>'x' || b::date /* 4 */ <= -1", "a->>$1 || b::date <= -1");
     }
 

@@ -207,6 +207,12 @@ pub struct TreeNeeds {
     pub written: Vec<RelationNeed>,
     /// Functions that are called (`pg_proc.oid`).
     pub functions: Vec<u32>,
+    /// Operators that are not the server's own (`pg_operator.oid`).
+    pub operators: Vec<u32>,
+    /// Operators with which rows are grouped or made distinct, of the same.
+    pub grouping: Vec<u32>,
+    /// Collations and configurations of text search that a statement names, of the same.
+    pub others: Vec<u32>,
     /// Sequences; none where which one is known only when it runs.
     pub sequences: Vec<(SequenceUse, Option<u32>)>,
 }
@@ -266,6 +272,7 @@ impl TreeNeeds {
                 self.relations.push(need);
             }
         }
+        self.add_names(node);
         let function = match node.label {
             "FUNCEXPR" => node.number("funcid"),
             "AGGREF" => node.number("aggfnoid"),
@@ -286,6 +293,31 @@ impl TreeNeeds {
         }
     }
 }
+
+impl TreeNeeds {
+    /// What is named by its number, and not the server's own.
+    fn add_names(&mut self, node: &Node<'_>) {
+        let own = |it: &u32| *it >= FIRST_NORMAL;
+        let number = |name: &str| node.number::<u32>(name).filter(own);
+        match node.label {
+            "OPEXPR" | "DISTINCTEXPR" | "NULLIFEXPR" | "SCALARARRAYOPEXPR" => {
+                self.operators.extend(number("opno"));
+            }
+            "SORTGROUPCLAUSE" => self.grouping.extend(number("eqop")),
+            "COLLATEEXPR" => self.others.extend(number("collOid")),
+            "CONST" if node.number::<u32>("consttype") == Some(REGCONFIG) => {
+                self.others.extend(constant(&Value::Node(node.clone())).filter(own));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The type of configurations of text search (`pg_type.dat`).
+const REGCONFIG: u32 = 3734;
+
+/// Numbers of the server's own things are lower (`access/transam.h`).
+const FIRST_NORMAL: u32 = 16_384;
 
 /// The number in a constant of four bytes, whatever conversions stand around it.
 fn constant(value: &Value<'_>) -> Option<u32> {

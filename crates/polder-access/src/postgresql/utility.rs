@@ -174,7 +174,17 @@ fn truncate(rest: &[Token<'_>]) -> Vec<UtilityNeed> {
 fn copy(text: &str, rest: &[Token<'_>]) -> Option<Vec<UtilityNeed>> {
     if rest.first()?.is_sign("(") {
         let inner = parenthesized(text, rest)?;
-        return Some(vec![UtilityNeed::Query(inner)]);
+        let mut needs = vec![UtilityNeed::Query(inner)];
+        let after: Vec<&Token<'_>> = rest.iter().rev().take_while(|it| !it.is_sign(")")).collect();
+        let at = after.iter().rposition(|it| it.is("to"))?;
+        let place = at.checked_sub(1).and_then(|it| after.get(it))?;
+        if !place.is("stdout") {
+            let is_program = place.is("program");
+            let role =
+                if is_program { "pg_execute_server_program" } else { "pg_write_server_files" };
+            needs.push(UtilityNeed::Role(role.into()));
+        }
+        return Some(needs);
     }
     let name = names(rest).into_iter().next()?;
     let at = rest.iter().position(|it| it.is_any(&["from", "to"]))?;
@@ -320,6 +330,13 @@ mod tests {
             ],
         );
         check("COPY (SELECT (1)) TO STDOUT", &[UtilityNeed::Query("SELECT (1)".into())]);
+        check(
+            "COPY (SELECT 1) TO PROGRAM 'x'",
+            &[
+                UtilityNeed::Query("SELECT 1".into()),
+                UtilityNeed::Role("pg_execute_server_program".into()),
+            ],
+        );
         check("CALL s.p($1, 2)", &[UtilityNeed::Call("s.p".into())]);
         check("DO $x$ BEGIN NULL; END $x$", &[UtilityNeed::Block(" BEGIN NULL; END ".into())]);
         check("DO LANGUAGE plpgsql 'a''b'", &[UtilityNeed::Block("a'b".into())]);

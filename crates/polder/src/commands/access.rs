@@ -59,7 +59,7 @@ pub(super) fn failed(error: AccessError) -> Failure {
         AccessError::Refused { .. } => {
             "Look at the password (`.pgpass`, `PGPASSWORD`), the role, and the server's `pg_hba.conf`".into()
         }
-        AccessError::Gone { .. } => "Nothing was changed: what was begun is rolled back by the server".into(),
+        AccessError::Gone { .. } => "What was begun is rolled back by the server, unless it was just being made: look again".into(),
         AccessError::Denied { .. } => {
             "An audit needs a role in `pg_read_all_stats`; a proof and a change need a superuser".into()
         }
@@ -88,7 +88,7 @@ fn sources(flags: &AccessSources) -> Result<Sources, Failure> {
         text.push_str(&std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?);
         text.push_str("\n;\n");
     }
-    Ok(Sources { text, only_text: flags.only_statements })
+    Ok(Sources { text, only_text: flags.only_statements, no_migrations: flags.no_migrations })
 }
 
 fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
@@ -117,23 +117,27 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
         output::print_json(&access_json(&view, &reach(&rights)))?;
     } else {
         let mut text = access_text(&view, &reach(&rights), flags.all);
-        let _ = writeln!(text, "\nNext: polder access propose {}", said(account, &flags.server));
+        let _ = writeln!(
+            text,
+            "\nNext: polder access propose {}",
+            said(account, &flags.server, &target)
+        );
         output::print(&text)?;
     }
     // Without its statements nobody can tell what is too much.
     Ok(if learned.is_none() { 3 } else { 0 })
 }
 
-/// The account and server as on a command line.
-fn said(account: &str, server: &AccessServer) -> String {
-    let mut text = polder_model::quoted(account);
-    if !server.server.is_empty() {
-        let _ = write!(text, " --server {}", polder_model::quoted(&server.server));
+/// The account and server as on a command line, without a password that may stand in what was given.
+fn said(account: &str, flags: &AccessServer, target: &Target) -> String {
+    let account = polder_model::quoted(account);
+    match flags.server.is_empty() {
+        false => format!("{account} --server {}", polder_model::quoted(&target.said())),
+        true => match &flags.database {
+            Some(database) => format!("{account} --database {}", polder_model::quoted(database)),
+            None => account,
+        },
     }
-    if let Some(database) = &server.database {
-        let _ = write!(text, " --database {}", polder_model::quoted(database));
-    }
-    text
 }
 
 /// All accounts that may log in, with what each can do.
@@ -184,13 +188,40 @@ impl Made {
         Ok(Self { session, target, rights, learned })
     }
 
-    fn propose(&self, columns: AccessColumns) -> Proposal {
+    fn propose(&mut self, columns: AccessColumns) -> Result<Proposal, Failure> {
         let columns = match columns {
             AccessColumns::Sensitive => Columns::Sensitive,
             AccessColumns::Always => Columns::Always,
             AccessColumns::Never => Columns::Never,
         };
-        propose(&self.rights, &self.learned, columns)
+        let mut proposal = propose(&self.rights, &self.learned, columns);
+        proposal.settle(&mut self.session).map_err(failed)?;
+        Ok(proposal)
+    }
+
+    /// Refuses what nobody can mean: to judge an account of which nothing was seen, or the one that is connected.
+    fn is_fit(&mut self) -> Result<(), Failure> {
+        let account = printable_str(&self.rights.account);
+        if self.rights.account == self.session.user() {
+            return Err(Failure::usage(format!("`{account}` is who is connected"))
+                .hint("Connect as another administrator"));
+        }
+        let sql = "SELECT oid = 10 FROM pg_roles WHERE rolname = $1";
+        let rows = self.session.rows(sql, &[&self.rights.account], "roles").map_err(failed)?;
+        if rows.first().is_some_and(|it| it.get(0)) {
+            return Err(Failure::usage(format!(
+                "`{account}` is the administrator with whom the server was made"
+            ))
+            .hint("Give the application an account of its own"));
+        }
+        let is_seen = |it: &polder_access::postgresql::Statement| !it.atoms.is_empty();
+        if !self.learned.statements.iter().any(is_seen) {
+            return Err(Failure::look(format!(
+                "no statement of `{account}` was seen that needs anything"
+            ))
+            .hint("Let it work for a while, or name a file with `--statements FILE`"));
+        }
+        Ok(())
     }
 
     /// Keeps what was seen, so that `polder assess` knows it.
@@ -240,8 +271,8 @@ fn exit_code(learned: &Learned, proof: Option<&Proof>) -> u8 {
 }
 
 fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
-    let made = Made::of(&flags.account, &flags.server, &flags.sources)?;
-    let proposal = made.propose(flags.columns);
+    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let proposal = made.propose(flags.columns)?;
     made.keep(globals, &proposal);
     let version = made.session.version();
     let account = printable_str(&flags.account);
@@ -262,7 +293,7 @@ fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
     } else {
         let mut text = made.text(&proposal, None);
         if !proposal.is_done() {
-            let said = said(&flags.account, &flags.server);
+            let said = said(&flags.account, &flags.server, &made.target);
             let _ = writeln!(text, "\nNext: polder access prove {said}");
         }
         output::print(&text)?;
@@ -283,8 +314,9 @@ fn write_script(
 
 fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
-    let proposal = made.propose(flags.columns);
+    let proposal = made.propose(flags.columns)?;
     made.keep(globals, &proposal);
+    made.is_fit()?;
     let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
     if flags.json {
         let version = made.session.version();
@@ -292,7 +324,7 @@ fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
     } else {
         let mut text = made.text(&proposal, Some(&proof));
         if !proposal.is_done() && proof.holds() {
-            let said = said(&flags.account, &flags.server);
+            let said = said(&flags.account, &flags.server, &made.target);
             let _ = writeln!(text, "\nNext: polder access apply {said}");
         }
         output::print(&text)?;
@@ -302,11 +334,12 @@ fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
 
 fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
-    let proposal = made.propose(flags.columns);
+    let proposal = made.propose(flags.columns)?;
     if proposal.is_done() {
         output::print(&made.text(&proposal, None))?;
         return Ok(0);
     }
+    made.is_fit()?;
     let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
     output::print(&made.text(&proposal, Some(&proof)))?;
     let title = format!("give `{}` the least rights", printable_str(&flags.account));
@@ -336,8 +369,9 @@ fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     let mut operations = Operations::open_own(globals)?;
     let id = carry_out(&mut operations, &operation)?;
     made.rights = Rights::read(&mut made.session, &flags.account).map_err(failed)?;
-    made.keep(globals, &made.propose(flags.columns));
-    let said = said(&flags.account, &flags.server);
+    let later = made.propose(flags.columns)?;
+    made.keep(globals, &later);
+    let said = said(&flags.account, &flags.server, &made.target);
     output::print(&format!(
         "Done: operation {id}. Connections that are open have the new rights at once.\nUndo: polder undo {id}\n\
          Next: polder access watch {said}\n"

@@ -11,11 +11,12 @@ use polder_access::postgresql::{
     LogPrefix, LogReader, Piece, RefusedStatement, Session, Target, Verdict, judge, lines,
     log_place, user_of,
 };
+use polder_access::sql::{Dialect, shape};
 use polder_apply::{Operation, Phase, State};
 use polder_model::{Change, printable_str};
 use polder_store::Store;
 use serde_json::json;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
@@ -33,6 +34,16 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Rights that are given back within an hour; more look like somebody who tries things out.
 const GIVEN_BACK_MAX: usize = 20;
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long a kind of statement is not told again, and how many kinds are remembered.
+const AGAIN_TOLD: Duration = Duration::from_secs(10);
+const TOLD_MAX: usize = 10_000;
+
+/// How often the server is asked whether it writes elsewhere now.
+const ASK_PLACE: Duration = Duration::from_secs(5);
+
+/// Longest line that is put together.
+const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes read of a log in one turn; what a flood brings more is read in the next.
 const READ_BYTES_MAX: u64 = 4 << 20;
@@ -66,9 +77,17 @@ pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure>
         let account = printable_str(&flags.account);
         output::say(&format!("Watching `{account}` in `{}`\n", place.display()));
     }
-    let mut duty =
-        Duty { flags, globals, target, session: Some(session), taken, given: VecDeque::new() };
+    let mut duty = Duty {
+        flags,
+        globals,
+        target,
+        session: Some(session),
+        taken,
+        given: VecDeque::new(),
+        told: HashMap::new(),
+    };
     let mut reader = LogReader::new(prefix);
+    let mut asked = Instant::now();
     while !stops.load(Ordering::Relaxed) {
         let text = tail.read()?;
         let mut refused = reader.feed(&text);
@@ -80,6 +99,12 @@ pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure>
         }
         if text.is_empty() {
             std::thread::sleep(TURN);
+            if flags.log.is_none() && asked.elapsed() >= ASK_PLACE {
+                asked = Instant::now();
+                if let Some(place) = duty.place() {
+                    tail.go_to(&place);
+                }
+            }
         }
     }
     Ok(0)
@@ -114,14 +139,15 @@ fn taken(account: &str, target: &Target, globals: &Globals) -> Result<BTreeSet<P
 struct Tail {
     path: PathBuf,
     file: File,
-    rest: String,
+    /// The beginning of a line that has not ended yet.
+    rest: Vec<u8>,
 }
 
 impl Tail {
     fn open(path: &Path) -> Result<Self, Failure> {
         let mut file = Self::file(path)?;
         file.seek(SeekFrom::End(0)).map_err(Failure::look)?;
-        Ok(Self { path: path.into(), file, rest: String::new() })
+        Ok(Self { path: path.into(), file, rest: Vec::new() })
     }
 
     fn file(path: &Path) -> Result<File, Failure> {
@@ -138,10 +164,28 @@ impl Tail {
         if bytes.is_empty() {
             self.follow();
         }
-        self.rest.push_str(&String::from_utf8_lossy(&bytes));
-        let end = self.rest.rfind('\n').map_or(0, |it| it + 1);
-        let rest = self.rest.split_off(end);
-        Ok(std::mem::replace(&mut self.rest, rest))
+        let Some(end) = bytes.iter().rposition(|it| *it == b'\n') else {
+            self.rest.extend(bytes);
+            // No line of a log is that long.
+            if self.rest.len() > LINE_BYTES_MAX {
+                self.rest.clear();
+            }
+            return Ok(String::new());
+        };
+        let rest = bytes.split_off(end + 1);
+        let mut whole = std::mem::replace(&mut self.rest, rest);
+        whole.extend(bytes);
+        Ok(String::from_utf8_lossy(&whole).into_owned())
+    }
+
+    /// Goes on with another file, from its beginning.
+    fn go_to(&mut self, path: &Path) {
+        if path != self.path
+            && let Ok(file) = File::open(path)
+        {
+            (self.path, self.file) = (path.into(), file);
+            self.rest.clear();
+        }
     }
 
     /// Goes on with the file that took its place, from its beginning.
@@ -163,11 +207,37 @@ struct Duty<'a> {
     session: Option<Session>,
     taken: BTreeSet<Piece>,
     given: VecDeque<Instant>,
+    /// Kinds of statements that were told, and when.
+    told: HashMap<String, Instant>,
 }
 
 impl Duty<'_> {
+    /// Where the server writes its log now, if it says so.
+    fn place(&mut self) -> Option<PathBuf> {
+        let answer = log_place(self.session.as_mut()?);
+        match answer {
+            Ok((place, _)) => place,
+            Err(_) => {
+                self.session = None;
+                None
+            }
+        }
+    }
+
     fn look_at(&mut self, refused: &RefusedStatement) -> Result<(), Failure> {
-        match self.judge(refused) {
+        // A flood of one kind is told once in a while.
+        let kind = shape(&refused.statement, Dialect::Postgresql);
+        self.told.retain(|_, at| at.elapsed() < AGAIN_TOLD);
+        if self.told.contains_key(&kind) {
+            return Ok(());
+        }
+        let answer = self.judge(refused);
+        if matches!(&answer, Ok(Some(verdict)) if verdict.gives.is_empty())
+            && self.told.len() < TOLD_MAX
+        {
+            self.told.insert(kind, Instant::now());
+        }
+        match answer {
             Ok(Some(verdict)) => self.carry(verdict),
             Ok(None) => Ok(()),
             // What is not judged now is refused again, and judged then.
@@ -177,7 +247,12 @@ impl Duty<'_> {
                 std::thread::sleep(AGAIN);
                 Ok(())
             }
-            Err(error) => Err(failed(error)),
+            // One statement that cannot be judged does not end the watch.
+            Err(error) => {
+                output::say(&failed(error).text(false));
+                self.session = None;
+                Ok(())
+            }
         }
     }
 
@@ -192,20 +267,28 @@ impl Duty<'_> {
             (None, None) => None,
         };
         let is_elsewhere = refused.database.as_ref().is_some_and(|it| *it != self.target.database);
-        // Whose process has ended already may have been anybody: then what was taken decides.
+        // Whose process has ended already may have been anybody.
+        let is_unknown = user.is_none() || (refused.database.is_none() && refused.user.is_some());
         let is_other = user.is_some_and(|it| it != self.flags.account);
         if is_other || is_elsewhere {
             return Ok(None);
         }
-        judge(session, &self.flags.account, &self.taken, refused).map(Some)
+        let mut verdict = judge(session, &self.flags.account, &self.taken, refused)?;
+        if is_unknown {
+            let gives = std::mem::take(&mut verdict.gives);
+            let because = "the log does not say who it was: put `%u@%d` into `log_line_prefix`";
+            verdict.leaves.extend(gives.into_iter().map(|it| (it, because.to_string())));
+        }
+        Ok(Some(verdict))
     }
 
     /// Gives back what may be given back, and tells.
     fn carry(&mut self, mut verdict: Verdict) -> Result<(), Failure> {
         self.given.retain(|it| it.elapsed() < HOUR);
-        let reason = match (self.flags.only_tell, self.given.len() >= GIVEN_BACK_MAX) {
+        let many = self.given.len() + verdict.gives.len() > GIVEN_BACK_MAX;
+        let reason = match (self.flags.only_tell, many) {
             (true, _) => Some("only to be told".to_string()),
-            (false, true) => Some(format!("{GIVEN_BACK_MAX} were given back within an hour")),
+            (false, true) => Some(format!("more than {GIVEN_BACK_MAX} within an hour")),
             (false, false) => None,
         };
         if let Some(reason) = reason {
@@ -227,8 +310,15 @@ impl Duty<'_> {
                 &verdict.pieces(&self.flags.account),
             );
             let mut operations = Operations::open_own(self.globals)?;
-            id = Some(carry_out(&mut operations, &operation)?);
-            self.given.push_back(Instant::now());
+            match carry_out(&mut operations, &operation) {
+                Ok(made) => id = Some(made),
+                // It is refused again, and judged anew.
+                Err(failure) => {
+                    output::say(&failure.text(false));
+                    return Ok(());
+                }
+            }
+            self.given.extend(verdict.gives.iter().map(|_| Instant::now()));
         }
         self.tell(&verdict, id)
     }

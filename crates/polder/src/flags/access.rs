@@ -62,6 +62,10 @@ pub(crate) struct AccessSources {
     /// Take no others
     #[arg(long, requires = "statements")]
     pub(crate) only_statements: bool,
+
+    /// Leave out what makes, alters or drops things: releases are made by another account
+    #[arg(long)]
+    pub(crate) no_migrations: bool,
 }
 
 /// Where rights are given on single columns.
