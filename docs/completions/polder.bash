@@ -547,7 +547,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__apply)
-            opts="-d -q -h --server --database --statements --only-statements --columns --dry-run --yes --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --dry-run --yes --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,7 +743,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__learn)
-            opts="-d -q -h --server --database --statements --only-statements --all --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --no-migrations --all --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -785,7 +785,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__propose)
-            opts="-d -q -h --server --database --statements --only-statements --columns --script --inverse --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --script --inverse --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -839,7 +839,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__prove)
-            opts="-d -q -h --server --database --statements --only-statements --columns --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

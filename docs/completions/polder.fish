@@ -437,6 +437,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l no-migrations -d 'Leave out what makes, alters or drops things: releases are made by another account'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l all -d 'Show the statements, too'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s q -l quiet -d 'Show no progress and no hints'
@@ -455,6 +456,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l no-migrations -d 'Leave out what makes, alters or drops things: releases are made by another account'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -470,6 +472,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l no-migrations -d 'Leave out what makes, alters or drops things: releases are made by another account'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -485,6 +488,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 always\t'Always'
 never\t'Never'"
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l no-migrations -d 'Leave out what makes, alters or drops things: releases are made by another account'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l yes -d 'Do it without asking'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Show no progress and no hints'

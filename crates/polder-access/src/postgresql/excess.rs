@@ -319,6 +319,13 @@ fn grants(rights: &Rights, needed: &BTreeSet<Atom>, found: &mut Vec<Excess>) {
         through: Some("PUBLIC".into()),
         details: Vec::new(),
     }));
+    found.extend(rights.everyones.iter().map(|it| Excess {
+        kind: Kind::Other,
+        what: format!("{it} via PUBLIC"),
+        means: "was not so when the server was installed".into(),
+        through: Some("PUBLIC".into()),
+        details: Vec::new(),
+    }));
     for (object, grants) in unneeded.public_tables {
         let privileges: Vec<&str> = grants.iter().map(|it| it.atom.privilege.sql()).collect();
         found.push(Excess {

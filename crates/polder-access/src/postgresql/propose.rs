@@ -399,6 +399,12 @@ fn everyone(
             rights.others.len()
         ));
     }
+    if !rights.everyones.is_empty() {
+        left.push(format!(
+            "everyone has rights on the server's own catalog that were not there when it was installed: {}",
+            rights.everyones.join(", ")
+        ));
+    }
     let temporary = rights.grants.iter().any(|it| {
         it.grantee.is_none()
             && it.atom.object.class == Class::Database

@@ -19,6 +19,9 @@ const TRIES_MAX: usize = 4;
 /// Rights that are left out one by one: while that lasts, nobody else can change rights on the same things.
 const LEFT_OUT_MAX: usize = 5000;
 
+/// Prepared statements that the server keeps at once: each takes some ten kilobytes of its memory.
+const KEPT_MAX: usize = 5000;
+
 const DOING: &str = "a proof";
 
 /// How we know that a right cannot be left out.
@@ -99,6 +102,8 @@ struct Prover<'a> {
     account: String,
     /// Names of prepared statements, by the index of the statement.
     prepared: BTreeMap<usize, (String, usize)>,
+    /// Whether they are kept by the server: of very many the plans would fill its memory.
+    keeps: bool,
 }
 
 fn prove_within(
@@ -113,7 +118,12 @@ fn prove_within(
     }
     make_volatile(session)?;
     session.batch("SET LOCAL plan_cache_mode = force_generic_plan", DOING)?;
-    let mut it = Prover { session, account: proposal.account.clone(), prepared: BTreeMap::new() };
+    let mut it = Prover {
+        session,
+        account: proposal.account.clone(),
+        prepared: BTreeMap::new(),
+        keeps: learned.statements.len() <= KEPT_MAX,
+    };
     let mut proof = Proof::default();
     it.become_account()?;
     for (index, statement) in learned.statements.iter().enumerate() {
@@ -181,6 +191,9 @@ impl Prover<'_> {
             Ok(()) => {
                 // Planning locks tables against their owners: that ends here. What is prepared stays.
                 self.session.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one", DOING)?;
+                if !self.keeps {
+                    self.session.batch(&format!("DEALLOCATE {name}"), DOING)?;
+                }
                 Ok(Answer::Planned)
             }
             Err(error) => {
@@ -314,17 +327,28 @@ impl Prover<'_> {
                 continue;
             };
             self.session.batch("SAVEPOINT two", DOING)?;
+            let mut is_made = false;
             // Names are looked up when a statement is prepared.
             let answer = match atom.object.class {
                 Class::Schema => {
                     let name = format!("{name}_again");
                     self.prepare(&name, *index, learned)?.map(drop)
                 }
-                _ => self.explain(*index, learned)?,
+                _ if self.keeps => self.explain(*index, learned)?,
+                _ => match self.prepare(&name, *index, learned)? {
+                    Ok(_) => {
+                        is_made = true;
+                        self.explain(*index, learned)?
+                    }
+                    Err(error) => Err(error),
+                },
             };
             self.session.batch("ROLLBACK TO SAVEPOINT two", DOING)?;
             if atom.object.class == Class::Schema && answer.is_ok() {
                 self.session.batch(&format!("DEALLOCATE {name}_again"), DOING)?;
+            }
+            if is_made {
+                self.session.batch(&format!("DEALLOCATE {name}"), DOING)?;
             }
             if let Err(error) = answer {
                 // On a path, a schema that may not be looked into is passed by.

@@ -129,6 +129,8 @@ pub struct Rights {
     pub memberships: Vec<Membership>,
     /// Rights of the account, of roles it is in, and of everyone, on what is not the server's own.
     pub grants: Vec<Grant>,
+    /// What everyone may do with the server's own things and could not when it was installed.
+    pub everyones: Vec<String>,
     /// Rights that the account gave on to others.
     #[serde(skip)]
     pub given: Vec<Grant>,
@@ -178,8 +180,13 @@ impl Rights {
         roles.push(account.to_string());
         roles.sort();
         roles.dedup();
-        it.grants = grants(session, &roles)?;
-        it.given = given(session, account)?;
+        let all = grants(session, &roles, Some(account))?;
+        let is_held = |it: &Grant| it.grantee.as_ref().is_none_or(|it| roles.contains(it));
+        it.given =
+            all.iter().filter(|it| !it.is_by_owner && it.grantor == account).cloned().collect();
+        it.grants = all.into_iter().filter(is_held).collect();
+        let rows = session.rows(EVERYONES, &[], DOING)?;
+        it.everyones = rows.iter().map(|it| it.get(0)).collect();
         it.owned = owned(session, &roles)?;
         it.defaults = defaults(session, &roles)?;
         it.definers = definers(session, &roles)?;
@@ -272,6 +279,17 @@ impl Held<'_> {
         self.owned.contains(object)
     }
 }
+
+/// Rights of everyone on the catalog that were not there when the server was installed (`pg_init_privs`).
+const EVERYONES: &str = "SELECT 'EXECUTE ON FUNCTION ' || p.oid::regprocedure FROM pg_proc p \
+        JOIN pg_init_privs i ON i.objoid = p.oid AND i.classoid = 'pg_proc'::regclass AND i.objsubid = 0 \
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace \
+        AND EXISTS (SELECT 1 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee = 0) \
+        AND NOT EXISTS (SELECT 1 FROM aclexplode(i.initprivs) x WHERE x.grantee = 0) \
+    UNION ALL SELECT x.privilege_type || ' ON TABLE pg_catalog.' || quote_ident(c.relname) FROM pg_class c \
+        CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = 0 \
+    WHERE c.relnamespace = 'pg_catalog'::regnamespace AND x.grantee = 0 \
+        AND NOT EXISTS (SELECT 1 FROM aclexplode(i.initprivs) y WHERE y.grantee = 0 AND y.privilege_type = x.privilege_type) ORDER BY 1";
 
 fn memberships(session: &mut Session, account: &str) -> Result<Vec<Membership>, AccessError> {
     let options = match session.version() >= 160_000 {
@@ -401,21 +419,20 @@ fn rights_sql(version: i32, holds: &str) -> String {
     )
 }
 
-fn grants(session: &mut Session, roles: &[String]) -> Result<Vec<Grant>, AccessError> {
-    let sql = rights_sql(session.version(), "a.c8 = 0 OR e.rolname = ANY ($1)");
+/// Rights of roles and of everyone, and those that somebody gave who does not own the thing.
+fn grants(
+    session: &mut Session,
+    roles: &[String],
+    giver: Option<&str>,
+) -> Result<Vec<Grant>, AccessError> {
+    let holds = "a.c8 = 0 OR e.rolname = ANY ($1) OR (g.rolname = $2 AND NOT a.c10)";
+    let sql = rights_sql(session.version(), holds);
     let mut grants = Vec::new();
-    for row in session.rows(&sql, &[&roles], DOING)? {
+    for row in session.rows(&sql, &[&roles, &giver], DOING)? {
         grants.extend(grant(&row));
     }
     grants.sort();
     Ok(grants)
-}
-
-/// Rights that somebody gave who does not own the thing.
-fn given(session: &mut Session, account: &str) -> Result<Vec<Grant>, AccessError> {
-    let sql = rights_sql(session.version(), "g.rolname = $1 AND NOT a.c10");
-    let rows = session.rows(&sql, &[&account], DOING)?;
-    Ok(rows.iter().filter_map(grant).collect())
 }
 
 fn grant(row: &Row) -> Option<Grant> {
@@ -575,7 +592,7 @@ pub(super) fn pieces_of(
     let roles: Vec<String> = role.map(str::to_string).into_iter().collect();
     let is_mine = |grantee: &Option<String>| grantee.as_deref() == role;
     let mut found: BTreeSet<Piece> = BTreeSet::new();
-    let all = grants(session, &roles)?;
+    let all = grants(session, &roles, None)?;
     found.extend(all.into_iter().filter(|it| is_mine(&it.grantee)).map(Piece::Grant));
     let all = defaults(session, &roles)?;
     found.extend(all.into_iter().filter(|it| is_mine(&it.grantee)).map(Piece::Default));
