@@ -2,6 +2,7 @@
 
 use super::learn::Learned;
 use super::piece::Defaults;
+use super::propose::sensitive;
 use super::rights::{Grant, Rights};
 use crate::{Atom, Class, Object, Privilege};
 use serde::Serialize;
@@ -377,10 +378,14 @@ fn tables_of(
         for grant in grants {
             let object = &grant.atom.object;
             let used = used.get(&(object, *privilege)).copied().unwrap_or(0);
-            let all = rights.tables.get(object).map_or(0, |it| it.columns.len());
+            let facts = rights.tables.get(object);
+            let all = facts.map_or(0, |it| it.columns.len());
+            // Where nothing is sensitive, the whole table is as good as its columns, and goes on working when one is added.
+            let is_sensitive =
+                facts.is_none_or(|it| it.columns.iter().any(|it| sensitive(it).is_some()));
             match used {
                 0 => details.push(format!("{}: never", object.sql())),
-                some if some < all && grant.atom.column.is_none() => {
+                some if some < all && grant.atom.column.is_none() && is_sensitive => {
                     details.push(format!("{}: {some} of {all} columns", object.sql()));
                 }
                 _ => {}
@@ -403,9 +408,12 @@ fn tables_of(
         found.push(Excess {
             kind: Kind::TablePrivilege,
             what: format!(
-                "{} on {} tables where it is not used, or not of all columns",
+                "{} on {} where it is not used, or not of all columns",
                 privilege.sql(),
-                details.len()
+                match details.len() {
+                    1 => "a table".to_string(),
+                    count => format!("{count} tables"),
+                }
             ),
             means: means.into(),
             through: None,
