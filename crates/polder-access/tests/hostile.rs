@@ -261,6 +261,38 @@ CREATE TABLE there(a int); GRANT SELECT ON there TO pool";
 }
 
 #[test]
+fn what_is_filled_in_and_what_is_closed_is_seen() {
+    let schema = "
+CREATE ROLE app LOGIN; CREATE SCHEMA s; CREATE TABLE s.t(a int, b text); CREATE SEQUENCE s.numbers;
+CREATE FUNCTION s.fresh() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION s.filled(a int, b int DEFAULT s.fresh(), c bigint DEFAULT nextval('s.numbers')) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA s FROM PUBLIC; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA s TO app;
+GRANT USAGE ON SCHEMA s TO app; GRANT ALL ON ALL TABLES IN SCHEMA s TO app; GRANT ALL ON ALL SEQUENCES IN SCHEMA s TO app";
+    let Some(cluster) = with(schema) else { return };
+    let workload: Vec<String> =
+        ["SELECT s.filled(1)", "SELECT a INTO TEMP q FROM s.t", "SELECT a FROM q"]
+            .map(str::to_string)
+            .to_vec();
+    assert_eq!(refused(&cluster, "d", "app", &workload), [""; 0]);
+    let mut session = cluster.session("d");
+    let (rights, found) = learned(&mut session, "app");
+    assert_eq!(found.unproved().count(), 0, "{:?}", found.statements);
+    let proposal = propose(&rights, &found, Columns::Always);
+    assert!(prove(&mut session, &found, &proposal).unwrap().holds());
+    act(&mut session, &proposal.before, &proposal.after).unwrap();
+    assert_eq!(refused(&cluster, "d", "app", &workload), [""; 0]);
+    // With the schema closed, what a statement needs can still be told.
+    session.batch("REVOKE USAGE ON SCHEMA s FROM app", "a right").unwrap();
+    let rights = Rights::read(&mut session, "app").unwrap();
+    let sources =
+        Sources { text: "SELECT b FROM s.t".into(), only_text: true, no_migrations: false };
+    let found = learn(&mut session, &rights, &sources).unwrap();
+    let all: Vec<String> = found.atoms().iter().map(ToString::to_string).collect();
+    assert!(all.contains(&"USAGE ON SCHEMA s".to_string()), "{all:?}");
+    assert!(all.contains(&"SELECT (b) ON TABLE s.t".to_string()), "{all:?}");
+}
+
+#[test]
 fn a_trace_of_misuse_is_no_excuse() {
     let schema = "
 CREATE ROLE app LOGIN IN ROLE pg_execute_server_program, pg_read_all_data; CREATE TABLE t(a int); GRANT SELECT ON t TO app;

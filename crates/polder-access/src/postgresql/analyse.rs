@@ -264,7 +264,20 @@ impl<'a> Analyst<'a> {
             return self.utility(text, needs);
         }
         let text_now = preparable(text);
-        match self.on_paths(&text_now)? {
+        let mut answer = self.on_paths(&text_now)?;
+        // What lies in a schema that is closed to the account by now is looked up by whoever is connected.
+        let is_closed = |it: &Refusal| it.code == "42501" || it.is_any(&NOT_FOUND);
+        if self.is_account && answer.as_ref().is_err_and(is_closed) {
+            self.session.batch("RESET ROLE", "names in closed schemas")?;
+            let again = self.on_paths(&text_now)?;
+            let back = format!("SET ROLE {}", quote(&self.account));
+            self.session.batch(&back, "to be the account again")?;
+            self.session.notices();
+            if again.is_ok() {
+                answer = again;
+            }
+        }
+        match answer {
             Ok((trees, types)) => {
                 if self.depth == 1 {
                     let path = self.path_of_last.clone();
@@ -407,6 +420,9 @@ impl<'a> Analyst<'a> {
         for number in &found.functions {
             self.function(*number, &words, needs)?;
         }
+        for (number, count) in &found.calls {
+            self.defaults(*number, *count, needs)?;
+        }
         self.types(&values, &words, needs)?;
         self.named_by_number(&found, needs)?;
         self.qualified(text, needs);
@@ -517,6 +533,32 @@ impl<'a> Analyst<'a> {
         if !function.is_definer {
             let found = self.routine(&function, None)?;
             needs.add_below(&found);
+        }
+        Ok(())
+    }
+
+    /// What stands for arguments that a call leaves out.
+    fn defaults(
+        &mut self,
+        number: u32,
+        count: usize,
+        needs: &mut Needs,
+    ) -> Result<(), AccessError> {
+        let Some(function) = self.catalog.function(self.session, number)?.cloned() else {
+            return Ok(());
+        };
+        let inputs = function.arguments.iter().filter(|it| matches!(it.2, 'i' | 'b' | 'v')).count();
+        if function.defaults.is_empty() || count >= inputs {
+            return Ok(());
+        }
+        let found = TreeNeeds::of(&parse_tree(&function.defaults).unwrap_or_default());
+        let sequences: Vec<u32> = found.sequences.iter().filter_map(|it| it.1).collect();
+        self.catalog.load(self.session, &sequences)?;
+        for (how, sequence) in &found.sequences {
+            self.sequence(*how, *sequence, "", needs);
+        }
+        for number in found.functions {
+            self.function(number, &BTreeSet::new(), needs)?;
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ pub(super) struct Function {
     /// Name, type as SQL has it, and mode (`i o b v t`) of each argument.
     pub(super) arguments: Vec<(String, String, char)>,
     pub(super) is_of_extension: bool,
+    /// The tree of what stands for arguments that are left out.
+    pub(super) defaults: String,
 }
 
 /// A function that runs when a table is written to.
@@ -83,7 +85,7 @@ const FUNCTIONS: &str = "SELECT p.oid, n.nspname::text, p.proname::text, pg_cata
         coalesce((SELECT pg_catalog.string_agg(m::text, '' ORDER BY o) FROM pg_catalog.unnest(p.proargmodes) WITH ORDINALITY AS x(m, o)), ''), \
         EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'), \
         EXISTS (SELECT 1 FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) x WHERE x.grantee = 0), \
-        pg_catalog.format_type(p.prorettype, NULL) \
+        pg_catalog.format_type(p.prorettype, NULL), coalesce(p.proargdefaults::text, '') \
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
     WHERE p.oid = ANY ($1)";
 
@@ -229,6 +231,7 @@ impl Catalog {
                 is_of_extension: row.get(12),
                 is_public: row.get(13),
                 returns: row.get(14),
+                defaults: row.get(15),
             };
             self.functions.insert(function.number, Some(function));
         }

@@ -157,7 +157,11 @@ pub fn learn(
         Analyst::new(session, &rights.account, &rights.database, learned.paths.clone())?;
     learned.is_as_account = analyst.is_account;
     // Tables that later statements use are made first.
-    texts.sort_by_key(|(text, ..)| !text.trim_start().to_lowercase().starts_with("create"));
+    let makes = |text: &str| {
+        let needs = super::utility::needs_of(text).unwrap_or_default();
+        needs.iter().any(|it| matches!(it, super::utility::UtilityNeed::Temporary { .. }))
+    };
+    texts.sort_by_cached_key(|(text, ..)| !makes(text));
     let mut all = Vec::with_capacity(texts.len());
     for (text, calls, source) in texts {
         let (mut needs, prepared) = analyst.top(&text)?;

@@ -376,6 +376,7 @@ pub(super) fn nobody() -> Function {
         path: None,
         arguments: Vec::new(),
         is_of_extension: false,
+        defaults: String::new(),
     }
 }
 

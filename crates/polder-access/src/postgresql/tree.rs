@@ -207,6 +207,8 @@ pub struct TreeNeeds {
     pub written: Vec<RelationNeed>,
     /// Functions that are called (`pg_proc.oid`).
     pub functions: Vec<u32>,
+    /// Those that are not the server's own, with how many arguments stand there: others are filled in when it is planned.
+    pub calls: Vec<(u32, usize)>,
     /// Operators that are not the server's own (`pg_operator.oid`).
     pub operators: Vec<u32>,
     /// Operators with which rows are grouped or made distinct, of the same.
@@ -284,6 +286,13 @@ impl TreeNeeds {
         };
         let Some(function) = function.filter(|it| *it != 0) else { return };
         self.functions.push(function);
+        if node.label == "FUNCEXPR" && function >= FIRST_NORMAL {
+            let count = node.values("args").iter().map(|it| match it {
+                Value::List(items) => items.len(),
+                _ => 0,
+            });
+            self.calls.push((function, count.sum()));
+        }
         if let Some((_, how)) = SEQUENCE_FUNCTIONS.iter().find(|(it, _)| *it == function) {
             let which = node.values("args").iter().find_map(|it| match it {
                 Value::List(items) => items.first().and_then(constant),

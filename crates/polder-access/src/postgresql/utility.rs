@@ -71,6 +71,7 @@ pub(super) fn needs_of(text: &str) -> Option<Vec<UtilityNeed>> {
             let at = rest.iter().position(|it| it.is(keyword))?;
             Some(vec![UtilityNeed::Query(from(text, rest.get(at + 1)?))])
         }
+        "select" => select_into(text, &tokens),
         "create" => create(text, rest),
         "drop" | "alter" => Some(drop_or_alter(text, rest)),
         "refresh" | "analyze" | "vacuum" | "cluster" | "reindex" | "comment" | "grant"
@@ -260,6 +261,34 @@ fn after_options(text: &str, rest: &[Token<'_>]) -> Option<String> {
     Some(from(text, first))
 }
 
+/// `SELECT … INTO [TEMP] name FROM …`, which is `CREATE TABLE name AS SELECT …`.
+fn select_into(text: &str, tokens: &[Token<'_>]) -> Option<Vec<UtilityNeed>> {
+    let mut depth = 0_i32;
+    let at = tokens.iter().position(|it| {
+        match it.text {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && it.is("into")
+    })?;
+    let (before, rest) = (tokens.get(..at)?, tokens.get(at + 1..)?);
+    let is_temporary = rest.first()?.is_any(&["temp", "temporary"]);
+    let is_word = |it: &&Token<'_>| it.is_any(&["temp", "temporary", "unlogged", "table"]);
+    let name = rest.iter().position(|it| !is_word(&it))?;
+    let head = text.get(before.first()?.at..before.last()?.end())?;
+    let tail = rest.get(name + 1).map_or("", |it| text.get(it.at..).unwrap_or_default());
+    let query = format!("{head} {tail}");
+    let first = match is_temporary {
+        true => {
+            let makes = format!("CREATE TEMP TABLE {} AS {query}", rest.get(name)?.text);
+            UtilityNeed::Temporary { makes }
+        }
+        false => UtilityNeed::Owner(format!("CREATE TABLE {}", rest.get(name)?.text)),
+    };
+    Some(vec![first, UtilityNeed::Query(query)])
+}
+
 fn create(text: &str, rest: &[Token<'_>]) -> Option<Vec<UtilityNeed>> {
     let is_temporary = rest.iter().take(3).any(|it| it.is_any(&["temp", "temporary"]));
     let table = rest.iter().position(|it| it.is_any(&["table", "view", "sequence"]));
@@ -348,6 +377,15 @@ mod tests {
             &[
                 UtilityNeed::Temporary { makes: text.into() },
                 UtilityNeed::Query(" SELECT 1".into()),
+            ],
+        );
+        check(
+            "SELECT a INTO TEMP q FROM u WHERE b",
+            &[
+                UtilityNeed::Temporary {
+                    makes: "CREATE TEMP TABLE q AS SELECT a FROM u WHERE b".into(),
+                },
+                UtilityNeed::Query("SELECT a FROM u WHERE b".into()),
             ],
         );
         check("CREATE INDEX i ON t (a)", &[UtilityNeed::Owner("CREATE INDEX i".into())]);

@@ -85,7 +85,8 @@ fn sources(flags: &AccessSources) -> Result<Sources, Failure> {
         if metadata.len() > FILE_BYTES_MAX {
             return Err(wrong(format!("it is larger than {FILE_BYTES_MAX} bytes")));
         }
-        text.push_str(&std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?);
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        text.push_str(&String::from_utf8_lossy(&bytes));
         text.push_str("\n;\n");
     }
     Ok(Sources { text, only_text: flags.only_statements, no_migrations: flags.no_migrations })
