@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
     integrity::run(polder)?;
     upgrade::run(polder)?;
     watch::run(polder)?;
+    access()?;
     peers::run(polder)
 }
 
@@ -108,6 +109,16 @@ pub(crate) fn watch() -> Result<(), String> {
     packages::install(packages::BENCH)?;
     run::cargo(&["build", "--release", "--package", "polder"])?;
     watch::run(&run::polder())
+}
+
+/// Only accounts of databases.
+pub(crate) fn access() -> Result<(), String> {
+    // The package is named after a version of the server, which may be another one here: then that part is skipped.
+    if let Err(error) = packages::install(packages::BENCH_ACCESS) {
+        println!("{error}");
+    }
+    println!("\nrights of an account of PostgreSQL, and the same from the log of pgaudit\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder-access", "--bench", "postgresql"])
 }
 
 /// Only known flaws.

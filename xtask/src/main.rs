@@ -25,7 +25,7 @@ usage: cargo xtask COMMAND
 
   test                    install what the tests need (as root), and run all of them
   dist                    build the program to install, target/dist/polder: no library can be put before its own
-  bench [PART]            print our figures beside those of the incumbents; a part: flaws, integrity, upgrade, watch
+  bench [PART]            print our figures beside those of the incumbents; a part: access, flaws, integrity, upgrade, watch
   page                    check the HTML page in headless Chromium with axe-core
   generate                write manual pages, completions, schemas and lists into docs/
   record-hosts [NAME...]  make the recorded servers of tests/hosts anew (as root)
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         ["bench", "integrity"] => bench::integrity(),
         ["bench", "upgrade"] => bench::upgrade(),
         ["bench", "watch"] => bench::watch(),
+        ["bench", "access"] => bench::access(),
         ["dist"] => dist(),
         ["page"] => page::run(),
         ["generate"] => generate(),

@@ -25,6 +25,7 @@ pub(crate) const TEST: &[Need] = &[
     ("gpg", "gnupg"),
     ("setfacl", "acl"),
     ("setfattr", "attr"),
+    ("python3", "python3"),
 ];
 
 /// Needed by the benchmarks.
@@ -40,6 +41,12 @@ pub(crate) const BENCH: &[Need] = &[
     ("samhain", "samhain"),
     ("time", "time"),
     ("debootstrap", "debootstrap"),
+];
+
+/// Needed by the benchmark of accounts of databases.
+pub(crate) const BENCH_ACCESS: &[Need] = &[
+    ("pg_ctlcluster", "postgresql"),
+    ("/usr/lib/postgresql/15/lib/pgaudit.so", "postgresql-15-pgaudit"),
 ];
 
 /// Needed to record hosts.

@@ -17,6 +17,7 @@ mod support;
 use polder_access::postgresql::{
     Columns, Necessity, Rights, Sources, act, excess, learn, propose, prove,
 };
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Instant;
 use support::{Cluster, shared};
@@ -70,6 +71,53 @@ fn shop(cluster: &Cluster) {
     });
     let proposal = propose(&rights, &learned, Columns::Always);
     timed("the shop: proof", || prove(&mut session, &learned, &proposal).unwrap());
+}
+
+/// What a proposal from the log of pgaudit would be: a privilege on a table for each line of it that names one.
+fn pgaudit() {
+    let Some(folder) = shared("access-shop") else { return };
+    if !Cluster::has_library("pgaudit.so") {
+        return support::skipped("`postgresql-15-pgaudit` is not installed");
+    }
+    let settings = "shared_preload_libraries = 'pg_stat_statements,pgaudit'\npgaudit.log = 'read, write, function'\n\
+        pgaudit.log_relation = on\npgaudit.log_catalog = off\nlog_line_prefix = '%u '\n";
+    let Some(cluster) = Cluster::start_with(settings) else { return };
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    cluster.script(&read("schema.sql"));
+    let mut web = cluster.client("shop", "shop_web");
+    for line in read("workload.sql").lines().filter(|it| !it.starts_with("--") && !it.is_empty()) {
+        web.batch_execute(line).unwrap();
+    }
+    let log = std::fs::read_to_string(cluster.log_path()).unwrap();
+    let mut found: BTreeSet<(String, String)> = BTreeSet::new();
+    for line in log.lines().filter(|it| it.starts_with("shop_web ")) {
+        let Some((_, audit)) = line.split_once("AUDIT: SESSION,") else { continue };
+        let fields: Vec<&str> = audit.split(',').collect();
+        let is_relation = matches!(fields[4], "TABLE" | "VIEW");
+        if is_relation && matches!(fields[3], "SELECT" | "INSERT" | "UPDATE" | "DELETE") {
+            found.insert((fields[3].into(), fields[5].into()));
+        }
+    }
+    let expected: serde_json::Value = serde_json::from_str(&read("expected.json")).unwrap();
+    let mut needed: BTreeSet<(String, String)> = BTreeSet::new();
+    for grant in expected["minimal_column_level"].as_array().unwrap() {
+        let Some((privilege, table)) = grant.as_str().unwrap().split_once(" ON TABLE ") else {
+            continue;
+        };
+        needed.insert((privilege.split(' ').next().unwrap().into(), table.into()));
+    }
+    let extra: Vec<String> =
+        found.difference(&needed).map(|(a, b)| format!("{a} on {b}")).collect();
+    let missing: Vec<String> =
+        needed.difference(&found).map(|(a, b)| format!("{a} on {b}")).collect();
+    println!(
+        "the same from the log of pgaudit: {} of {} privileges on tables, no columns; too much: {}; missing: {}; card numbers in its log: {}",
+        needed.intersection(&found).count(),
+        needed.len(),
+        if extra.is_empty() { "none".into() } else { extra.join(", ") },
+        if missing.is_empty() { "none".into() } else { missing.join(", ") },
+        log.matches("4111111111111111").count(),
+    );
 }
 
 /// A database with many tables, and an account with rights on all of them.
@@ -161,6 +209,7 @@ fn many_statements(cluster: &Cluster, count: usize) {
 fn main() {
     let Some(cluster) = Cluster::start() else { return };
     shop(&cluster);
+    pgaudit();
     many_tables(&cluster, 10_000);
     many_statements(&cluster, 1000);
     many_statements(&cluster, 100_000);

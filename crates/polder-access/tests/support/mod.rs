@@ -36,6 +36,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts one that counts statements; none where PostgreSQL is not installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, with settings of its own, which go before others.
+    pub(crate) fn start_with(extra: &str) -> Option<Self> {
         let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()
             .flatten()
@@ -65,7 +70,7 @@ impl Cluster {
         let socket = it.folder.path().display();
         let settings = format!(
             "listen_addresses = ''\nport = 5433\nunix_socket_directories = '{socket}'\nfsync = off\n\
-             shared_preload_libraries = 'pg_stat_statements'\npg_stat_statements.max = 200000\nmax_connections = 30\n"
+             shared_preload_libraries = 'pg_stat_statements'\npg_stat_statements.max = 200000\nmax_connections = 30\n{extra}"
         );
         let path = data.join("postgresql.conf");
         let mut text = std::fs::read_to_string(&path).unwrap();
@@ -94,6 +99,12 @@ impl Cluster {
     /// Folder of its socket.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Whether a library of the server's is installed.
+    pub(crate) fn has_library(name: &str) -> bool {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        versions.map(|it| it.path().join("lib").join(name)).any(|it| it.exists())
     }
 
     /// Its log.
