@@ -55,6 +55,10 @@ fn server_of<'a>(scene: &Scene<'a>, account: &DatabaseAccount) -> Option<&'a Ser
     })
 }
 
+fn tables(count: u64) -> String {
+    if count == 1 { "a table".into() } else { format!("{count} tables") }
+}
+
 /// What can be done, in a sentence without its subject.
 fn words(reach: &AccountReach) -> String {
     let mut words = Vec::new();
@@ -71,15 +75,15 @@ fn words(reach: &AccountReach) -> String {
         words.push(format!("reads {}.{}{more}", first.table, first.column));
     }
     if reach.drops > 0 {
-        words.push(format!("drops {} tables", reach.drops));
+        words.push(format!("drops {}", tables(reach.drops)));
     } else if reach.empties > 0 {
-        words.push(format!("empties {} tables", reach.empties));
+        words.push(format!("empties {}", tables(reach.empties)));
     }
     if !reach.host.is_empty() {
         words.push("runs programs or reads files on the host".into());
     }
     match words.split_last() {
-        None => format!("reads {} tables", reach.reads),
+        None => format!("reads {}", tables(reach.reads)),
         Some((only, [])) => only.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
@@ -135,7 +139,7 @@ fn edges(
     if (account.reach.is_boundless || account.reach.drops > 0)
         && model.graph.find_node(&all).is_some()
     {
-        let says = format!("drops {} tables", account.reach.drops);
+        let says = format!("drops {}", tables(account.reach.drops));
         let edge = model.graph.edge(
             role,
             &all,
