@@ -69,6 +69,10 @@ CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$
     RETURN NEW;
   END $$;
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON visits FOR EACH ROW EXECUTE FUNCTION keep();
+CREATE TABLE counts(n bigint);
+CREATE FUNCTION count_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO med.counts(n) SELECT count(*) FROM fresh WHERE what IS NOT NULL; RETURN NULL; END $$;
+CREATE TRIGGER count_rows AFTER INSERT ON log REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION count_rows();
 CREATE FUNCTION price(i int) RETURNS numeric LANGUAGE sql STABLE SET search_path = med AS 'SELECT amount * 2.5 FROM stock WHERE item = i';
 CREATE FUNCTION outer_price(i int) RETURNS numeric LANGUAGE plpgsql AS $$
   DECLARE v med.stock.amount%TYPE; row med.rooms%ROWTYPE; BEGIN

@@ -168,6 +168,8 @@ pub(super) struct Analyst<'a> {
     pub(super) routines: BTreeMap<(u32, u32), Rc<Needs>>,
     pub(super) depth: usize,
     prepared: Option<Prepared>,
+    /// Names of transition tables, and the table whose rows they hold, of the trigger that is looked at.
+    pub(super) transitions: Vec<(String, String)>,
     /// Where the names of the last text were found.
     path_of_last: String,
 }
@@ -194,6 +196,7 @@ impl<'a> Analyst<'a> {
             routines: BTreeMap::new(),
             depth: 0,
             prepared: None,
+            transitions: Vec::new(),
             path_of_last: String::new(),
         };
         it.is_account = it.session.try_one(&format!("SET ROLE {}", quote(account))).is_ok();
@@ -652,7 +655,14 @@ impl<'a> Analyst<'a> {
         for trigger in triggers {
             let function = self.catalog.function(self.session, trigger.function)?.cloned();
             if let Some(function) = function.filter(|it| !it.is_definer) {
-                let found = self.routine(&function, Some(trigger.table))?;
+                self.catalog.load(self.session, &[trigger.table])?;
+                let rows = self.catalog.relation(trigger.table).map(|it| it.object.sql());
+                let names = trigger.transitions.into_iter();
+                let transitions = names.filter_map(|it| Some((it, rows.clone()?))).collect();
+                let outer = std::mem::replace(&mut self.transitions, transitions);
+                let found = self.routine(&function, Some(trigger.table));
+                self.transitions = outer;
+                let found = found?;
                 needs.add_below(&found);
             }
         }

@@ -54,6 +54,8 @@ pub(super) struct Trigger {
     pub(super) function: u32,
     /// The table it is on: this one or one below it.
     pub(super) table: u32,
+    /// Names under which it sees the rows that were changed (transition tables).
+    pub(super) transitions: Vec<String>,
 }
 
 /// Triggers that fire, and functions that are called besides.
@@ -92,7 +94,7 @@ const FUNCTIONS: &str = "SELECT p.oid, n.nspname::text, p.proname::text, pg_cata
 /// Triggers of a table and of all below it, which fire for rows that come through it. What the server makes itself, for
 /// foreign keys, runs as the owner of the table.
 const TRIGGERS: &str = "WITH RECURSIVE below(oid) AS (SELECT $1::oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below b ON i.inhparent = b.oid) \
-    SELECT DISTINCT t.tgfoid, t.tgrelid, t.tgtype::int, t.tgattr::int2[], coalesce(t.tgqual::text, '') FROM pg_catalog.pg_trigger t JOIN below b ON b.oid = t.tgrelid \
+    SELECT DISTINCT t.tgfoid, t.tgrelid, t.tgtype::int, t.tgattr::int2[], coalesce(t.tgqual::text, ''), coalesce(t.tgoldtable::text, ''), coalesce(t.tgnewtable::text, '') FROM pg_catalog.pg_trigger t JOIN below b ON b.oid = t.tgrelid \
     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2";
 
 /// Expressions that are computed as whoever writes a row: constraints, indices, columns that are generated.
@@ -270,7 +272,12 @@ impl Catalog {
                     && (columns.is_empty()
                         || columns.iter().any(|it| updated.contains(&i32::from(*it)))));
             if fires {
-                triggers.push(Trigger { function: row.get(0), table: row.get(1) });
+                let transitions: [String; 2] = [row.get(5), row.get(6)];
+                triggers.push(Trigger {
+                    function: row.get(0),
+                    table: row.get(1),
+                    transitions: transitions.into_iter().filter(|it| !it.is_empty()).collect(),
+                });
                 functions.extend(functions_of(row.get(4)));
             }
         }

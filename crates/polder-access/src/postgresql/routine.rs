@@ -161,6 +161,48 @@ impl Analyst<'_> {
         Ok(())
     }
 
+    /// Makes the function that stands for a piece, in a transaction that is rolled back, and lets the server check it.
+    fn try_piece(
+        &mut self,
+        create: &str,
+        check: &str,
+        used: &BTreeSet<String>,
+    ) -> Result<Result<Vec<String>, Refusal>, AccessError> {
+        // Triggers on commands (event triggers) are not to see what is not done.
+        let mut begin = "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off".to_string();
+        if self.session.is_superuser() {
+            begin.push_str("; SET LOCAL session_replication_role = replica");
+        }
+        // A transition table has the columns of its table; no row is read.
+        for (name, table) in self.transitions.iter().filter(|it| used.contains(&it.0)) {
+            begin.push_str(&format!(
+                "; CREATE TEMPORARY TABLE {} AS TABLE {table} WITH NO DATA",
+                quote(name)
+            ));
+        }
+        self.session.batch(&begin, "a piece of a routine")?;
+        let found = match self.session.try_one(create) {
+            Ok(()) => {
+                let mut sql = "SET LOCAL check_function_bodies = on".to_string();
+                if self.is_account {
+                    sql.push_str(&format!("; SET LOCAL ROLE {}", quote(&self.account)));
+                }
+                self.session.batch(&sql, "a piece of a routine")?;
+                self.validate(check)?
+            }
+            Err(error) => match error.as_db_error() {
+                Some(said) => Err(Refusal::of(said)),
+                None => {
+                    let doing = "a piece of a routine";
+                    return Err(AccessError::of(error, doing, &self.account));
+                }
+            },
+        };
+        self.session.batch("ROLLBACK", "a piece of a routine")?;
+        self.session.notices();
+        Ok(found)
+    }
+
     /// A type that a body names, as the server names it, looked up as data: what stands in a body is never put into SQL. None
     /// where it is none that an argument can have.
     pub(super) fn type_of(&mut self, text: &str) -> Result<Option<String>, AccessError> {
@@ -249,31 +291,7 @@ impl Analyst<'_> {
         let mut refused: Option<Refusal> = None;
         for path in self.paths.clone() {
             self.go(&path)?;
-            // Triggers on commands (event triggers) are not to see what is not done.
-            let mut begin = "BEGIN; RESET ROLE; SET LOCAL check_function_bodies = off".to_string();
-            if self.session.is_superuser() {
-                begin.push_str("; SET LOCAL session_replication_role = replica");
-            }
-            self.session.batch(&begin, "a piece of a routine")?;
-            let found = match self.session.try_one(&create) {
-                Ok(()) => {
-                    let mut sql = "SET LOCAL check_function_bodies = on".to_string();
-                    if self.is_account {
-                        sql.push_str(&format!("; SET LOCAL ROLE {}", quote(&self.account)));
-                    }
-                    self.session.batch(&sql, "a piece of a routine")?;
-                    self.validate(&check)?
-                }
-                Err(error) => match error.as_db_error() {
-                    Some(said) => Err(Refusal::of(said)),
-                    None => {
-                        let doing = "a piece of a routine";
-                        return Err(AccessError::of(error, doing, &self.account));
-                    }
-                },
-            };
-            self.session.batch("ROLLBACK", "a piece of a routine")?;
-            self.session.notices();
+            let found = self.try_piece(&create, &check, &used)?;
             match found {
                 Ok(trees) => {
                     for tree in trees {
