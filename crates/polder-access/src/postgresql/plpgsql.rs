@@ -3,7 +3,7 @@
 //! It knows where a statement ends and what stands before it (PL/pgSQL, chapter 43 of the manual), and no SQL: what a piece
 //! needs is the server's to say.
 
-use crate::sql::{Dialect, Kind, Token, parse_tokens};
+use crate::sql::{Dialect, Kind, Token, parse_tokens, quote, string};
 
 /// Most pieces that are taken from one body.
 const PIECES_MAX: usize = 2000;
@@ -44,12 +44,70 @@ const FREE: [&str; 12] = [
 /// Takes a body apart.
 pub(super) fn parse_body(text: &str) -> Body {
     let tokens = parse_tokens(text, Dialect::Postgresql);
-    let mut reader = Reader { text, tokens: &tokens, at: 0, body: Body::default() };
+    let mut reader =
+        Reader { text, tokens: &tokens, at: 0, body: Body::default(), labels: Vec::new() };
     while reader.at < tokens.len() && reader.body.pieces.len() < PIECES_MAX {
         reader.step();
     }
     reader.body.is_cut = reader.at < tokens.len();
-    reader.body
+    let mut body = reader.body;
+    if !reader.labels.is_empty() {
+        for piece in &mut body.pieces {
+            *piece = without_labels(piece, &reader.labels);
+        }
+    }
+    body
+}
+
+/// A piece in which variables stand without the label of their block.
+fn without_labels(piece: &str, labels: &[String]) -> String {
+    let tokens = parse_tokens(piece, Dialect::Postgresql);
+    let mut out = String::with_capacity(piece.len());
+    let mut end = 0;
+    for (at, pair) in tokens.windows(2).enumerate() {
+        let [name, dot] = pair else { continue };
+        let before = at.checked_sub(1).and_then(|it| tokens.get(it));
+        let is_first = !before.is_some_and(|it| it.is_sign("."));
+        let is_label = name.name().is_some_and(|it| labels.contains(&it));
+        if is_first && is_label && dot.is_sign(".") {
+            out.push_str(piece.get(end..name.at).unwrap_or_default());
+            end = dot.end();
+        }
+    }
+    out.push_str(piece.get(end..).unwrap_or_default());
+    out
+}
+
+/// What `format` makes of literals alone (9.4.1 of the manual); none where anything else is in it.
+fn formatted(command: &[Token<'_>]) -> Option<String> {
+    let [name, open, inner @ .., close] = command else { return None };
+    if !name.is("format") || !open.is_sign("(") || !close.is_sign(")") {
+        return None;
+    }
+    let mut values = Vec::new();
+    for part in inner.split(|it| it.is_sign(",")) {
+        let [value] = part else { return None };
+        let value = Some(value).filter(|it| it.kind == Kind::Literal)?;
+        values.push(super::utility::string_content(value.text));
+    }
+    let mut values = values.into_iter();
+    let pattern = values.next()?;
+    let mut out = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        if character != '%' {
+            out.push(character);
+            continue;
+        }
+        match characters.next()? {
+            '%' => out.push('%'),
+            'I' => out.push_str(&quote(&values.next()?)),
+            'L' => out.push_str(&string(&values.next()?)),
+            's' => out.push_str(&values.next()?),
+            _ => return None,
+        }
+    }
+    Some(out)
 }
 
 struct Reader<'a> {
@@ -57,6 +115,7 @@ struct Reader<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
     body: Body,
+    labels: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -161,7 +220,11 @@ impl<'a> Reader<'a> {
             .map(|it| super::utility::string_content(it.text))
             .collect();
         let is_constant = command.len() == 1 && literals.len() == 1;
+        let made = formatted(command);
         match is_constant {
+            _ if made.is_some() => {
+                self.body.pieces.extend(made.map(|it| without_parameters(&it)));
+            }
             // Whatever it is given stands for a value of any type.
             true => self.body.pieces.extend(literals.iter().map(|it| without_parameters(it))),
             false => {
@@ -185,7 +248,8 @@ impl<'a> Reader<'a> {
             "begin" | "loop" | "else" | "exception" | "then" => self.at += 1,
             "<" => {
                 // A label: `<< name >>`.
-                self.until(&[">"]);
+                let tokens = self.until(&[">"]);
+                self.labels.extend(tokens.iter().find_map(Token::name));
                 self.at += usize::from(self.peek(0).is_some_and(|it| it.is_sign(">")));
             }
             "#" => self.at += 3,
@@ -472,6 +536,8 @@ mod tests {
                FOR i IN 1..h(3) LOOP RAISE NOTICE 'x %', k(i); END LOOP;
                EXECUTE 'DELETE FROM gone';
                EXECUTE format('DELETE FROM %I', tab) USING m(1);
+               EXECUTE format('DELETE FROM %I.%I WHERE a = %L', 's', 'Of', 'x') USING 1;
+               PERFORM f(top.r, t.top);
                RETURN QUERY SELECT * FROM z;
                RETURN r;
              EXCEPTION WHEN unique_violation OR others THEN RETURN NULL; END top;",
@@ -498,6 +564,8 @@ mod tests {
                 "DELETE FROM gone",
                 "SELECT format('DELETE FROM %I', tab)",
                 "SELECT m(1)",
+                "DELETE FROM s.\"Of\" WHERE a = 'x'",
+                "SELECT f(r, t.top)",
                 "SELECT * FROM z",
             ]
         );
