@@ -26,6 +26,7 @@ pub(crate) const TEST: &[Need] = &[
     ("setfacl", "acl"),
     ("setfattr", "attr"),
     ("python3", "python3"),
+    ("openssl", "openssl"),
 ];
 
 /// Needed by the benchmarks.

@@ -2,11 +2,12 @@
 
 use super::target::{Target, TlsMode};
 use crate::AccessError;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -56,26 +57,29 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AccessError
     found.map_err(|error| failed(error.to_string()))
 }
 
-fn chain(
-    target: &Target,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, AccessError> {
+/// Who verifies chains, and certificates that are trusted by themselves.
+type Trust = (Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>);
+
+fn chain(target: &Target, provider: &Arc<CryptoProvider>) -> Result<Trust, AccessError> {
     let system = || SYSTEM_ROOTS.iter().map(PathBuf::from).find(|it| it.exists());
     let path = target.root_certificates.clone().or_else(system);
     let path = path.ok_or_else(|| AccessError::Target {
         what: "no certificates of authorities are known: name them with `sslrootcert`".into(),
     })?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(&path)?);
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| AccessError::File { path, what: error.to_string() })
+    let trusted = certificates(&path)?;
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .build()
+            .map_err(|error| AccessError::File { path, what: error.to_string() })?;
+    Ok((verifier, trusted))
 }
 
 /// Believes as much as it is told to.
 #[derive(Debug)]
 struct Verifier {
-    chain: Option<Arc<WebPkiServerVerifier>>,
+    chain: Option<Trust>,
     asks_name: bool,
     provider: Arc<CryptoProvider>,
 }
@@ -89,7 +93,16 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let Some((chain, trusted)) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        // The server's own certificate, signed by itself, is what many put into `root.crt`.
+        if trusted.iter().any(|it| it.as_ref() == end.as_ref()) {
+            if self.asks_name {
+                verify_server_name(&ParsedCertificate::try_from(end)?, name)?;
+            }
+            return Ok(ServerCertVerified::assertion());
+        }
         match chain.verify_server_cert(end, between, name, ocsp, now) {
             // The name is looked at last, so the rest was right.
             Err(Error::InvalidCertificate(

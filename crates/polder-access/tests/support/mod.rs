@@ -31,6 +31,7 @@ pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     bin: PathBuf,
     is_root: bool,
+    port: u16,
 }
 
 impl Cluster {
@@ -61,7 +62,7 @@ impl Cluster {
         if is_root {
             chown(folder.path(), Some(NOBODY.0), Some(NOBODY.1)).unwrap();
         }
-        let it = Self { folder, bin, is_root };
+        let it = Self { folder, bin, is_root, port: 5433 };
         let data = it.folder.path().join("data");
         it.run(
             "initdb",
@@ -110,6 +111,56 @@ impl Cluster {
     /// Its log.
     pub(crate) fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
+    }
+
+    /// Lets it listen on the loopback, with TLS and a certificate of its own, and asks for passwords there.
+    pub(crate) fn listen(&mut self, rules: &str) {
+        self.port =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = self.folder.path().join("data");
+        let file = |name: &str| data.join(name).to_str().unwrap().to_string();
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=critical,CA:TRUE",
+            ])
+            .args(["-keyout", &key, "-out", &certificate])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(made.success());
+        if self.is_root {
+            chown(&key, Some(NOBODY.0), Some(NOBODY.1)).unwrap();
+        }
+        let settings = format!("listen_addresses = '127.0.0.1'\nport = {}\nssl = on\n", self.port);
+        let path = data.join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(&settings);
+        std::fs::write(&path, text).unwrap();
+        std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        let log = self.log_path();
+        let (data, log) = (data.to_str().unwrap(), log.to_str().unwrap());
+        self.run("pg_ctl", &["-D", data, "-l", log, "-w", "-m", "fast", "restart"]);
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// A connection to a database as a role.
