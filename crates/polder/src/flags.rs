@@ -6,7 +6,7 @@ mod watch;
 
 pub(crate) use access::{
     AccessApply, AccessAudit, AccessColumns, AccessCommand, AccessFlags, AccessLearn,
-    AccessPropose, AccessProve, AccessServer, AccessSources, AccessWatch,
+    AccessPropose, AccessProve, AccessServer, AccessSources, AccessWatch, AccessWhom,
 };
 pub(crate) use baseline::{
     BaselineAccept, BaselineCheck, BaselineCommand, BaselineDiff, BaselineExport, BaselineFlags,

@@ -4,7 +4,7 @@ use super::Globals;
 use crate::failure::{Failure, FailureKind};
 use crate::flags::{
     AccessApply, AccessAudit, AccessColumns, AccessCommand, AccessFlags, AccessLearn,
-    AccessPropose, AccessProve, AccessServer, AccessSources,
+    AccessPropose, AccessProve, AccessServer, AccessSources, AccessWhom,
 };
 use crate::operations::Operations;
 use crate::{accounts, around, output};
@@ -105,7 +105,8 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
     };
     let found = excess(&rights, learned.as_ref());
     let proposal = learned.as_ref().map(|it| propose(&rights, it, Columns::default()));
-    accounts::keep(globals, &target, account, &reach(&rights), &found, proposal.as_ref());
+    let reach = reach(&rights);
+    accounts::keep(globals, &target, account, &reach, &found, proposal.as_ref());
     let server = target.server();
     let view = AccessView {
         server: &server,
@@ -115,9 +116,9 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
         excess: &found,
     };
     if flags.json {
-        output::print_json(&access_json(&view, &reach(&rights)))?;
+        output::print_json(&access_json(&view, &reach))?;
     } else {
-        let mut text = access_text(&view, &reach(&rights), flags.all);
+        let mut text = access_text(&view, &reach, flags.all);
         let _ = writeln!(
             text,
             "\nNext: polder access propose {}",
@@ -181,10 +182,10 @@ struct Made {
 }
 
 impl Made {
-    fn of(account: &str, server: &AccessServer, from: &AccessSources) -> Result<Self, Failure> {
-        let from = sources(from)?;
-        let (mut session, target) = connect(server)?;
-        let rights = Rights::read(&mut session, account).map_err(failed)?;
+    fn of(whom: &AccessWhom) -> Result<Self, Failure> {
+        let from = sources(&whom.sources)?;
+        let (mut session, target) = connect(&whom.server)?;
+        let rights = Rights::read(&mut session, &whom.account).map_err(failed)?;
         let learned = learn(&mut session, &rights, &from).map_err(failed)?;
         Ok(Self { session, target, rights, learned })
     }
@@ -201,7 +202,7 @@ impl Made {
     }
 
     /// Refuses what nobody can mean: to judge an account of which nothing was seen, or the one that is connected.
-    fn is_fit(&mut self) -> Result<(), Failure> {
+    fn refuse_unfit(&mut self) -> Result<(), Failure> {
         let account = printable_str(&self.rights.account);
         if self.rights.account == self.session.user() {
             return Err(Failure::usage(format!("`{account}` is who is connected"))
@@ -233,33 +234,24 @@ impl Made {
         accounts::keep(globals, &self.target, account, &now, &found, Some(proposal));
     }
 
+    fn view<'a>(&'a self, server: &'a str) -> AccessView<'a> {
+        let learned = Some(&self.learned);
+        AccessView { server, rights: &self.rights, learned, because: None, excess: &[] }
+    }
+
     fn text(&self, proposal: &Proposal, proof: Option<&Proof>) -> String {
         let server = self.target.server();
-        let view = AccessView {
-            server: &server,
-            rights: &self.rights,
-            learned: Some(&self.learned),
-            because: None,
-            excess: &[],
-        };
-        proposal_text(&view, &self.learned, proposal, proof)
+        proposal_text(&self.view(&server), &self.learned, proposal, proof)
     }
 }
 
 fn learned(flags: &AccessLearn) -> Result<u8, Failure> {
-    let made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let made = Made::of(&flags.whom)?;
     if flags.json {
         output::print_json(&learned_json(&made.learned))?;
     } else {
         let server = made.target.server();
-        let view = AccessView {
-            server: &server,
-            rights: &made.rights,
-            learned: Some(&made.learned),
-            because: None,
-            excess: &[],
-        };
-        output::print(&learned_text(&view, &made.learned, flags.all))?;
+        output::print(&learned_text(&made.view(&server), &made.learned, flags.all))?;
     }
     Ok(exit_code(&made.learned, None))
 }
@@ -272,11 +264,11 @@ fn exit_code(learned: &Learned, proof: Option<&Proof>) -> u8 {
 }
 
 fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
-    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let mut made = Made::of(&flags.whom)?;
     let proposal = made.propose(flags.columns)?;
     made.keep(globals, &proposal);
     let version = made.session.version();
-    let account = printable_str(&flags.account);
+    let account = printable_str(&flags.whom.account);
     write_script(
         flags.script.as_deref(),
         &format!("The least rights of {account}, proposed by Polder"),
@@ -294,7 +286,7 @@ fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
     } else {
         let mut text = made.text(&proposal, None);
         if !proposal.is_done() {
-            let said = said(&flags.account, &flags.server, &made.target);
+            let said = said(&flags.whom.account, &flags.whom.server, &made.target);
             let _ = writeln!(text, "\nNext: polder access prove {said}");
         }
         output::print(&text)?;
@@ -314,10 +306,10 @@ fn write_script(
 }
 
 fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
-    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let mut made = Made::of(&flags.whom)?;
     let proposal = made.propose(flags.columns)?;
     made.keep(globals, &proposal);
-    made.is_fit()?;
+    made.refuse_unfit()?;
     let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
     if flags.json {
         let version = made.session.version();
@@ -325,7 +317,7 @@ fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
     } else {
         let mut text = made.text(&proposal, Some(&proof));
         if !proposal.is_done() && proof.holds() {
-            let said = said(&flags.account, &flags.server, &made.target);
+            let said = said(&flags.whom.account, &flags.whom.server, &made.target);
             let _ = writeln!(text, "\nNext: polder access apply {said}");
         }
         output::print(&text)?;
@@ -334,19 +326,19 @@ fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
 }
 
 fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
-    let mut made = Made::of(&flags.account, &flags.server, &flags.sources)?;
+    let mut made = Made::of(&flags.whom)?;
     let proposal = made.propose(flags.columns)?;
     if proposal.is_done() {
         output::print(&made.text(&proposal, None))?;
         return Ok(0);
     }
-    made.is_fit()?;
+    made.refuse_unfit()?;
     let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
     output::print(&made.text(&proposal, Some(&proof)))?;
-    let title = format!("give `{}` the least rights", printable_str(&flags.account));
+    let title = format!("give `{}` the least rights", printable_str(&flags.whom.account));
     let operation = Operation::rights(
         &made.target.said(),
-        &flags.account,
+        &flags.whom.account,
         title,
         &proposal.before,
         &proposal.after,
@@ -369,10 +361,10 @@ fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     }
     let mut operations = Operations::open_own(globals)?;
     let id = carry_out(&mut operations, &operation)?;
-    made.rights = Rights::read(&mut made.session, &flags.account).map_err(failed)?;
+    made.rights = Rights::read(&mut made.session, &flags.whom.account).map_err(failed)?;
     let later = made.propose(flags.columns)?;
     made.keep(globals, &later);
-    let said = said(&flags.account, &flags.server, &made.target);
+    let said = said(&flags.whom.account, &flags.whom.server, &made.target);
     output::print(&format!(
         "Done: operation {id}. Connections that are open have the new rights at once.\nUndo: polder undo {id}\n\
          Next: polder access watch {said}\n"

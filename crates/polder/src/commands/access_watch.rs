@@ -8,7 +8,7 @@ use crate::operations::{Operations, all, folder};
 use crate::output;
 use polder_access::AccessError;
 use polder_access::postgresql::{
-    LogPrefix, LogReader, Piece, RefusedStatement, Session, Target, Verdict, judge, lines,
+    Ambient, LogPrefix, LogReader, Piece, RefusedStatement, Session, Target, Verdict, judge, lines,
     log_place, user_of,
 };
 use polder_access::sql::{Dialect, shape};
@@ -126,8 +126,9 @@ fn taken(account: &str, target: &Target, globals: &Globals) -> Result<BTreeSet<P
                 continue;
             };
             // Who connected then may be somebody else than who does now.
-            let place = |it: &str| it.split(" user=").next().unwrap_or_default().to_string();
-            if whose == account && place(server) == place(&target.said()) {
+            let then = Target::parse(server, &Ambient::default());
+            let is_here = then.is_ok_and(|it| it.place() == target.place());
+            if whose == account && is_here {
                 taken.extend(before.difference(after).cloned());
             }
         }

@@ -68,6 +68,20 @@ pub(crate) struct AccessSources {
     pub(crate) no_migrations: bool,
 }
 
+/// Which account, where, and by what it is judged.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct AccessWhom {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub(crate) account: String,
+
+    #[command(flatten)]
+    pub(crate) server: AccessServer,
+
+    #[command(flatten)]
+    pub(crate) sources: AccessSources,
+}
+
 /// Where rights are given on single columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AccessColumns {
@@ -102,15 +116,8 @@ pub(crate) struct AccessAudit {
 /// Flags of `access learn`.
 #[derive(Args, Debug)]
 pub(crate) struct AccessLearn {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-
     #[command(flatten)]
-    pub(crate) server: AccessServer,
-
-    #[command(flatten)]
-    pub(crate) sources: AccessSources,
+    pub(crate) whom: AccessWhom,
 
     /// Show the statements, too
     #[arg(long)]
@@ -124,15 +131,8 @@ pub(crate) struct AccessLearn {
 /// Flags of `access propose`.
 #[derive(Args, Debug)]
 pub(crate) struct AccessPropose {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-
     #[command(flatten)]
-    pub(crate) server: AccessServer,
-
-    #[command(flatten)]
-    pub(crate) sources: AccessSources,
+    pub(crate) whom: AccessWhom,
 
     /// Give rights on single columns in which tables
     #[arg(long, value_name = "WHERE", default_value = "sensitive")]
@@ -154,15 +154,8 @@ pub(crate) struct AccessPropose {
 /// Flags of `access prove`.
 #[derive(Args, Debug)]
 pub(crate) struct AccessProve {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-
     #[command(flatten)]
-    pub(crate) server: AccessServer,
-
-    #[command(flatten)]
-    pub(crate) sources: AccessSources,
+    pub(crate) whom: AccessWhom,
 
     /// Give rights on single columns in which tables
     #[arg(long, value_name = "WHERE", default_value = "sensitive")]
@@ -176,15 +169,8 @@ pub(crate) struct AccessProve {
 /// Flags of `access apply`.
 #[derive(Args, Debug)]
 pub(crate) struct AccessApply {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-
     #[command(flatten)]
-    pub(crate) server: AccessServer,
-
-    #[command(flatten)]
-    pub(crate) sources: AccessSources,
+    pub(crate) whom: AccessWhom,
 
     /// Give rights on single columns in which tables
     #[arg(long, value_name = "WHERE", default_value = "sensitive")]
