@@ -129,6 +129,22 @@ pub fn shape(text: &str, dialect: Dialect) -> String {
     out
 }
 
+/// A text with other words in the place of some of its parts, which come in order.
+pub(crate) fn exchanged<'a>(
+    text: &str,
+    parts: impl IntoIterator<Item = (std::ops::Range<usize>, &'a str)>,
+) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for (range, words) in parts {
+        out.push_str(text.get(end..range.start).unwrap_or_default());
+        out.push_str(words);
+        end = range.end;
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}
+
 /// Bytes of blanks and comments at the beginning.
 fn blanks(rest: &str, dialect: Dialect) -> usize {
     let blank = rest.len() - rest.trim_start().len();

@@ -245,17 +245,26 @@ CREATE SEQUENCE counter; GRANT ALL ON SEQUENCE counter TO app; ALTER ROLE app SE
 fn what_holds_for_the_whole_server_is_not_changed_for_one_database() {
     let schema = "
 CREATE ROLE pool NOLOGIN; CREATE ROLE app LOGIN CREATEDB IN ROLE pool; CREATE TABLE here(a int); GRANT SELECT ON here TO app;
+CREATE TABLE cards(card_number text); GRANT SELECT ON cards TO app; CREATE ROLE root_app LOGIN SUPERUSER;
 CREATE DATABASE w1;
 \\connect w1
 CREATE TABLE there(a int); GRANT SELECT ON there TO pool";
     let Some(cluster) = with(schema) else { return };
     cluster.client("d", "app").batch_execute("SELECT a FROM here").unwrap();
     cluster.client("w1", "app").batch_execute("SELECT a FROM there").unwrap();
+    cluster.client("d", "root_app").batch_execute("SELECT a FROM here").unwrap();
+    cluster.client("w1", "root_app").batch_execute("SELECT a FROM there").unwrap();
     let mut session = cluster.session("d");
     let (rights, found) = learned(&mut session, "app");
     assert_eq!(found.elsewhere, ["w1"]);
     let proposal = propose(&rights, &found, Columns::Always);
     assert!(proposal.left.iter().any(|it| it.contains("w1")), "{:?}", proposal.left);
+    // What is said of afterwards is what will be: its own rights are the least ones, and a superuser stays one.
+    assert!(proposal.reach_before.sensitive.iter().any(|it| it.2 == "card"));
+    assert!(proposal.reach_after.sensitive.is_empty(), "{:?}", proposal.reach_after);
+    let root = Rights::read(&mut session, "root_app").unwrap();
+    let root_found = learn(&mut session, &root, &Sources::default()).unwrap();
+    assert!(propose(&root, &root_found, Columns::Always).reach_after.is_boundless);
     act(&mut session, &proposal.before, &proposal.after).unwrap();
     assert_eq!(refused(&cluster, "w1", "app", &["SELECT a FROM there".to_string()]), [""; 0]);
 }

@@ -125,7 +125,17 @@ pub(super) struct Refusal {
 impl Refusal {
     /// What the server said, unless it may quote what stood in a text: of names alone (class 42 of its codes, but for
     /// what is no SQL) its words are kept.
-    pub(super) fn of(said: &postgres::error::DbError) -> Self {
+    ///
+    /// # Errors
+    /// When it said nothing, since it is gone.
+    pub(super) fn of(
+        error: postgres::Error,
+        doing: &'static str,
+        user: &str,
+    ) -> Result<Self, AccessError> {
+        let Some(said) = error.as_db_error() else {
+            return Err(AccessError::of(error, doing, user));
+        };
         let code = said.code().code().to_string();
         let tells_names = code.starts_with("42") && code != "42601";
         let says = match (tells_names, code.as_str()) {
@@ -133,7 +143,7 @@ impl Refusal {
             (_, "42601") => "it is no SQL that this server knows".to_string(),
             (_, code) => format!("the server cannot analyse it ({code})"),
         };
-        Self { code, says }
+        Ok(Self { code, says })
     }
 
     fn is_any(&self, codes: &[&str]) -> bool {
@@ -247,23 +257,7 @@ impl<'a> Analyst<'a> {
     }
 
     fn statement_within(&mut self, text: &str, needs: &mut Needs) -> Result<(), AccessError> {
-        let first =
-            parse_tokens(text, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
-        let is_planned = first.as_deref().is_some_and(|it| {
-            matches!(
-                it,
-                "select"
-                    | "insert"
-                    | "update"
-                    | "delete"
-                    | "merge"
-                    | "with"
-                    | "values"
-                    | "table"
-                    | "("
-            )
-        });
-        if !is_planned {
+        if !is_planned(text) {
             return self.utility(text, needs);
         }
         let text_now = preparable(text);
@@ -343,15 +337,12 @@ impl<'a> Analyst<'a> {
                 }
                 Err(error) => error,
             };
-            let Some(said) = error.as_db_error() else {
-                return Err(AccessError::of(error, "what a statement needs", &self.account));
-            };
-            let refusal = Refusal::of(said);
-            let at = match said.position() {
+            let at = match error.as_db_error().and_then(|it| it.position()) {
                 Some(ErrorPosition::Original(at)) => *at,
                 _ => 0,
             };
-            if *said.code() == SqlState::INDETERMINATE_DATATYPE
+            let refusal = Refusal::of(error, "what a statement needs", &self.account)?;
+            if refusal.code == SqlState::INDETERMINATE_DATATYPE.code()
                 && let Some(number) = parameter_in(&refusal.says)
                 && number <= count
                 && types.get(number - 1).is_none_or(|it| *it == Type::UNKNOWN)
@@ -697,6 +688,14 @@ const KEYWORDS: [&str; 24] = [
     "distinct",
     "call",
 ];
+
+/// Whether a statement is one that the server plans, by its first word.
+pub(super) fn is_planned(text: &str) -> bool {
+    const PLANNED: [&str; 8] =
+        ["select", "insert", "update", "delete", "merge", "with", "values", "table"];
+    let tokens = parse_tokens(text, Dialect::Postgresql);
+    tokens.first().is_some_and(|it| it.is_any(&PLANNED) || it.is_sign("("))
+}
 
 /// All names in a text.
 pub(super) fn words_of(text: &str) -> BTreeSet<String> {

@@ -39,6 +39,9 @@ pub struct Statement {
     /// Why its needs cannot be told, if so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unproved: Vec<String>,
+    /// Whether it makes, alters or drops things, as only an owner may.
+    #[serde(skip)]
+    pub(super) needs_owner: bool,
     /// As it can be prepared again.
     #[serde(skip)]
     pub(super) prepared: Option<Prepared>,
@@ -151,7 +154,6 @@ pub fn learn(
         texts = counted(session, &rights.account, &mut learned)?;
     }
     texts.extend(parse_statements(&sources.text).into_iter().map(|it| (it, 0, Source::Static)));
-    let bodies = bodies(session)?;
     learned.paths = paths(session, &rights.account, &texts)?;
     let mut analyst =
         Analyst::new(session, &rights.account, &rights.database, learned.paths.clone())?;
@@ -163,13 +165,21 @@ pub fn learn(
     };
     texts.sort_by_cached_key(|(text, ..)| !makes(text));
     let mut all = Vec::with_capacity(texts.len());
+    let mut known = None;
     for (text, calls, source) in texts {
         let (mut needs, prepared) = analyst.top(&text)?;
         // Statements within functions are counted as well, with names that mean something there only.
-        if !needs.unproved.is_empty()
-            && let Some(function) = bodies.get(&shape(&text, Dialect::Postgresql))
-        {
-            needs = analyst.of_routine(*function)?;
+        if !needs.unproved.is_empty() {
+            let bodies = match &known {
+                Some(known) => known,
+                None => {
+                    analyst.go("")?;
+                    known.insert(bodies(analyst.session)?)
+                }
+            };
+            if let Some(function) = bodies.get(&shape(&text, Dialect::Postgresql)) {
+                needs = analyst.of_routine(*function)?;
+            }
         }
         let is_migration = needs.unproved.iter().any(|it| it.keeps == Keeps::Owner);
         if is_migration && sources.no_migrations {
@@ -353,6 +363,7 @@ fn conclude(learned: &mut Learned, rights: &Rights, all: Vec<Seen>) {
             source,
             atoms: needs.atoms,
             unproved: needs.unproved.iter().map(why).collect(),
+            needs_owner: needs.unproved.iter().any(|it| it.keeps == Keeps::Owner),
             prepared,
         });
     }

@@ -45,7 +45,7 @@ fn to(grantee: Option<&str>) -> String {
 
 impl Piece {
     /// SQL after which it is so.
-    pub fn add(&self, version: i32) -> String {
+    fn add(&self, version: i32) -> String {
         match self {
             Self::Role { name } => format!("CREATE ROLE {} NOLOGIN", quote(name)),
             Self::Attribute { role, attribute } => {
@@ -72,13 +72,7 @@ impl Piece {
                 }
                 sql
             }
-            Self::Grant(it) => {
-                let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
-                as_grantor(
-                    it,
-                    format!("GRANT {} TO {}{option}", it.atom, to(it.grantee.as_deref())),
-                )
-            }
+            Self::Grant(_) => grouped(std::iter::once(self), true).join("; "),
             Self::Default(it) => {
                 let option = if it.is_grantable { " WITH GRANT OPTION" } else { "" };
                 format!(
@@ -96,7 +90,7 @@ impl Piece {
     }
 
     /// SQL after which it is not so; none where another piece takes its place.
-    pub fn remove(&self, version: i32) -> Option<String> {
+    fn remove(&self, version: i32) -> Option<String> {
         Some(match self {
             Self::Role { name } => format!("DROP ROLE {}", quote(name)),
             Self::Attribute { role, attribute } => {
@@ -109,9 +103,7 @@ impl Piece {
                 };
                 format!("REVOKE {} FROM {}{by}", quote(&it.role), quote(&it.member))
             }
-            Self::Grant(it) => {
-                as_grantor(it, format!("REVOKE {} FROM {}", it.atom, to(it.grantee.as_deref())))
-            }
+            Self::Grant(_) => grouped(std::iter::once(self), false).join("; "),
             Self::Default(it) => format!(
                 "{} REVOKE {} ON {} FROM {}",
                 defaults_of(it),
@@ -182,17 +174,12 @@ pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
     lines
 }
 
+/// What somebody else than the owner gave is given and taken in their name.
 fn in_name_of(grantor: Option<&str>, sql: String) -> String {
     match grantor {
         None => sql,
         Some(name) => format!("SET LOCAL ROLE {}; {sql}; RESET ROLE", quote(name)),
     }
-}
-
-/// A right that somebody else than the owner gave is given and taken in their name.
-fn as_grantor(it: &Grant, sql: String) -> String {
-    let is_other = !it.is_by_owner && !it.grantor.is_empty();
-    in_name_of(is_other.then_some(it.grantor.as_str()), sql)
 }
 
 fn defaults_of(it: &DefaultGrant) -> String {
@@ -392,7 +379,7 @@ pub fn act(
 }
 
 /// A comment of SQL that holds whatever is put into it.
-pub(super) fn comment(text: &str) -> String {
+fn comment(text: &str) -> String {
     let text: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
     format!("-- {text}")
 }

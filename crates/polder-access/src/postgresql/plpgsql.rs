@@ -3,7 +3,7 @@
 //! It knows where a statement ends and what stands before it (PL/pgSQL, chapter 43 of the manual), and no SQL: what a piece
 //! needs is the server's to say.
 
-use crate::sql::{Dialect, Kind, Token, parse_tokens, quote, string};
+use crate::sql::{Dialect, Kind, Token, exchanged, parse_tokens, quote, string};
 
 /// Most pieces that are taken from one body.
 const PIECES_MAX: usize = 2000;
@@ -62,20 +62,14 @@ pub(super) fn parse_body(text: &str) -> Body {
 /// A piece in which variables stand without the label of their block.
 fn without_labels(piece: &str, labels: &[String]) -> String {
     let tokens = parse_tokens(piece, Dialect::Postgresql);
-    let mut out = String::with_capacity(piece.len());
-    let mut end = 0;
-    for (at, pair) in tokens.windows(2).enumerate() {
-        let [name, dot] = pair else { continue };
+    let label = |(at, pair): (usize, &[Token<'_>])| {
+        let [name, dot] = pair else { return None };
         let before = at.checked_sub(1).and_then(|it| tokens.get(it));
         let is_first = !before.is_some_and(|it| it.is_sign("."));
         let is_label = name.name().is_some_and(|it| labels.contains(&it));
-        if is_first && is_label && dot.is_sign(".") {
-            out.push_str(piece.get(end..name.at).unwrap_or_default());
-            end = dot.end();
-        }
-    }
-    out.push_str(piece.get(end..).unwrap_or_default());
-    out
+        (is_first && is_label && dot.is_sign(".")).then(|| (name.at..dot.end(), ""))
+    };
+    exchanged(piece, tokens.windows(2).enumerate().filter_map(label))
 }
 
 /// What `format` makes of literals alone (9.4.1 of the manual); none where anything else is in it.
@@ -481,41 +475,29 @@ fn balanced(tokens: &[Token<'_>]) -> bool {
 
 /// SQL with `NULL` in the place of its parameters.
 fn without_parameters(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut end = 0;
-    for token in parse_tokens(text, Dialect::Postgresql) {
-        if token.kind == Kind::Parameter {
-            out.push_str(text.get(end..token.at).unwrap_or_default());
-            out.push_str("NULL");
-            end = token.end();
-        }
-    }
-    out.push_str(text.get(end..).unwrap_or_default());
-    out
+    let tokens = parse_tokens(text, Dialect::Postgresql);
+    let parameters = tokens.iter().filter(|it| it.kind == Kind::Parameter);
+    exchanged(text, parameters.map(|it| (it.at..it.end(), "NULL")))
 }
 
 /// A piece with `NULL` in the place of records of which the type is not known.
 pub(super) fn without_records(piece: &str, records: &[String]) -> String {
     let tokens = parse_tokens(piece, Dialect::Postgresql);
-    let mut out = String::with_capacity(piece.len());
-    let mut end = 0;
-    let mut at = 0;
-    while let Some(token) = tokens.get(at) {
-        let is_after_dot =
-            at.checked_sub(1).and_then(|it| tokens.get(it)).is_some_and(|it| it.is_sign("."));
-        let is_record = !is_after_dot && token.name().is_some_and(|it| records.contains(&it));
+    let record = |(at, token): (usize, &Token<'_>)| {
+        let before = at.checked_sub(1).and_then(|it| tokens.get(it));
         let next = tokens.get(at + 1);
-        if is_record && !next.is_some_and(|it| it.is_sign("(")) {
-            out.push_str(piece.get(end..token.at).unwrap_or_default());
-            out.push_str("NULL");
-            let has_field = next.is_some_and(|it| it.is_sign("."));
-            at += if has_field { 2 } else { 0 };
-            end = tokens.get(at).map_or(piece.len(), Token::end);
+        let is_name =
+            !before.is_some_and(|it| it.is_sign(".")) && !next.is_some_and(|it| it.is_sign("("));
+        if !is_name || !token.name().is_some_and(|it| records.contains(&it)) {
+            return None;
         }
-        at += 1;
-    }
-    out.push_str(piece.get(end..).unwrap_or_default());
-    out
+        let end = match next.is_some_and(|it| it.is_sign(".")) {
+            true => tokens.get(at + 2).map_or(piece.len(), Token::end),
+            false => token.end(),
+        };
+        Some((token.at..end, "NULL"))
+    };
+    exchanged(piece, tokens.iter().enumerate().filter_map(record))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::learn::{Evidence, Learned};
 use super::piece::{Piece, is_touched, moves, observe, touching};
-use super::rights::{Grant, Membership, Rights};
+use super::rights::{Grant, Rights};
 use super::session::Session;
 use crate::{AccessError, Atom, Class, Object, Privilege};
 use serde::Serialize;
@@ -141,9 +141,7 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
         |attribute: &str| Piece::Attribute { role: account.clone(), attribute: attribute.into() };
     if learned.elsewhere.is_empty() {
         before.extend(rights.attributes.set().into_iter().map(attribute));
-    }
-    let is_elsewhere = !learned.elsewhere.is_empty();
-    if is_elsewhere {
+    } else {
         let names: Vec<&str> = learned.elsewhere.iter().map(String::as_str).collect();
         left.push(format!(
             "it sends statements in other databases, too ({}): its attributes and the roles it is in hold there as well, and stay. Look \
@@ -214,22 +212,22 @@ fn memberships(
     after: &mut BTreeSet<Piece>,
     left: &mut Vec<String>,
 ) {
+    if !learned.elsewhere.is_empty() {
+        return;
+    }
     for membership in rights.memberships.iter().filter(|it| it.member == rights.account) {
         let role = &membership.role;
         let kind = super::excess::predefined(role);
         let is_dangerous = kind.is_some_and(|it| it.is_dangerous());
         let is_used = learned.roles.contains(role);
-        if !learned.elsewhere.is_empty() {
-            continue;
-        }
         before.insert(Piece::Membership(membership.clone()));
         if is_used && is_dangerous {
             left.push(format!(
-                "a statement used `{role}`, which reaches the host: it is taken all the same, since whoever injects SQL would leave the \
+                "a statement used `{role}`, which reaches the host or all data: it is taken all the same, since whoever injects SQL would leave the \
                  same trace"
             ));
         } else if is_used {
-            after.insert(Piece::Membership(Membership { ..membership.clone() }));
+            after.insert(Piece::Membership(membership.clone()));
         }
     }
 }
@@ -287,11 +285,7 @@ fn ownership(
     if own.is_empty() {
         return false;
     }
-    if learned
-        .statements
-        .iter()
-        .any(|it| it.unproved.iter().any(|it| it.contains("needs an owner")))
-    {
+    if learned.statements.iter().any(|it| it.needs_owner) {
         left.push(format!(
             "{} owns {} things and was seen to alter or make some: they stay its own. Where another account makes releases, \
              `--no-migrations` leaves that out",
@@ -341,7 +335,6 @@ fn own_grants(
         if keeps_ownership && is_own(&atom.object) {
             continue;
         }
-        // A membership that is kept gives it.
         after.insert(Piece::Grant(Grant {
             atom: atom.clone(),
             grantee: account.clone(),
@@ -481,7 +474,12 @@ fn reach_of(
     let is_elsewhere = !learned.elsewhere.is_empty();
     let is_dangerous =
         |role: &str| super::excess::predefined(role).is_some_and(|it| it.is_dangerous());
-    let keeps = |role: &str| is_elsewhere || (learned.roles.contains(role) && !is_dangerous(role));
+    // What stays because of other databases stays with all that it gives; the account's own rights are those of the target.
+    let keeps = |role: &str| {
+        let is_used = learned.roles.contains(role) && !is_dangerous(role);
+        role != rights.account && (is_elsewhere || is_used)
+    };
+    let attributes = if is_elsewhere { rights.attributes.clone() } else { Default::default() };
     let grants = target.iter().map(|atom| Grant {
         atom: atom.clone(),
         grantee: Some(rights.account.clone()),
@@ -494,6 +492,7 @@ fn reach_of(
     let later = Rights {
         account: rights.account.clone(),
         database: rights.database.clone(),
+        attributes,
         memberships: rights.memberships.iter().filter(|it| keeps(&it.role)).cloned().collect(),
         grants: grants.chain(by_role).collect(),
         owned: rights

@@ -159,20 +159,14 @@ impl Rights {
     /// # Errors
     /// When there is no such role, or what the server says.
     pub fn read(session: &mut Session, account: &str) -> Result<Self, AccessError> {
-        let sql = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, current_database()::text \
-            FROM pg_roles WHERE rolname = $1";
-        let rows = session.rows(sql, &[&account], DOING)?;
-        let row = rows.first().ok_or_else(|| AccessError::NoAccount { name: account.into() })?;
+        let attributes = attributes(session, account)?;
+        let attributes =
+            attributes.ok_or_else(|| AccessError::NoAccount { name: account.into() })?;
+        let rows = session.rows("SELECT current_database()::text", &[], DOING)?;
         let mut it = Self {
             account: account.to_string(),
-            database: row.get(5),
-            attributes: Attributes {
-                superuser: row.get(0),
-                createdb: row.get(1),
-                createrole: row.get(2),
-                replication: row.get(3),
-                bypassrls: row.get(4),
-            },
+            database: rows.first().map(|it| it.get(0)).unwrap_or_default(),
+            attributes,
             ..Self::default()
         };
         it.memberships = memberships(session, account)?;
@@ -278,6 +272,19 @@ impl Held<'_> {
     pub fn owns(&self, object: &Object) -> bool {
         self.owned.contains(object)
     }
+}
+
+/// Attributes of a role; none where there is no such role.
+fn attributes(session: &mut Session, role: &str) -> Result<Option<Attributes>, AccessError> {
+    let sql = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = $1";
+    let rows = session.rows(sql, &[&role], DOING)?;
+    Ok(rows.first().map(|row| Attributes {
+        superuser: row.get(0),
+        createdb: row.get(1),
+        createrole: row.get(2),
+        replication: row.get(3),
+        bypassrls: row.get(4),
+    }))
 }
 
 /// Rights of everyone on the catalog that were not there when the server was installed (`pg_init_privs`).
@@ -602,15 +609,7 @@ pub(super) fn pieces_of(
     for (object, owner) in owned(session, &roles)? {
         found.insert(Piece::Owner { object, owner });
     }
-    let sql = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = $1";
-    if let Some(row) = session.rows(sql, &[&role], DOING)?.first() {
-        let attributes = Attributes {
-            superuser: row.get(0),
-            createdb: row.get(1),
-            createrole: row.get(2),
-            replication: row.get(3),
-            bypassrls: row.get(4),
-        };
+    if let Some(attributes) = attributes(session, role)? {
         let set = attributes.set().into_iter();
         found.extend(set.map(|it| Piece::Attribute { role: role.into(), attribute: it.into() }));
     }

@@ -1,10 +1,10 @@
 //! What the bodies of routines need that run with the rights of their caller.
 
-use super::analyse::{Analyst, DEPTH_MAX, Keeps, Needs, Refusal, Unproved, words_of};
+use super::analyse::{Analyst, DEPTH_MAX, Keeps, Needs, Refusal, Unproved, is_planned, words_of};
 use super::catalog::Function;
 use super::plpgsql::{parse_body, without_records};
 use super::statement::path_of;
-use crate::sql::{Dialect, Token, parse_tokens, quote, string};
+use crate::sql::{Dialect, Token, exchanged, parse_tokens, quote, string};
 use crate::{AccessError, Class, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -102,10 +102,7 @@ impl Analyst<'_> {
                 let none = Refusal { code: String::new(), says };
                 Ok(if trees.is_empty() { Err(none) } else { Ok(trees) })
             }
-            Err(error) => match error.as_db_error() {
-                Some(said) => Ok(Err(Refusal::of(said))),
-                None => Err(AccessError::of(error, "what a routine needs", &self.account)),
-            },
+            Err(error) => Refusal::of(error, "what a routine needs", &self.account).map(Err),
         }
     }
 
@@ -190,13 +187,7 @@ impl Analyst<'_> {
                 self.session.batch(&sql, "a piece of a routine")?;
                 self.validate(check)?
             }
-            Err(error) => match error.as_db_error() {
-                Some(said) => Err(Refusal::of(said)),
-                None => {
-                    let doing = "a piece of a routine";
-                    return Err(AccessError::of(error, doing, &self.account));
-                }
-            },
+            Err(error) => Err(Refusal::of(error, "a piece of a routine", &self.account)?),
         };
         self.session.batch("ROLLBACK", "a piece of a routine")?;
         self.session.notices();
@@ -257,15 +248,7 @@ impl Analyst<'_> {
         has_row: bool,
         needs: &mut Needs,
     ) -> Result<(), AccessError> {
-        let first =
-            parse_tokens(piece, Dialect::Postgresql).first().map(|it| it.text.to_lowercase());
-        let is_query = first.is_some_and(|it| {
-            matches!(
-                it.as_str(),
-                "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "("
-            )
-        });
-        if !is_query {
+        if !is_planned(piece) {
             return self.utility(piece, needs);
         }
         let is_record = |name: &&(String, Option<String>)| name.1.is_none();
@@ -367,18 +350,13 @@ fn arguments(
 /// `NEW.*` as a function in SQL has it.
 fn whole_rows(text: &str) -> String {
     let tokens = parse_tokens(text, Dialect::Postgresql);
-    let mut out = String::with_capacity(text.len());
-    let mut end = 0;
-    for it in tokens.windows(3) {
-        let [name, dot, star] = it else { continue };
-        if name.is_any(&["new", "old"]) && dot.is_sign(".") && star.is_sign("*") {
-            out.push_str(text.get(end..name.at).unwrap_or_default());
-            out.push_str(&format!("({}).*", name.text));
-            end = star.end();
-        }
-    }
-    out.push_str(text.get(end..).unwrap_or_default());
-    out
+    let row = |it: &[Token<'_>]| {
+        let [name, dot, star] = it else { return None };
+        let words = if name.is("new") { "(new).*" } else { "(old).*" };
+        let is_row = name.is_any(&["new", "old"]) && dot.is_sign(".") && star.is_sign("*");
+        is_row.then(|| (name.at..star.end(), words))
+    };
+    exchanged(text, tokens.windows(3).filter_map(row))
 }
 
 /// A routine that is none: a block that stands alone.

@@ -157,6 +157,11 @@ impl Target {
         }
     }
 
+    /// Where it is, whoever connects.
+    pub fn place(&self) -> (&str, u16, &str) {
+        (&self.host, self.port, &self.database)
+    }
+
     /// How to say it again, without anything secret.
     pub fn said(&self) -> String {
         let word = |it: &str| match it.contains([' ', '\'', '\\']) || it.is_empty() {
