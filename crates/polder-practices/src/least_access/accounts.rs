@@ -2,7 +2,7 @@
 
 use crate::estate::Service;
 use crate::practice::Scene;
-use polder_model::facts::{AccountReach, DatabaseAccount, Server};
+use polder_model::facts::{AccountReach, DatabaseAccount, Engine, Server};
 use polder_model::{
     EdgeId, Estimate, Evidence, Finding, Model, NodeId, NodeKind, Treatment, VariableId,
 };
@@ -12,6 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const ACCOUNTS_MAX: usize = 20;
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
+    let table = &scene.facts.database_accounts;
+    let is_postgresql = |it: &Server| it.engine == Engine::Postgresql && it.pid.is_some();
+    // Where there is no such server there is nothing to know; nothing seen of one that is there is not "nothing found".
+    if !table.coverage.empty_means_none() && scene.facts.servers.rows.iter().any(is_postgresql) {
+        let because = table.coverage.because().unwrap_or_default().to_string();
+        let what = "what accounts of PostgreSQL may do and do not need";
+        model.unknown("least-access", what, because, "`polder access audit ACCOUNT` looks");
+    }
     for account in scene.facts.database_accounts.rows.iter().take(ACCOUNTS_MAX) {
         let role = role_of(account);
         let edges = edges(scene, account, &role, model);
