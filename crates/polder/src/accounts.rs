@@ -106,7 +106,7 @@ pub(crate) fn database_accounts(
 ) -> Table<DatabaseAccount> {
     let state = state_folder(globals.state.as_deref(), target);
     let Some(state) = state.filter(|_| target.from.is_none() && target.root.is_none()) else {
-        return Table::with(Coverage::not_looked("a running host has servers"), Vec::new());
+        return Table::with(Coverage::not_looked("only a running host can be asked"), Vec::new());
     };
     let Some(seen) = read(&state) else {
         let because = "no account was looked at: `polder access audit ACCOUNT`";
