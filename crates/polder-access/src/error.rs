@@ -4,19 +4,67 @@ use postgres::error::SqlState;
 
 /// What a server or a connection says: its sentence, without details, which may hold data.
 #[derive(Debug)]
-pub struct Said(pub(crate) postgres::Error);
+pub struct Said(pub(crate) Says);
+
+/// Whose words they are.
+#[derive(Debug)]
+pub(crate) enum Says {
+    Postgresql(postgres::Error),
+    Mariadb(mysql::Error),
+    Other(std::io::Error),
+}
 
 impl std::fmt::Display for Said {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.0.as_db_error(), std::error::Error::source(&self.0)) {
-            (Some(said), _) => write!(out, "{}: {}", said.severity(), said.message()),
-            (None, Some(cause)) => write!(out, "{}: {cause}", self.0),
-            (None, None) => write!(out, "{}", self.0),
+        match &self.0 {
+            Says::Postgresql(error) => {
+                match (error.as_db_error(), std::error::Error::source(error)) {
+                    (Some(said), _) => write!(out, "{}: {}", said.severity(), said.message()),
+                    (None, Some(cause)) => write!(out, "{error}: {cause}"),
+                    (None, None) => write!(out, "{error}"),
+                }
+            }
+            Says::Mariadb(mysql::Error::MySqlError(it)) => {
+                write!(out, "error {}: {}", it.code, it.message)
+            }
+            Says::Mariadb(mysql::Error::IoError(it)) => write!(out, "{it}"),
+            Says::Mariadb(mysql::Error::DriverError(it)) => write!(out, "{it}"),
+            Says::Mariadb(mysql::Error::TlsError(it)) => write!(out, "{it}"),
+            Says::Mariadb(_) => write!(out, "it answers what is no answer"),
+            Says::Other(error) => write!(out, "{error}"),
         }
     }
 }
 
 impl std::error::Error for Said {}
+
+impl From<postgres::Error> for Said {
+    fn from(it: postgres::Error) -> Self {
+        Self(Says::Postgresql(it))
+    }
+}
+
+impl From<mysql::Error> for Said {
+    fn from(it: mysql::Error) -> Self {
+        Self(Says::Mariadb(it))
+    }
+}
+
+impl From<std::io::Error> for Said {
+    fn from(it: std::io::Error) -> Self {
+        Self(Says::Other(it))
+    }
+}
+
+impl Said {
+    /// SQLSTATE of what PostgreSQL says.
+    pub(crate) fn state(&self) -> Option<&str> {
+        match &self.0 {
+            Says::Postgresql(error) => error.code().map(SqlState::code),
+            _ => None,
+        }
+    }
+}
 
 /// Why a server could not be looked at, or not be changed.
 #[derive(Debug, thiserror::Error)]
@@ -86,17 +134,30 @@ pub enum AccessError {
         source: Said,
     },
     /// A version that is not known.
-    #[error("PostgreSQL {version} is not known: 13 and later are")]
+    #[error("{version} is not known: {known}")]
     Version {
-        /// Its version, as it says it.
+        /// The server and its version, as it says it.
         version: String,
+        /// What is.
+        known: &'static str,
     },
     /// There is no such account.
-    #[error("there is no role `{name}` on this server")]
+    #[error("there is no account `{name}` on this server")]
     NoAccount {
         /// Its name.
         name: String,
     },
+    /// There are several such accounts.
+    #[error("there are several accounts `{name}` on this server: {which}")]
+    Several {
+        /// Their name.
+        name: String,
+        /// Each, with the hosts it is for.
+        which: String,
+    },
+    /// Somebody else looks in a way that only one can.
+    #[error("another Polder looks at this server, and has not ended within ten seconds")]
+    Busy,
     /// Nobody counts statements.
     #[error("the server does not count statements: {because}")]
     NoStatements {
@@ -115,17 +176,33 @@ impl AccessError {
     /// What the server said to a question.
     pub(crate) fn of(source: postgres::Error, doing: &'static str, user: &str) -> Self {
         if source.is_closed() || (source.as_db_error().is_none() && source.code().is_none()) {
-            return Self::Gone { doing, source: Said(source) };
+            return Self::Gone { doing, source: source.into() };
         }
         match source.code() {
             Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                Self::Denied { user: user.to_string(), doing, source: Said(source) }
+                Self::Denied { user: user.to_string(), doing, source: source.into() }
             }
             // The server is shutting down (class 57), or has gone wrong (class XX).
             Some(code) if code.code().starts_with("57P") => {
-                Self::Gone { doing, source: Said(source) }
+                Self::Gone { doing, source: source.into() }
             }
-            _ => Self::Query { doing, source: Said(source) },
+            _ => Self::Query { doing, source: source.into() },
+        }
+    }
+
+    /// What MariaDB said to a question.
+    pub(crate) fn of_mariadb(source: mysql::Error, doing: &'static str, user: &str) -> Self {
+        match &source {
+            // Rights on a database, table, column, routine, the server (appendix of its manual: error codes).
+            mysql::Error::MySqlError(it) if matches!(it.code, 1044 | 1142 | 1143 | 1227 | 1370) => {
+                Self::Denied { user: user.to_string(), doing, source: source.into() }
+            }
+            // The server goes down.
+            mysql::Error::MySqlError(it) if it.code == 1053 => {
+                Self::Gone { doing, source: source.into() }
+            }
+            mysql::Error::MySqlError(_) => Self::Query { doing, source: source.into() },
+            _ => Self::Gone { doing, source: source.into() },
         }
     }
 }

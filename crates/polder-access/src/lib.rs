@@ -9,10 +9,19 @@
     reason = "passwords and certificates of a connection lie in files, and so does the log of a server"
 )]
 
+mod around;
 mod atom;
 mod error;
+mod evidence;
+mod excess;
+pub mod mariadb;
 pub mod postgresql;
+mod reach;
 pub mod sql;
 
+pub use around::{Ambient, TlsMode};
 pub use atom::{Atom, Class, Object, Privilege, grants};
 pub use error::{AccessError, Said};
+pub use evidence::{Evidence, Necessity, Proof, Source, Sources};
+pub use excess::{Excess, Kind};
+pub use reach::{Columns, Reach, sensitive};

@@ -70,6 +70,8 @@ pub enum Dialect {
     Postgresql,
     /// Always; backticks quote names, double quotes strings.
     Mariadb,
+    /// The same, but double quotes are around names (`ANSI_QUOTES`).
+    MariadbAnsi,
 }
 
 /// Splits SQL into its pieces; what is not closed goes to the end of the text.
@@ -151,9 +153,20 @@ fn blanks(rest: &str, dialect: Dialect) -> usize {
     if blank > 0 {
         return blank;
     }
-    let is_line = rest.starts_with("--") || (dialect == Dialect::Mariadb && rest.starts_with('#'));
+    let is_line =
+        rest.starts_with("--") || (dialect != Dialect::Postgresql && rest.starts_with('#'));
     if is_line {
         return rest.find(['\n', '\r']).map_or(rest.len(), |it| it + 1);
+    }
+    // What stands in `/*! … */` is run, by servers from a version on that may stand there, too.
+    if dialect != Dialect::Postgresql {
+        let inner = rest.strip_prefix("/*!").or_else(|| rest.strip_prefix("/*M!"));
+        if let Some(inner) = inner {
+            return rest.len() - inner.trim_start_matches(|it: char| it.is_ascii_digit()).len();
+        }
+        if rest.starts_with("*/") {
+            return 2;
+        }
     }
     if !rest.starts_with("/*") {
         return 0;
@@ -176,7 +189,7 @@ fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
     let bytes = rest.as_bytes();
     let second = bytes.get(1).copied();
     match bytes.first().copied().unwrap_or(b' ') {
-        b'\'' => (Kind::Literal, quoted(bytes, 0, dialect == Dialect::Mariadb)),
+        b'\'' => (Kind::Literal, quoted(bytes, 0, dialect != Dialect::Postgresql)),
         b'"' if dialect == Dialect::Mariadb => (Kind::Literal, quoted(bytes, 0, true)),
         b'"' | b'`' => (Kind::Quoted, quoted(bytes, 0, false)),
         b'e' | b'E' if second == Some(b'\'') => (Kind::Literal, quoted(bytes, 1, true)),
@@ -192,7 +205,7 @@ fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
             Some(digit) if digit.is_ascii_digit() => (Kind::Parameter, 1 + digits(bytes, 1)),
             _ => dollars(rest).map_or((Kind::Sign, 1), |it| (Kind::Literal, it)),
         },
-        b'?' if dialect == Dialect::Mariadb => (Kind::Parameter, 1),
+        b'?' if dialect != Dialect::Postgresql => (Kind::Parameter, 1),
         first if first.is_ascii_digit() => (Kind::Literal, number(bytes)),
         b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (Kind::Literal, number(bytes)),
         first if first.is_ascii_alphabetic() || first == b'_' || first >= 0x80 => {
@@ -312,6 +325,11 @@ mod tests {
         check("select $a$never closed 4111", "select ?");
         let maria = without_literals("select `a`, \"4111\", 'x\\'y' # 4111", Dialect::Mariadb);
         assert_eq!(maria, "select `a`, ?, ?");
+        let maria = without_literals(
+            "select /*!50000 a, */ /* 4111 */ b from t /*M! where 1 */",
+            Dialect::Mariadb,
+        );
+        assert_eq!(maria, "select a, b from t where ?");
     }
 
     #[test]
@@ -327,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_cover_the_text_in_order(text in "(?s).{0,200}") {
-            for dialect in [Dialect::Postgresql, Dialect::Mariadb] {
+            for dialect in [Dialect::Postgresql, Dialect::Mariadb, Dialect::MariadbAnsi] {
                 let mut end = 0;
                 for token in parse_tokens(&text, dialect) {
                     prop_assert!(token.at >= end);

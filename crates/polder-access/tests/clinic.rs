@@ -11,10 +11,8 @@
 
 mod support;
 
-use polder_access::postgresql::{
-    Columns, Learned, Necessity, Rights, Session, Sources, act, learn, propose, prove,
-};
-use polder_access::{Atom, Privilege};
+use polder_access::postgresql::{Learned, Rights, Session, act, learn, propose, prove};
+use polder_access::{Atom, Columns, Necessity, Privilege, Sources};
 use std::collections::BTreeSet;
 use support::{Cluster, refused};
 

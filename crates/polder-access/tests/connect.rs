@@ -11,8 +11,8 @@
 
 mod support;
 
-use polder_access::AccessError;
-use polder_access::postgresql::{Ambient, Session, Target};
+use polder_access::postgresql::{Session, Target};
+use polder_access::{AccessError, Ambient};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use support::Cluster;

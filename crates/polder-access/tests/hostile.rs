@@ -11,10 +11,8 @@
 
 mod support;
 
-use polder_access::postgresql::{
-    Columns, Learned, Rights, Session, Sources, act, excess, learn, propose, prove,
-};
-use polder_access::{AccessError, Privilege};
+use polder_access::postgresql::{Learned, Rights, Session, act, excess, learn, propose, prove};
+use polder_access::{AccessError, Columns, Privilege, Sources};
 use support::{Cluster, refused};
 
 fn learned(session: &mut Session, account: &str) -> (Rights, Learned) {

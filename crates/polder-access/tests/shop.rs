@@ -11,10 +11,8 @@
 
 mod support;
 
-use polder_access::Privilege;
-use polder_access::postgresql::{
-    Columns, Kind, Necessity, Rights, Session, Sources, act, excess, learn, propose, prove,
-};
+use polder_access::postgresql::{Rights, Session, act, excess, learn, propose, prove};
+use polder_access::{Columns, Kind, Necessity, Privilege, Sources};
 use std::collections::BTreeSet;
 use support::{Cluster, refused, shared};
 

@@ -2,77 +2,9 @@
 
 use super::learn::Learned;
 use super::piece::Defaults;
-use super::propose::sensitive;
 use super::rights::{Grant, Rights};
-use crate::{Atom, Class, Object, Privilege};
-use serde::Serialize;
+use crate::{Atom, Class, Excess, Kind, Object, Privilege, sensitive};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A kind of excess.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// An attribute of the role.
-    Attribute,
-    /// In a role of the server's own that runs programs or reads files.
-    HostAccess,
-    /// In a role of the server's own that reads or writes everything.
-    AllData,
-    /// In a role that owns things.
-    OwnerByMembership,
-    /// Owns things itself.
-    Owner,
-    /// In another role.
-    Membership,
-    /// Makes things in a database, or temporary tables.
-    Database,
-    /// Makes things in a schema.
-    SchemaCreate,
-    /// Everyone makes things in a schema.
-    PublicSchemaCreate,
-    /// Everyone has rights on a table.
-    PublicTable,
-    /// Rights on what is yet to be made.
-    Future,
-    /// Everyone calls a function that has the rights of its owner.
-    PublicDefiner,
-    /// Calls a function that it never calls.
-    Routine,
-    /// Rights on tables, of a kind that it never uses there.
-    TablePrivilege,
-    /// Rights on sequences that it never uses.
-    Sequence,
-    /// Sees schemas that it never uses.
-    Schema,
-    /// May give rights on.
-    GrantOption,
-    /// Something else.
-    Other,
-}
-
-impl Kind {
-    /// Whether nothing that was seen excuses it: whoever injects SQL leaves the same traces as whoever needs it.
-    pub(super) fn is_dangerous(self) -> bool {
-        matches!(self, Self::HostAccess | Self::AllData)
-    }
-}
-
-/// Something that is not needed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Excess {
-    /// Its kind.
-    pub kind: Kind,
-    /// What it is.
-    pub what: String,
-    /// What whoever sends statements as this account can do by it.
-    pub means: String,
-    /// Through whom, unless the account has it itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub through: Option<String>,
-    /// Single rights that it stands for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub details: Vec<String>,
-}
 
 /// Roles of the server's own (table 22.1 of its manual), and what they mean.
 pub(super) const PREDEFINED: [(&str, Kind, &str); 16] = [

@@ -7,22 +7,12 @@ use super::rights::{Held, Rights};
 use super::session::Session;
 use super::statement::{parse_statements, path_of};
 use crate::sql::{Dialect, parse_tokens, quote, shape, without_literals};
-use crate::{AccessError, Atom, Class, Object, Privilege};
+use crate::{AccessError, Atom, Class, Evidence, Object, Privilege, Source, Sources};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most statements that are looked at, the most frequent first.
 const STATEMENTS_MAX: usize = 200_000;
-
-/// Where a statement was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The server counted it.
-    Run,
-    /// It stands in a file.
-    Static,
-}
 
 /// A statement, and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -45,18 +35,6 @@ pub struct Statement {
     /// As it can be prepared again.
     #[serde(skip)]
     pub(super) prepared: Option<Prepared>,
-}
-
-/// How we know that a right is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    /// A statement that ran needs it.
-    Run,
-    /// A statement that stands in a file needs it.
-    Static,
-    /// Nobody can tell; it is kept.
-    Unproved,
 }
 
 /// A right that is needed.
@@ -112,17 +90,6 @@ impl Learned {
     pub fn unproved(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().filter(|it| !it.unproved.is_empty())
     }
-}
-
-/// What is taken into account.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// Text with statements that the application may send, as it stands in a file.
-    pub text: String,
-    /// Whether statements that the server counted are left out.
-    pub only_text: bool,
-    /// Whether statements are left out that make, alter or drop things: somebody else does that.
-    pub no_migrations: bool,
 }
 
 /// Asks the server which statements the account sends, and which rights they need.
@@ -211,9 +178,7 @@ fn counted(
          AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY query ORDER BY 2 DESC, 1 LIMIT {STATEMENTS_MAX}"
     );
     let rows = session.rows(&sql, &[&account], "statements").map_err(|error| match error {
-        AccessError::Query { source, .. }
-            if source.0.code().is_some_and(|it| it.code() == "55000") =>
-        {
+        AccessError::Query { source, .. } if source.state() == Some("55000") => {
             none("`pg_stat_statements` is not in `shared_preload_libraries`")
         }
         other => other,

@@ -1,13 +1,12 @@
 //! The safety net: which single right a refused statement needs, and whether it may be given back without asking.
 
-use super::learn::{Sources, learn};
+use super::learn::learn;
 use super::log::RefusedStatement;
 use super::piece::Piece;
-use super::propose::sensitive;
 use super::rights::{Grant, Rights};
 use super::session::Session;
 use crate::sql::{Dialect, without_literals};
-use crate::{AccessError, Atom, Class, Privilege};
+use crate::{AccessError, Atom, Class, Privilege, Sources, sensitive};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

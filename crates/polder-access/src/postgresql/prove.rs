@@ -4,13 +4,12 @@
 //! run functions that are said to be immutable or stable. Whoever can make one would so run code as whoever proves, so those
 //! that no superuser owns are made volatile first, within the same transaction: volatile functions are never run by a planner.
 
-use super::learn::{Evidence, Learned, Needed};
+use super::learn::{Learned, Needed};
 use super::propose::Proposal;
 use super::session::Session;
 use crate::sql::{quote, string};
-use crate::{AccessError, Atom, Class, Privilege};
+use crate::{AccessError, Atom, Class, Evidence, Necessity, Privilege, Proof};
 use postgres::error::SqlState;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements that are tried for one right before it counts as not proved.
@@ -23,45 +22,6 @@ const LEFT_OUT_MAX: usize = 5000;
 const KEPT_MAX: usize = 5000;
 
 const DOING: &str = "a proof";
-
-/// How we know that a right cannot be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Necessity {
-    /// Without it the server refuses a statement.
-    Refused,
-    /// The server's analysis names it; it cannot be tried without running something.
-    Analysed,
-    /// It is kept for something of which the needs cannot be told.
-    Kept,
-    /// Without it every statement that was tried still works.
-    NotShown,
-}
-
-/// What the server says of a proposal.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Proof {
-    /// Statements that are planned with the rights that are proposed.
-    pub passed: usize,
-    /// Statements that are not planned: their needs come from rules alone.
-    pub by_rule: usize,
-    /// Statements that the server refuses, with its words.
-    pub refused: Vec<(String, String)>,
-    /// How we know of each right that it is needed.
-    pub necessity: BTreeMap<String, Necessity>,
-}
-
-impl Proof {
-    /// Whether no statement is refused.
-    pub fn holds(&self) -> bool {
-        self.refused.is_empty()
-    }
-
-    /// How many rights are known in this way.
-    pub fn count(&self, how: Necessity) -> usize {
-        self.necessity.values().filter(|it| **it == how).count()
-    }
-}
 
 /// Proves a proposal; changes nothing.
 ///

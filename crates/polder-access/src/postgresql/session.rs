@@ -1,9 +1,8 @@
 //! A connection that asks, and hears what the server says beside its answers.
 
-use super::target::{Target, TlsMode};
+use super::target::Target;
 use super::tls::connector;
-use crate::AccessError;
-use crate::error::Said;
+use crate::{AccessError, TlsMode};
 use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row, Statement};
@@ -83,9 +82,9 @@ impl Session {
         let client = connected.map_err(|source| match source.code() {
             // Class 28 is about who may connect (appendix A of the manual); 3D000 is a database that is not there.
             Some(code) if code.code().starts_with("28") => {
-                AccessError::Refused { server, user: target.user.clone(), source: Said(source) }
+                AccessError::Refused { server, user: target.user.clone(), source: source.into() }
             }
-            _ => AccessError::Connect { server, source: Said(source) },
+            _ => AccessError::Connect { server, source: source.into() },
         })?;
         let mut session = Self {
             client,
@@ -108,7 +107,10 @@ impl Session {
         let row = row.map_err(|error| AccessError::of(error, "its version", &self.user))?;
         self.version = row.get(0);
         if self.version < VERSION_MIN {
-            return Err(AccessError::Version { version: row.get(1) });
+            return Err(AccessError::Version {
+                version: format!("PostgreSQL {}", row.get::<_, String>(1)),
+                known: "13 and later are",
+            });
         }
         self.is_superuser = row.get(2);
         self.user = row.get(3);

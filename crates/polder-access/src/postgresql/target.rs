@@ -1,38 +1,10 @@
 //! Where a server is and who connects, as users of libpq say it: a URL, `key=value` pairs, a service, `.pgpass`.
 
-use crate::AccessError;
+use crate::around::{read, url, wrong};
+use crate::{AccessError, Ambient, TlsMode};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// How much a connection asks of TLS (libpq, 34.19).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TlsMode {
-    /// No TLS.
-    Disable,
-    /// TLS if the server has it, whoever it is.
-    #[default]
-    Prefer,
-    /// TLS, whoever the server is.
-    Require,
-    /// TLS, with a certificate from an authority that is trusted.
-    VerifyCa,
-    /// The same, for this name.
-    VerifyFull,
-}
-
-/// What stands around a program and says how to connect; the command line reads it.
-#[derive(Clone, Debug, Default)]
-pub struct Ambient {
-    /// Variables that begin with `PG`.
-    pub variables: BTreeMap<String, String>,
-    /// The home folder, for `.pgpass`, `.pg_service.conf` and `.postgresql/`.
-    pub home: Option<PathBuf>,
-    /// Name of the user of the system.
-    pub user: Option<String>,
-    /// Numbers of users and their groups, for servers that ask the system who connects (`peer`).
-    pub users: BTreeMap<String, (u32, u32)>,
-}
 
 /// A server, a database, and who connects.
 #[derive(Clone, Debug, Default)]
@@ -59,9 +31,6 @@ pub struct Target {
 
 /// Folders in which servers put their sockets, Debian's first.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-
-/// Largest file that is read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl Target {
     /// Reads what was said, and completes it as libpq does: service, environment, `.pgpass`, defaults.
@@ -95,7 +64,7 @@ impl Target {
     fn complete(known: &BTreeMap<String, String>, around: &Ambient) -> Result<Self, AccessError> {
         let text = |key: &str| known.get(key).cloned();
         let user = text("user").or_else(|| around.user.clone());
-        let user = user.ok_or_else(|| wrong("no role is named that connects".into()))?;
+        let user = user.ok_or_else(|| wrong("no role is named that connects"))?;
         let port = text("port").unwrap_or_else(|| "5432".into());
         let port = port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?;
         let host = text("hostaddr").or_else(|| text("host")).unwrap_or_else(|| {
@@ -104,10 +73,10 @@ impl Target {
             SOCKET_FOLDERS.iter().find(socket).unwrap_or(&SOCKET_FOLDERS[0]).to_string()
         });
         if host.contains(',') {
-            return Err(wrong("name one server: rights are those of one".into()));
+            return Err(wrong("name one server: rights are those of one"));
         }
         if text("gssencmode").is_some_and(|it| it == "require") {
-            return Err(wrong("encryption by GSSAPI is not supported: use TLS".into()));
+            return Err(wrong("encryption by GSSAPI is not supported: use TLS"));
         }
         let tls = match text("sslmode").as_deref() {
             None | Some("prefer" | "allow") => TlsMode::Prefer,
@@ -216,69 +185,13 @@ const VARIABLES: [(&str, &str); 11] = [
     ("PGSSLKEY", "sslkey"),
 ];
 
-fn wrong(what: String) -> AccessError {
-    AccessError::Target { what }
-}
-
-/// `user:password@host:port/database?key=value`, what follows `://`.
-fn url(rest: &str) -> Result<BTreeMap<String, String>, AccessError> {
-    let mut known = BTreeMap::new();
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = place.split_once('/').unwrap_or((place, ""));
-    let (who, server) = match authority.rsplit_once('@') {
-        Some((who, server)) => (who, server),
-        None => ("", authority),
-    };
-    let (user, password) = who.split_once(':').unwrap_or((who, ""));
-    let (host, port) = match server.rsplit_once(':') {
-        // The last colon may be one of an address in brackets.
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => (server, ""),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let said = [
-        ("user", user),
-        ("password", password),
-        ("host", host),
-        ("port", port),
-        ("dbname", database),
-    ];
-    for (key, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
-        known.insert(key.to_string(), decoded(value)?);
-    }
-    for pair in query.split('&').filter(|it| !it.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        known.insert(decoded(key)?, decoded(value)?);
-    }
-    Ok(known)
-}
-
-/// Text with `%41` for `A`.
-fn decoded(text: &str) -> Result<String, AccessError> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if *byte == b'%' {
-            let code = text.get(at + 1..at + 3).and_then(|it| u8::from_str_radix(it, 16).ok());
-            out.push(code.ok_or_else(|| wrong("the URL has a `%` without a number".into()))?);
-            at += 3;
-        } else {
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8(out).map_err(|_| wrong("the URL is not UTF-8".into()))
-}
-
 /// `key=value key='value with blanks'`.
 fn pairs(text: &str) -> Result<BTreeMap<String, String>, AccessError> {
     let mut known = BTreeMap::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (key, after) = rest
-            .split_once('=')
-            .ok_or_else(|| wrong("the connection has a key without `=`".into()))?;
+        let (key, after) =
+            rest.split_once('=').ok_or_else(|| wrong("the connection has a key without `=`"))?;
         let mut value = String::new();
         let mut characters = after.trim_start().char_indices();
         let after = after.trim_start();
@@ -303,7 +216,7 @@ fn pairs(text: &str) -> Result<BTreeMap<String, String>, AccessError> {
             }
         }
         if !is_closed {
-            return Err(wrong("the connection has a quote that is not closed".into()));
+            return Err(wrong("the connection has a quote that is not closed"));
         }
         known.insert(key.trim().to_string(), value);
         rest = after.get(end..).unwrap_or_default().trim_start();
@@ -345,12 +258,6 @@ fn service(name: &str, around: &Ambient) -> Result<BTreeMap<String, String>, Acc
         }
     }
     Err(wrong(format!("no service `{name}` is defined")))
-}
-
-fn read(path: &Path) -> Option<String> {
-    let metadata = path.metadata().ok()?;
-    (metadata.is_file() && metadata.len() <= FILE_BYTES_MAX).then_some(())?;
-    std::fs::read_to_string(path).ok()
 }
 
 /// The password for a connection (libpq, 34.16): the first line that fits.

@@ -1,7 +1,7 @@
 //! TLS as libpq's users expect it: as much trust as `sslmode` asks for.
 
-use super::target::{Target, TlsMode};
-use crate::AccessError;
+use super::target::Target;
+use crate::{AccessError, TlsMode};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;

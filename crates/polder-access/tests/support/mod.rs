@@ -2,14 +2,17 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use polder_access::postgresql::{Ambient, Session, Target};
+use polder_access::Ambient;
+use polder_access::postgresql::{Session, Target};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub(crate) mod maria;
+
 /// The user and group `nobody` of Debian: PostgreSQL refuses to run as root.
-const NOBODY: (u32, u32) = (65_534, 65_534);
+pub(crate) const NOBODY: (u32, u32) = (65_534, 65_534);
 
 /// Says aloud what is not tested.
 pub(crate) fn skipped(because: &str) {

@@ -1,0 +1,456 @@
+//! An account that is made for looking, has nothing, and is removed again: the server says of each statement what it lacks.
+//!
+//! Statements are prepared, never executed. While it prepares, a server may run a stored function whose value it takes for
+//! constant, so calls are taken out before (`statement::without_calls`), and what only reads is prepared in transactions that
+//! may not write, because of functions that stand in views.
+
+use super::right::{Grantee, Right, quote, string};
+use super::session::{Session, text_of};
+use crate::AccessError;
+use crate::sql::{Dialect, parse_tokens};
+use mysql::Error;
+use std::collections::BTreeSet;
+
+/// Beginning of the names of such accounts, and of the lock that lets only one be there.
+const NAME: &str = "polder_probe_";
+const LOCK: &str = "SELECT GET_LOCK('polder_probe', 10)";
+const DOING: &str = "an account for looking";
+
+/// What the server lacks for a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// Privileges on a table, as the server writes its name.
+    Table { privileges: Vec<String>, table: String },
+    /// Privileges on a column of a table, which is named without its database.
+    Column { privileges: Vec<String>, column: String, table: String },
+    /// A routine, as `database.name`.
+    Routine(String),
+    /// Something in this database, or the database itself.
+    Database,
+    /// One of these on the whole server.
+    Server(String),
+    /// A view, whose invoker lacks something.
+    View,
+}
+
+/// What became of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Fine,
+    Denied(Denial, String),
+    Other(String),
+}
+
+/// The account, and a connection of it.
+pub(super) struct Probe<'a> {
+    admin: &'a mut Session,
+    conn: Session,
+    account: Grantee,
+    given: BTreeSet<Right>,
+    database: Option<String>,
+    only_reads: bool,
+    is_logged: bool,
+}
+
+impl<'a> Probe<'a> {
+    /// Makes the account and connects.
+    pub(super) fn open(admin: &'a mut Session) -> Result<Self, AccessError> {
+        let got = admin.text(LOCK, DOING)?;
+        if got.as_deref() != Some("1") {
+            return Err(AccessError::Busy);
+        }
+        let is_logged = stays_out_of_log(admin)?;
+        // One that was left behind by a process that was killed.
+        let stale = admin.rows(
+            r"SELECT User, Host FROM mysql.user WHERE User LIKE 'polder\_probe\_%'",
+            &[],
+            DOING,
+        )?;
+        for row in stale {
+            let (Some(user), Some(host)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
+            let left = Grantee::Account { user, host };
+            admin.batch(&format!("DROP USER {}", left.sql()), DOING)?;
+        }
+        // It comes from where we come from, as the server sees it.
+        let own = admin.text("SELECT USER()", DOING)?.unwrap_or_default();
+        let host = own.rsplit_once('@').map_or("localhost", |it| it.1).to_string();
+        let user = format!("{NAME}{:08x}", random()? & 0xffff_ffff);
+        // Long, and of all kinds of signs, since servers may ask for that.
+        let password = format!("P0lder-{:032x}", random()?);
+        let account = Grantee::Account { user: user.clone(), host };
+        admin.batch(
+            &format!("CREATE USER {} IDENTIFIED BY {}", account.sql(), string(&password)),
+            DOING,
+        )?;
+        let target = admin.target().account(&user, &password);
+        let conn = match Session::open(&target) {
+            Ok(conn) => conn,
+            Err(error) => {
+                let _ = admin.batch(&format!("DROP USER {}", account.sql()), DOING);
+                return Err(error);
+            }
+        };
+        let mut it = Self {
+            admin,
+            conn,
+            account,
+            given: BTreeSet::new(),
+            database: None,
+            only_reads: false,
+            is_logged,
+        };
+        it.begin()?;
+        Ok(it)
+    }
+
+    fn begin(&mut self) -> Result<(), AccessError> {
+        let mode = self.admin.text("SELECT @@GLOBAL.sql_mode", "settings")?.unwrap_or_default();
+        // Statements have no data in them any more, so a backslash may mean what it means to us.
+        let mode: Vec<&str> = mode.split(',').filter(|it| *it != "NO_BACKSLASH_ESCAPES").collect();
+        let sql = format!("SET SESSION sql_mode = {}", string(&mode.join(",")));
+        self.conn.batch(&sql, DOING)?;
+        // It is no loss where it is not known.
+        let _ = self.conn.try_one("SET SESSION max_statement_time = 10");
+        let id = self.conn.text("SELECT CONNECTION_ID()", DOING)?.unwrap_or_default();
+        let quiet = format!(
+            "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO' WHERE PROCESSLIST_ID = {}",
+            id.parse::<u64>().unwrap_or(0)
+        );
+        let _ = self.admin.try_one(&quiet);
+        Ok(())
+    }
+
+    /// Removes the account.
+    pub(super) fn close(mut self) -> Result<(), AccessError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), AccessError> {
+        let dropped =
+            self.admin.batch(&format!("DROP USER IF EXISTS {}", self.account.sql()), DOING);
+        if self.is_logged {
+            let _ = self.admin.try_one("SET SESSION sql_log_bin = 1");
+            self.is_logged = false;
+        }
+        let _ = self.admin.try_one("SELECT RELEASE_LOCK('polder_probe')");
+        dropped
+    }
+
+    /// What it has been given.
+    pub(super) fn given(&self) -> &BTreeSet<Right> {
+        &self.given
+    }
+
+    pub(super) fn admin(&mut self) -> &mut Session {
+        self.admin
+    }
+
+    /// Gives it rights; a server that refuses one says so.
+    pub(super) fn give(&mut self, rights: &[Right]) -> Result<Result<(), Error>, AccessError> {
+        for (place, list) in super::right::by_place(rights) {
+            let sql = format!("GRANT {list} ON {} TO {}", place.sql(), self.account.sql());
+            if let Err(error) = self.admin.try_one(&sql) {
+                return self.told(error).map(Err);
+            }
+        }
+        self.given.extend(rights.iter().cloned());
+        Ok(Ok(()))
+    }
+
+    /// Takes rights.
+    pub(super) fn take(&mut self, rights: &[Right]) -> Result<(), AccessError> {
+        for (place, list) in super::right::by_place(rights) {
+            let sql = format!("REVOKE {list} ON {} FROM {}", place.sql(), self.account.sql());
+            self.admin.batch(&sql, DOING)?;
+        }
+        for it in rights {
+            self.given.remove(it);
+        }
+        Ok(())
+    }
+
+    /// Goes to a database; to be let in, it has a right there that no statement asks for.
+    fn go(&mut self, database: Option<&str>) -> Result<Result<(), Error>, AccessError> {
+        let Some(name) = database.filter(|it| self.database.as_deref() != Some(*it)) else {
+            return Ok(Ok(()));
+        };
+        let sql = format!(
+            "GRANT EVENT ON {} TO {}",
+            super::right::Place::database(name).sql(),
+            self.account.sql()
+        );
+        self.admin.batch(&sql, DOING)?;
+        if let Err(error) = self.conn.try_one(&format!("USE {}", quote(name))) {
+            return self.told(error).map(Err);
+        }
+        self.database = Some(name.to_string());
+        Ok(Ok(()))
+    }
+
+    /// Rights on databases are seen by whoever goes there again.
+    pub(super) fn again(&mut self) {
+        self.database = None;
+    }
+
+    /// Makes a temporary table, so that statements that use it can be prepared.
+    pub(super) fn temporary(
+        &mut self,
+        database: &str,
+        name: &str,
+        columns: &[String],
+    ) -> Result<bool, AccessError> {
+        if self.go(Some(database))?.is_err() {
+            return Ok(false);
+        }
+        self.only_reads(false)?;
+        let columns: Vec<String> = columns.iter().map(|it| format!("{} INT", quote(it))).collect();
+        let sql = format!(
+            "CREATE TEMPORARY TABLE {}.{} ({})",
+            quote(database),
+            quote(name),
+            columns.join(", ")
+        );
+        match self.conn.try_one(&sql) {
+            Ok(()) => Ok(true),
+            Err(error) => self.told(error).map(|_| false),
+        }
+    }
+
+    /// Names of the columns that a query returns.
+    pub(super) fn columns(
+        &mut self,
+        database: Option<&str>,
+        text: &str,
+    ) -> Result<Vec<String>, AccessError> {
+        if self.go(database)?.is_err() {
+            return Ok(Vec::new());
+        }
+        match self.conn.try_columns(text) {
+            Ok(columns) => Ok(columns),
+            Err(error) => self.told(error).map(|_| Vec::new()),
+        }
+    }
+
+    fn only_reads(&mut self, only_reads: bool) -> Result<(), AccessError> {
+        if self.only_reads != only_reads {
+            let mode = if only_reads { "READ ONLY" } else { "READ WRITE" };
+            self.conn.batch(&format!("SET SESSION TRANSACTION {mode}"), DOING)?;
+            self.only_reads = only_reads;
+        }
+        Ok(())
+    }
+
+    /// Lets the server prepare a statement.
+    pub(super) fn prepare(
+        &mut self,
+        database: Option<&str>,
+        text: &str,
+    ) -> Result<Answer, AccessError> {
+        if let Err(error) = self.go(database)? {
+            return Ok(Answer::Other(words(&error)));
+        }
+        self.only_reads(!writes(text))?;
+        let mut answer = self.conn.try_one(&format!("PREPARE polder FROM {}", string(text)));
+        // Columns that are filled from a query are looked at when that is planned, which changes nothing.
+        if answer.is_ok() && is_filled(text) {
+            let sql = format!("PREPARE polder FROM {}", string(&format!("EXPLAIN {text}")));
+            answer = self.conn.try_one(&sql).and_then(|()| self.conn.try_one("EXECUTE polder"));
+            // Plans are not told to whoever may not see what is behind a view: its columns are filled with nothing instead.
+            if matches!(&answer, Err(Error::MySqlError(it)) if it.code == 1345)
+                && let Some((text, query)) = filled_with_nothing(text)
+            {
+                let count = self.conn.try_columns(&query).map(|it| it.len());
+                answer = count.and_then(|count| {
+                    let nothing = vec!["NULL"; count].join(", ");
+                    let text = text.replace('\0', &format!("VALUES ({nothing})"));
+                    self.conn.try_one(&format!("PREPARE polder FROM {}", string(&text)))
+                });
+            }
+        }
+        match answer {
+            Ok(()) => Ok(Answer::Fine),
+            Err(error) => {
+                let error = self.told(error)?;
+                let Error::MySqlError(it) = &error else { return Ok(Answer::Other(words(&error))) };
+                let Grantee::Account { user, host } = &self.account else {
+                    return Ok(Answer::Other(words(&error)));
+                };
+                Ok(match denial(it.code, &it.message, user, host) {
+                    Some(denial) => Answer::Denied(denial, words(&error)),
+                    None => Answer::Other(words(&error)),
+                })
+            }
+        }
+    }
+
+    /// What a server says is an answer; that it went away is none.
+    fn told(&self, error: Error) -> Result<Error, AccessError> {
+        match error {
+            Error::MySqlError(it) if it.code != 1053 => Ok(Error::MySqlError(it)),
+            other => Err(AccessError::of_mariadb(other, DOING, self.admin.user())),
+        }
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Keeps what follows out of the binary log, so that no replica makes the account; whether that must be taken back.
+fn stays_out_of_log(admin: &mut Session) -> Result<bool, AccessError> {
+    let is_kept = admin.text("SELECT @@GLOBAL.log_bin", "settings")?;
+    if is_kept.as_deref() != Some("1") {
+        return Ok(false);
+    }
+    admin.batch("SET SESSION sql_log_bin = 0", "an account for looking that no replica sees")?;
+    Ok(true)
+}
+
+fn words(error: &Error) -> String {
+    match error {
+        Error::MySqlError(it) => it.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a statement fills a table from a query.
+fn is_filled(text: &str) -> bool {
+    let tokens = parse_tokens(text, Dialect::Mariadb);
+    tokens.first().is_some_and(|it| it.is_any(&["insert", "replace"]))
+        && tokens.iter().any(|it| it.is("select"))
+}
+
+/// An INSERT with a sign in the place of its query, and the query.
+fn filled_with_nothing(text: &str) -> Option<(String, String)> {
+    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let mut depth = 0usize;
+    let mut start = None;
+    let mut end = text.len();
+    for token in &tokens {
+        if token.is_sign("(") {
+            depth += 1;
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && start.is_none() && token.is_any(&["select", "with"]) {
+            start = Some(token.at);
+        } else if depth == 0 && token.is_any(&["duplicate", "returning"]) {
+            let is_on = token.is("duplicate");
+            let on = tokens.iter().rfind(|it| it.at < token.at && it.is("on"));
+            end = on.filter(|_| is_on).map_or(token.at, |it| it.at);
+            break;
+        }
+    }
+    let start = start?;
+    let query = text.get(start..end)?.to_string();
+    Some((format!("{}\0 {}", text.get(..start)?, text.get(end..)?), query))
+}
+
+/// Whether a statement is one that writes: those are not prepared in a transaction that may not.
+pub(super) fn writes(text: &str) -> bool {
+    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let first = tokens.iter().find(|it| !it.is_sign("("));
+    let stands = |words: &[&str]| {
+        tokens
+            .windows(words.len())
+            .any(|it| it.iter().zip(words).all(|(token, word)| token.is(word)))
+    };
+    let is_counted = stands(&["next", "value", "for"]);
+    let is_locked = stands(&["for", "update"]) || stands(&["lock", "in", "share"]);
+    first.is_some_and(|it| it.is_any(&["insert", "update", "delete", "replace", "load"]))
+        || is_counted
+        || is_locked
+        || tokens.iter().any(|it| it.is_any(&["nextval", "setval"]))
+        || (first.is_some_and(|it| it.is("with"))
+            && tokens.iter().any(|it| it.is_any(&["delete", "update"])))
+}
+
+/// A number that nobody can guess.
+fn random() -> Result<u128, AccessError> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| AccessError::Target { what: format!("no random numbers: {error}") })?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// What a server says that an account lacks (error codes of its manual).
+fn denial(code: u16, message: &str, user: &str, host: &str) -> Option<Denial> {
+    let whom = format!(" command denied to user '{user}'@'{host}' for ");
+    let split = || message.split_once(&whom);
+    let list = |it: &str| it.split(", ").map(str::to_uppercase).collect();
+    match code {
+        1142 => {
+            let (privileges, table) = split()?;
+            let table = table.strip_prefix("table ")?.to_string();
+            Some(Denial::Table { privileges: list(privileges), table })
+        }
+        1143 => {
+            let (privileges, rest) = split()?;
+            // Either name may hold anything; that between them is found from the end.
+            let rest = rest.strip_prefix("column '")?.strip_suffix('\'')?;
+            let (column, table) = rest.rsplit_once("' in table '")?;
+            Some(Denial::Column {
+                privileges: list(privileges),
+                column: column.into(),
+                table: table.into(),
+            })
+        }
+        1370 => {
+            let (_, routine) = split()?;
+            Some(Denial::Routine(routine.strip_prefix("routine '")?.strip_suffix('\'')?.into()))
+        }
+        1044 => Some(Denial::Database),
+        1227 => {
+            let inner = message.split_once("(at least one of) the ").map_or(message, |it| it.1);
+            let end = inner.find(" privilege").unwrap_or(inner.len());
+            Some(Denial::Server(inner.get(..end)?.to_string()))
+        }
+        1356 => Some(Denial::View),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_gives_way_to_nothing() {
+        let text = "INSERT INTO t(a, b) SELECT x, (SELECT 1) FROM v ON DUPLICATE KEY UPDATE a = 1";
+        let (text, query) = filled_with_nothing(text).unwrap();
+        assert_eq!(text, "INSERT INTO t(a, b) \0 ON DUPLICATE KEY UPDATE a = 1");
+        assert_eq!(query, "SELECT x, (SELECT 1) FROM v ");
+    }
+
+    #[test]
+    fn what_the_server_says_is_understood() {
+        let read = |code, message: &str| denial(code, message, "p", "localhost");
+        assert_eq!(
+            read(
+                1142,
+                "INSERT, UPDATE command denied to user 'p'@'localhost' for table `shop`.`t`"
+            ),
+            Some(Denial::Table {
+                privileges: vec!["INSERT".into(), "UPDATE".into()],
+                table: "`shop`.`t`".into()
+            })
+        );
+        assert_eq!(
+            read(
+                1143,
+                "SELECT command denied to user 'p'@'localhost' for column 'a' in table' in table 't'"
+            ),
+            Some(Denial::Column {
+                privileges: vec!["SELECT".into()],
+                column: "a' in table".into(),
+                table: "t".into()
+            })
+        );
+        let routine = "execute command denied to user 'p'@'localhost' for routine 'shop.fd'";
+        assert_eq!(read(1370, routine), Some(Denial::Routine("shop.fd".into())));
+        let server = "Access denied; you need (at least one of) the SUPER, CONNECTION ADMIN privilege(s) for this operation";
+        assert_eq!(read(1227, server), Some(Denial::Server("SUPER, CONNECTION ADMIN".into())));
+        assert_eq!(read(1146, "Table 'shop.x' doesn't exist"), None);
+    }
+}

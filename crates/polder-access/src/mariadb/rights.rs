@@ -1,0 +1,512 @@
+//! What an account may do: its own rights, those of its roles, and those of everyone; and what that is about.
+
+use super::right::{Grantee, Line, Place, Right, fits, parse_line, quote};
+use super::session::{Session, count_of, text_of};
+use crate::AccessError;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Databases that are the server's own.
+pub(super) const SYSTEM: [&str; 4] = ["information_schema", "performance_schema", "mysql", "sys"];
+
+/// Tables up to which the server is asked for the columns of each; beyond, its dictionary of InnoDB is read.
+const TABLES_MAX: usize = 500;
+
+/// A table by database and name.
+pub type TableName = (String, String);
+
+/// A right, and through whom it is had.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Held {
+    /// The right.
+    #[serde(flatten)]
+    pub right: Right,
+    /// The account, one of its roles, or everyone.
+    pub whose: Grantee,
+}
+
+/// A table, as far as the consequence of a right depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableFacts {
+    /// Rows, as the server estimates them.
+    pub rows: Option<u64>,
+    /// Names of its columns, in order.
+    pub columns: Vec<String>,
+}
+
+/// Something that acts with the rights of whoever made it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Definer {
+    /// What it is: `VIEW`, `TRIGGER`, `FUNCTION`, `PROCEDURE`, `EVENT`.
+    pub kind: String,
+    /// The database that it is in.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it acts with the rights of its definer, and not of whoever calls it.
+    pub is_definer: bool,
+    /// Who that is: `user@host`.
+    pub definer: String,
+    /// The table that a trigger is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// What it does.
+    #[serde(skip)]
+    pub(super) body: String,
+    /// Names of parameters.
+    #[serde(skip)]
+    pub(super) parameters: Vec<String>,
+    /// The mode in which its body is read.
+    #[serde(skip)]
+    pub(super) mode: String,
+}
+
+/// How an account logs in, as far as that is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Login {
+    /// Whether nothing is asked of whoever logs in.
+    pub is_open: bool,
+    /// Whether nobody can.
+    pub is_locked: bool,
+}
+
+/// What an account may do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rights {
+    /// The account.
+    pub account: Grantee,
+    /// The database in which names without one are looked up.
+    pub database: Option<String>,
+    /// All rights.
+    pub held: BTreeSet<Held>,
+    /// Roles that it is in, with whom is in them and whether they may let others in.
+    pub roles: BTreeSet<(Grantee, String, bool)>,
+    /// The role that it has from the beginning.
+    pub default_role: Option<String>,
+    /// Whom else it may be.
+    pub proxies: BTreeSet<(String, bool)>,
+    /// How it logs in; none where that may not be seen.
+    pub login: Option<Login>,
+    /// Tables and views, but for the server's own.
+    #[serde(skip)]
+    pub tables: BTreeMap<TableName, TableFacts>,
+    /// Views, triggers, routines and events.
+    #[serde(skip)]
+    pub definers: Vec<Definer>,
+    /// Names of databases.
+    pub databases: Vec<String>,
+    /// Where files may be read and written: nowhere (none), anywhere (empty), or below a folder.
+    pub files: Option<String>,
+    /// Other accounts of the same name: from other hosts.
+    pub siblings: Vec<String>,
+}
+
+impl Rights {
+    /// Reads what an account may do. It is named `user`, or `user@host` where there are several.
+    ///
+    /// # Errors
+    /// When there is no such account, or several, or whoever is connected may not see it.
+    pub fn read(session: &mut Session, account: &str) -> Result<Self, AccessError> {
+        let (account, siblings) = find(session, account)?;
+        let mut it = Self {
+            database: session.target().database.clone(),
+            held: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            default_role: None,
+            proxies: BTreeSet::new(),
+            login: login(session, &account)?,
+            tables: BTreeMap::new(),
+            definers: Vec::new(),
+            databases: Vec::new(),
+            files: session.text("SELECT @@secure_file_priv", "settings")?,
+            siblings,
+            account,
+        };
+        it.grants(session)?;
+        let rows = session.rows(
+            "SELECT schema_name FROM information_schema.schemata",
+            &[],
+            "databases",
+        )?;
+        let names = rows.iter().filter_map(|row| text_of(row, 0));
+        it.databases = names.filter(|it| !SYSTEM.contains(&it.as_str())).collect();
+        it.tables = tables(session)?;
+        it.definers = definers(session)?;
+        Ok(it)
+    }
+
+    fn grants(&mut self, session: &mut Session) -> Result<(), AccessError> {
+        let known = privileges(session)?;
+        let mut asked: BTreeSet<Grantee> = BTreeSet::new();
+        let mut left = vec![self.account.clone()];
+        if session.is_mariadb() && session.version() >= 101_100 {
+            left.push(Grantee::Public);
+        }
+        while let Some(whose) = left.pop() {
+            if !asked.insert(whose.clone()) {
+                continue;
+            }
+            for line in show(session, &whose, &known)? {
+                match line {
+                    Line::Rights(whose, rights) => {
+                        self.held.extend(
+                            rights.into_iter().map(|right| Held { right, whose: whose.clone() }),
+                        );
+                    }
+                    Line::Role(member, role, is_admin) => {
+                        left.push(Grantee::Role(role.clone()));
+                        self.roles.insert((member, role, is_admin));
+                    }
+                    Line::Default(whose, role) if whose == self.account => {
+                        self.default_role = Some(role);
+                    }
+                    Line::Proxy(whose, whom, is_grantable) if whose == self.account => {
+                        self.proxies.insert((whom, is_grantable));
+                    }
+                    Line::Default(..) | Line::Proxy(..) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it has a privilege on all of a table.
+    pub fn has(&self, privilege: &str, table: &TableName) -> bool {
+        self.held.iter().any(|it| {
+            it.right.privilege == privilege
+                && it.right.column.is_none()
+                && covers(&it.right.place, table)
+        })
+    }
+
+    /// Whether it has a privilege on a column of a table.
+    pub fn has_column(&self, privilege: &str, table: &TableName, column: &str) -> bool {
+        self.held.iter().any(|it| {
+            it.right.privilege == privilege
+                && it.right.column.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(column))
+                && covers(&it.right.place, table)
+        })
+    }
+
+    /// Whether it has a right, by itself or by a wider one.
+    pub fn holds(&self, right: &Right) -> bool {
+        match (&right.place, &right.column) {
+            (Place::Server, _) => self.has_on_server(&right.privilege),
+            (Place::Table(database, name), column) => {
+                let table = (database.clone(), name.clone());
+                match column {
+                    Some(column) => self.has_column(&right.privilege, &table, column),
+                    None => self.has(&right.privilege, &table),
+                }
+            }
+            (Place::Database(pattern), _) => {
+                let name = unescaped(pattern);
+                self.held.iter().any(|it| {
+                    it.right.privilege == right.privilege
+                        && match &it.right.place {
+                            Place::Server => true,
+                            Place::Database(pattern) => fits(pattern, &name),
+                            _ => false,
+                        }
+                })
+            }
+            (place, _) => {
+                let database = match place {
+                    Place::Function(it, _) | Place::Procedure(it, _) | Place::Package(_, it, _) => {
+                        it
+                    }
+                    _ => return false,
+                };
+                self.held.iter().any(|it| {
+                    it.right.privilege == right.privilege
+                        && match &it.right.place {
+                            Place::Server => true,
+                            Place::Database(pattern) => fits(pattern, database),
+                            other => other == place,
+                        }
+                })
+            }
+        }
+    }
+
+    /// Whether it has a privilege everywhere.
+    pub fn has_on_server(&self, privilege: &str) -> bool {
+        self.held
+            .iter()
+            .any(|it| it.right.privilege == privilege && it.right.place == Place::Server)
+    }
+
+    /// Whether nothing bounds it: it gives itself every right, or writes the tables in which rights stand.
+    pub fn is_boundless(&self) -> bool {
+        let writes = |name: &str| {
+            let table = ("mysql".to_string(), name.to_string());
+            ["INSERT", "UPDATE"].iter().any(|it| self.has(it, &table))
+        };
+        (self.has_on_server("GRANT OPTION") && self.has_on_server("SELECT"))
+            || self.has_on_server("SUPER")
+            || writes("global_priv")
+            || writes("user")
+            || writes("db")
+    }
+
+    /// Rights of the account itself.
+    pub fn own(&self) -> impl Iterator<Item = &Right> {
+        self.held.iter().filter(|it| it.whose == self.account).map(|it| &it.right)
+    }
+
+    /// Columns of a table, as it is now.
+    pub(super) fn columns(
+        &mut self,
+        session: &mut Session,
+        table: &TableName,
+    ) -> Result<Vec<String>, AccessError> {
+        let sql = "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+        let rows = session.rows(sql, &[&table.0, &table.1], "columns")?;
+        let columns: Vec<String> = rows.iter().filter_map(|row| text_of(row, 0)).collect();
+        if !columns.is_empty() {
+            self.tables.entry(table.clone()).or_default().columns = columns.clone();
+        }
+        Ok(columns)
+    }
+}
+
+/// Whether a right on a place is one on a table as well.
+fn covers(place: &Place, table: &TableName) -> bool {
+    match place {
+        Place::Server => true,
+        Place::Database(pattern) => fits(pattern, &table.0),
+        Place::Table(database, name) => (database, name) == (&table.0, &table.1),
+        _ => false,
+    }
+}
+
+/// The one name that a pattern without signs for others stands for.
+fn unescaped(pattern: &str) -> String {
+    let mut out = String::new();
+    let mut characters = pattern.chars();
+    while let Some(it) = characters.next() {
+        out.extend(if it == '\\' { characters.next() } else { Some(it) });
+    }
+    out
+}
+
+/// All privileges that the server knows, as SQL has them.
+pub(super) fn privileges(session: &mut Session) -> Result<Vec<String>, AccessError> {
+    let rows = session.rows("SHOW PRIVILEGES", &[], "privileges")?;
+    Ok(rows.iter().filter_map(|row| Some(text_of(row, 0)?.to_uppercase())).collect())
+}
+
+/// What the server says of somebody's rights.
+pub(super) fn show(
+    session: &mut Session,
+    whose: &Grantee,
+    known: &[String],
+) -> Result<Vec<Line>, AccessError> {
+    let sql = format!("SHOW GRANTS FOR {}", whose.sql());
+    let rows = match session.rows(&sql, &[], "rights") {
+        // Nobody has given anything to everyone.
+        Err(AccessError::Query { .. }) if *whose == Grantee::Public => return Ok(Vec::new()),
+        other => other?,
+    };
+    let lines = rows.iter().filter_map(|row| text_of(row, 0));
+    Ok(lines.filter_map(|line| parse_line(&line, known)).collect())
+}
+
+/// Who may log in: user, host.
+pub(super) fn accounts(session: &mut Session) -> Result<Vec<(String, String)>, AccessError> {
+    let sql = match session.is_mariadb() {
+        true => "SELECT User, Host FROM mysql.user WHERE is_role <> 'Y' ORDER BY User, Host",
+        false => "SELECT User, Host FROM mysql.user ORDER BY User, Host",
+    };
+    let rows = session.rows(sql, &[], "accounts")?;
+    Ok(rows.iter().filter_map(|row| Some((text_of(row, 0)?, text_of(row, 1)?))).collect())
+}
+
+/// The account that is meant, and others of its name.
+fn find(session: &mut Session, said: &str) -> Result<(Grantee, Vec<String>), AccessError> {
+    let all = accounts(session)?;
+    let of = |user: &str, host: &str| Grantee::Account { user: user.into(), host: host.into() };
+    let whole = said.rsplit_once('@').map(|(user, host)| (user.to_string(), host.to_string()));
+    let same =
+        |user: &str| -> Vec<&(String, String)> { all.iter().filter(|it| it.0 == user).collect() };
+    if let Some(it) = whole.filter(|it| all.contains(it)) {
+        let others = same(&it.0).into_iter().filter(|other| **other != it);
+        let others = others.map(|(user, host)| format!("{user}@{host}")).collect();
+        return Ok((of(&it.0, &it.1), others));
+    }
+    match same(said).as_slice() {
+        [] => Err(AccessError::NoAccount { name: said.to_string() }),
+        [(user, host)] => Ok((of(user, host), Vec::new())),
+        several => {
+            let names: Vec<String> = several.iter().map(|(a, b)| format!("`{a}@{b}`")).collect();
+            Err(AccessError::Several { name: said.to_string(), which: names.join(", ") })
+        }
+    }
+}
+
+/// How an account logs in; nothing where that may not be seen.
+fn login(session: &mut Session, account: &Grantee) -> Result<Option<Login>, AccessError> {
+    let Grantee::Account { user, host } = account else { return Ok(None) };
+    let sql = match session.is_mariadb() {
+        true => "SELECT CAST(Priv AS CHAR) FROM mysql.global_priv WHERE User = ? AND Host = ?",
+        false => {
+            "SELECT CONCAT('plugin=', plugin, ' empty=', authentication_string = '', ' locked=', account_locked) \
+                  FROM mysql.user WHERE User = ? AND Host = ?"
+        }
+    };
+    let rows = match session.rows(sql, &[user, host], "how it logs in") {
+        Err(AccessError::Denied { .. }) => return Ok(None),
+        other => other?,
+    };
+    let Some(text) = rows.first().and_then(|row| text_of(row, 0)) else { return Ok(None) };
+    if !session.is_mariadb() {
+        let is_open = text.contains("empty=1") && text.contains("_password ");
+        return Ok(Some(Login { is_open, is_locked: text.contains("locked=Y") }));
+    }
+    // Nothing of what it is looked at for is a secret, and the rest is dropped.
+    let known: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let is_open = |it: &serde_json::Value| {
+        let plugin = it.get("plugin").and_then(|it| it.as_str()).unwrap_or("mysql_native_password");
+        let secret = it.get("authentication_string").and_then(|it| it.as_str()).unwrap_or("");
+        matches!(plugin, "mysql_native_password" | "mysql_old_password" | "ed25519")
+            && secret.is_empty()
+    };
+    let either = known.get("auth_or").and_then(|it| it.as_array());
+    Ok(Some(Login {
+        is_open: match either {
+            Some(ways) => ways.iter().any(|it| it.get("plugin").is_some() && is_open(it)),
+            None => is_open(&known),
+        },
+        is_locked: known.get("account_locked").and_then(|it| it.as_bool()) == Some(true),
+    }))
+}
+
+const NOT_SYSTEM: &str = "NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')";
+
+/// Tables and views with their columns and rows.
+fn tables(session: &mut Session) -> Result<BTreeMap<TableName, TableFacts>, AccessError> {
+    let sql = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA {NOT_SYSTEM}"
+    );
+    let mut found: BTreeMap<TableName, TableFacts> = BTreeMap::new();
+    for row in session.rows(&sql, &[], "tables")? {
+        let (Some(database), Some(name)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
+        found.insert((database, name), TableFacts::default());
+    }
+    let mut missing: Vec<TableName> = Vec::new();
+    if found.len() > TABLES_MAX && dictionary(session, &mut found)? {
+        missing =
+            found.iter().filter(|it| it.1.columns.is_empty()).map(|it| it.0.clone()).collect();
+    }
+    // What the dictionary does not know is asked for one by one, as long as that is quicker.
+    let one = "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+    let mut rows = Vec::new();
+    if found.len() > TABLES_MAX
+        && missing.len() <= TABLES_MAX
+        && found.values().any(|it| !it.columns.is_empty())
+    {
+        for (database, name) in &missing {
+            rows.extend(session.rows(one, &[database, name], "columns")?);
+        }
+    } else {
+        found.values_mut().for_each(|it| it.columns.clear());
+        let all = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {NOT_SYSTEM} ORDER BY 1, 2, ORDINAL_POSITION"
+        );
+        rows = session.rows(&all, &[], "columns")?;
+    }
+    for row in rows {
+        let (Some(database), Some(name)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
+        if let Some(facts) = found.get_mut(&(database, name)) {
+            facts.columns.extend(text_of(&row, 2));
+        }
+    }
+    let estimates = "SELECT database_name, table_name, n_rows FROM mysql.innodb_table_stats";
+    match session.rows(estimates, &[], "rows of tables") {
+        Ok(rows) => {
+            for row in rows {
+                let (Some(database), Some(name)) = (text_of(&row, 0), text_of(&row, 1)) else {
+                    continue;
+                };
+                if let Some(facts) = found.get_mut(&(database, name)) {
+                    facts.rows = count_of(&row, 2);
+                }
+            }
+        }
+        // How many rows there are is told to those who may see it.
+        Err(AccessError::Denied { .. } | AccessError::Query { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(found)
+}
+
+/// Columns from the dictionary of InnoDB, which opens no table; whether it may be read.
+fn dictionary(
+    session: &mut Session,
+    found: &mut BTreeMap<TableName, TableFacts>,
+) -> Result<bool, AccessError> {
+    let sql = "SELECT t.NAME, c.NAME FROM information_schema.INNODB_SYS_TABLES t \
+        JOIN information_schema.INNODB_SYS_COLUMNS c USING (TABLE_ID) ORDER BY t.NAME, c.POS";
+    let rows = match session.rows(sql, &[], "columns") {
+        Err(AccessError::Denied { .. } | AccessError::Query { .. }) => return Ok(false),
+        other => other?,
+    };
+    for row in rows {
+        let (Some(table), Some(column)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
+        // Names with other signs are encoded there: those are asked for by themselves.
+        let is_plain = table.bytes().all(|it| it.is_ascii_alphanumeric() || b"_/".contains(&it));
+        let Some((database, name)) = table.split_once('/').filter(|_| is_plain) else { continue };
+        if let Some(facts) = found.get_mut(&(database.to_string(), name.to_string())) {
+            facts.columns.push(column);
+        }
+    }
+    Ok(true)
+}
+
+/// Views, triggers, routines and events.
+fn definers(session: &mut Session) -> Result<Vec<Definer>, AccessError> {
+    let sql = format!(
+        "SELECT 'VIEW', TABLE_SCHEMA, TABLE_NAME, SECURITY_TYPE, DEFINER, NULL, VIEW_DEFINITION, '' \
+         FROM information_schema.VIEWS WHERE TABLE_SCHEMA {NOT_SYSTEM} \
+         UNION ALL SELECT 'TRIGGER', TRIGGER_SCHEMA, TRIGGER_NAME, 'DEFINER', DEFINER, EVENT_OBJECT_TABLE, ACTION_STATEMENT, SQL_MODE \
+         FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA {NOT_SYSTEM} \
+         UNION ALL SELECT 'EVENT', EVENT_SCHEMA, EVENT_NAME, 'DEFINER', DEFINER, NULL, EVENT_DEFINITION, SQL_MODE \
+         FROM information_schema.EVENTS WHERE EVENT_SCHEMA {NOT_SYSTEM} \
+         UNION ALL SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME, SECURITY_TYPE, DEFINER, NULL, ROUTINE_DEFINITION, SQL_MODE \
+         FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA {NOT_SYSTEM}"
+    );
+    let mut found = Vec::new();
+    for row in session.rows(&sql, &[], "views and routines")? {
+        let text = |index: usize| text_of(&row, index).unwrap_or_default();
+        found.push(Definer {
+            kind: text(0),
+            database: text(1),
+            name: text(2),
+            is_definer: text(3) == "DEFINER",
+            definer: text(4),
+            table: text_of(&row, 5),
+            body: text(6),
+            parameters: Vec::new(),
+            mode: text(7),
+        });
+    }
+    let sql = format!(
+        "SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, ROUTINE_TYPE, PARAMETER_NAME FROM information_schema.PARAMETERS \
+         WHERE PARAMETER_NAME IS NOT NULL AND SPECIFIC_SCHEMA {NOT_SYSTEM}"
+    );
+    for row in session.rows(&sql, &[], "parameters")? {
+        let text = |index: usize| text_of(&row, index).unwrap_or_default();
+        let is_it = |it: &&mut Definer| {
+            (&it.database, &it.name, &it.kind) == (&text(0), &text(1), &text(2))
+        };
+        if let Some(it) = found.iter_mut().find(is_it) {
+            it.parameters.push(text(3));
+        }
+    }
+    Ok(found)
+}
+
+/// The name of a table as a server writes it in what it says.
+pub(super) fn said_of(table: &TableName) -> String {
+    format!("{}.{}", quote(&table.0), quote(&table.1))
+}
