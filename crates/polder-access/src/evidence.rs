@@ -34,6 +34,10 @@ pub struct Sources {
     pub only_text: bool,
     /// Whether statements are left out that make, alter or drop things: somebody else does that.
     pub no_migrations: bool,
+    /// A slow query log of MariaDB, as it stands in a file.
+    pub slow_log: String,
+    /// Whether statements of connections that ended are the account's: MariaDB does not say whose they were.
+    pub takes_ended: bool,
 }
 
 /// How we know that a right cannot be left out.

@@ -6,6 +6,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// How it logs in.
+    Login,
     /// An attribute of the role.
     Attribute,
     /// In a role of the server's own that runs programs or reads files.

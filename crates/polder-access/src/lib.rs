@@ -15,13 +15,22 @@ mod error;
 mod evidence;
 mod excess;
 pub mod mariadb;
+mod piece;
 pub mod postgresql;
 mod reach;
+mod refusal;
 pub mod sql;
+mod work;
 
 pub use around::{Ambient, TlsMode};
 pub use atom::{Atom, Class, Object, Privilege, grants};
 pub use error::{AccessError, Said};
 pub use evidence::{Evidence, Necessity, Proof, Source, Sources};
 pub use excess::{Excess, Kind};
+pub use piece::{Piece, lines};
 pub use reach::{Columns, Reach, sensitive};
+pub use refusal::{RefusedStatement, Verdict};
+pub use work::{
+    AccountFacts, Plan, ServerName, Unfit, Usage, UsedRight, UsedStatement, Work, act, observe,
+    open,
+};

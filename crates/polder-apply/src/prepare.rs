@@ -4,7 +4,7 @@ use crate::ApplyError;
 use crate::file::{FileState, Place};
 use crate::state::{State, can_be_had, observe};
 use crate::tools::Ground;
-use polder_access::postgresql::{Piece, lines};
+use polder_access::{Piece, lines};
 use polder_model::{Change, SetLine, Treatment, printable_str};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

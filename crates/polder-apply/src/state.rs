@@ -3,7 +3,7 @@
 use crate::ApplyError;
 use crate::file::{FileState, Place};
 use crate::tools::Ground;
-use polder_access::postgresql::Piece;
+use polder_access::Piece;
 use polder_model::{Change, Check};
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
@@ -127,8 +127,7 @@ pub(crate) fn observe(ground: &Ground, change: &Change, like: &State) -> Result<
         Change::AccountRights { server, .. } => match like {
             State::Rights { so, not } => {
                 let all: BTreeSet<Piece> = so.union(not).cloned().collect();
-                let mut session = ground.session(server)?;
-                let so = polder_access::postgresql::observe(&mut session, &all)?;
+                let so = polder_access::observe(server, ground.ambient(), &all)?;
                 State::Rights { not: all.difference(&so).cloned().collect(), so }
             }
             _ => State::Nothing,
@@ -206,9 +205,7 @@ pub(crate) fn act(
         }
         (Change::AccountRights { server, .. }, State::Rights { so, not }) => {
             let all: BTreeSet<Piece> = so.union(not).cloned().collect();
-            let mut session = ground.session(server)?;
-            let now = polder_access::postgresql::observe(&mut session, &all)?;
-            polder_access::postgresql::act(&mut session, &now, so).map_err(Into::into)
+            polder_access::act(server, ground.ambient(), &all, so).map_err(Into::into)
         }
         (Change::Check { check: it }, _) => check(ground, it),
         // Nothing that is no file has these; a state of another kind changes nothing.

@@ -1,7 +1,7 @@
 //! The machine to act on: a root folder and a fixed list of programs.
 
 use crate::ApplyError;
-use polder_access::postgresql::{Ambient, Session, Target};
+use polder_access::Ambient;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,10 +38,9 @@ impl Ground {
         Self { around, ..self }
     }
 
-    /// A connection to a server of databases.
-    pub(crate) fn session(&self, said: &str) -> Result<Session, ApplyError> {
-        let target = Target::parse(said, &self.around)?;
-        Ok(Session::connect(&target)?)
+    /// How servers of databases are connected to.
+    pub(crate) fn ambient(&self) -> &Ambient {
+        &self.around
     }
 
     pub(crate) fn root(&self) -> &Path {

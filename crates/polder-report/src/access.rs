@@ -1,8 +1,8 @@
 //! What accounts of databases may do, do and need, as text and JSON.
 
 use crate::terminal::wrap;
-use polder_access::postgresql::{
-    Evidence, Excess, Learned, Necessity, Proof, Proposal, Reach, Rights,
+use polder_access::{
+    AccountFacts, Evidence, Excess, Necessity, Plan, Proof, Reach, ServerName, Usage,
 };
 use polder_model::printable_str;
 use serde_json::{Value, json};
@@ -12,26 +12,30 @@ use std::fmt::Write as _;
 const SHOWN_MAX: usize = 8;
 
 /// All that is known of one account.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct AccessView<'a> {
-    /// The server, in words.
-    pub server: &'a str,
-    /// What it may do.
-    pub rights: &'a Rights,
+    /// The server.
+    pub server: &'a ServerName,
+    /// The account.
+    pub account: &'a str,
+    /// What can be done as it.
+    pub reach: &'a Reach,
+    /// What it may do, for programs.
+    pub rights: &'a Value,
     /// What it does, if that is known.
-    pub learned: Option<&'a Learned>,
+    pub usage: Option<&'a Usage>,
     /// Why that is not known, if so.
     pub because: Option<&'a str>,
     /// What it does not need.
     pub excess: &'a [Excess],
 }
 
-fn head(view: &AccessView<'_>, out: &mut String) {
-    let text = format!(
-        "`{}` in the database `{}` of {}",
-        view.rights.account, view.rights.database, view.server
-    );
-    wrap(out, "", "  ", &printable_str(&text));
+fn head(server: &ServerName, account: &str, out: &mut String) {
+    let place = server
+        .database
+        .as_ref()
+        .map_or_else(|| "of".to_string(), |it| format!("in the database `{it}` of"));
+    wrap(out, "", "  ", &printable_str(&format!("`{account}` {place} {}", server.words)));
 }
 
 /// What whoever sends statements as the account can do, in sentences.
@@ -83,15 +87,15 @@ fn reach_text(title: &str, reach: &Reach, out: &mut String) {
 }
 
 /// In how far its use is known.
-fn window(learned: &Learned) -> String {
-    let run = learned.statements.iter().filter(|it| it.calls > 0).count();
-    let from_files = learned.statements.len() - run;
-    let since = learned.since.as_deref().map_or_else(String::new, |it| format!(" since {it}"));
+fn window(usage: &Usage) -> String {
+    let run = usage.statements.iter().filter(|it| it.calls > 0).count();
+    let from_files = usage.statements.len() - run;
+    let since = usage.since.as_deref().map_or_else(String::new, |it| format!(" since {it}"));
     let mut text = format!("{run} kinds of statements that ran{since}");
     if from_files > 0 {
         let _ = write!(text, ", {from_files} from files");
     }
-    let unproved = learned.unproved().count();
+    let unproved = usage.unproved().count();
     if unproved > 0 {
         let _ = write!(text, ", {unproved} that cannot be told");
     }
@@ -99,25 +103,13 @@ fn window(learned: &Learned) -> String {
 }
 
 /// What makes that picture less than whole.
-fn doubts(learned: &Learned) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if learned.forgotten > 0 {
-        doubts.push(format!(
-            "The server forgot statements {} times for lack of room: raise `pg_stat_statements.max`",
-            learned.forgotten
-        ));
-    }
-    if !learned.is_as_account {
-        doubts.push(
-            "Policies of rows were not seen: whoever is connected may not become the account"
-                .into(),
-        );
-    }
-    for statement in learned.unproved().take(SHOWN_MAX) {
+fn doubts(usage: &Usage) -> Vec<String> {
+    let mut doubts = usage.doubts.clone();
+    for statement in usage.unproved().take(SHOWN_MAX) {
         let why = statement.unproved.join("; ");
         doubts.push(format!("Cannot be told, rights are kept for it: {why}: {}", statement.text));
     }
-    let more = learned.unproved().count().saturating_sub(SHOWN_MAX);
+    let more = usage.unproved().count().saturating_sub(SHOWN_MAX);
     if more > 0 {
         doubts.push(format!("{more} more cannot be told: `polder access learn --all` lists them"));
     }
@@ -125,15 +117,19 @@ fn doubts(learned: &Learned) -> Vec<String> {
 }
 
 /// An audit.
-pub fn access_text(view: &AccessView<'_>, reach: &Reach, all: bool) -> String {
+pub fn access_text(view: &AccessView<'_>, all: bool) -> String {
     let mut out = String::new();
-    head(view, &mut out);
+    head(view.server, view.account, &mut out);
     out.push('\n');
-    reach_text("Whoever can send statements as it, by an SQL injection for one,", reach, &mut out);
+    reach_text(
+        "Whoever can send statements as it, by an SQL injection for one,",
+        view.reach,
+        &mut out,
+    );
     out.push('\n');
-    match (view.learned, view.because) {
-        (Some(learned), _) => {
-            let text = format!("Not needed by {}:", window(learned));
+    match (view.usage, view.because) {
+        (Some(usage), _) => {
+            let text = format!("Not needed by {}:", window(usage));
             wrap(&mut out, "", "  ", &printable_str(&text));
         }
         (None, because) => {
@@ -151,16 +147,16 @@ pub fn access_text(view: &AccessView<'_>, reach: &Reach, all: bool) -> String {
             wrap(&mut out, "      ", "        ", &printable_str(detail));
         }
     }
-    for doubt in view.learned.map(doubts).unwrap_or_default() {
+    for doubt in view.usage.map(doubts).unwrap_or_default() {
         wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
     }
     out
 }
 
 /// One account in a list of all.
-pub fn account_text(rights: &Rights, reach: &Reach) -> String {
-    let mut words: Vec<String> =
-        rights.attributes.set().iter().map(|it| it.to_lowercase()).collect();
+pub fn account_text(account: &AccountFacts) -> String {
+    let reach = &account.reach;
+    let mut words: Vec<String> = account.attributes.iter().map(|it| it.to_lowercase()).collect();
     if !reach.host.is_empty() {
         words.push("reaches the host".into());
     }
@@ -179,46 +175,46 @@ pub fn account_text(rights: &Rights, reach: &Reach) -> String {
         words.push("reaches nothing".into());
     }
     let mut out = String::new();
-    let text = format!("{}: {}", rights.account, words.join(", "));
+    let text = format!("{}: {}", account.account, words.join(", "));
     wrap(&mut out, "  ", "      ", &printable_str(&text));
     out
 }
 
 /// What is known of an account, for programs.
-pub fn access_json(view: &AccessView<'_>, reach: &Reach) -> Value {
+pub fn access_json(view: &AccessView<'_>) -> Value {
     json!({
         "schema": "polder-access-audit/1",
-        "server": view.server,
+        "server": view.server.words,
         "rights": view.rights,
-        "reach": reach,
+        "reach": view.reach,
         "excess": view.excess,
         "use_unknown": view.because,
-        "learned": view.learned.map(learned_value),
+        "learned": view.usage,
     })
 }
 
 /// Which rights are needed.
-pub fn learned_text(view: &AccessView<'_>, learned: &Learned, all: bool) -> String {
+pub fn learned_text(server: &ServerName, usage: &Usage, all: bool) -> String {
     let mut out = String::new();
-    head(view, &mut out);
-    let text = format!("needs these rights for {}:", window(learned));
+    head(server, &usage.account, &mut out);
+    let text = format!("needs these rights for {}:", window(usage));
     wrap(&mut out, "", "  ", &printable_str(&text));
     out.push('\n');
-    for it in polder_access::grants(learned.needed.iter().map(|it| &it.atom)) {
-        wrap(&mut out, "  ", "      ", &printable_str(&it));
+    for it in &usage.grants {
+        wrap(&mut out, "  ", "      ", &printable_str(it));
     }
-    let kept = learned.needed.iter().filter(|it| it.evidence == Evidence::Unproved).count();
+    let kept = usage.needed.iter().filter(|it| it.evidence == Evidence::Unproved).count();
     let _ = writeln!(
         out,
         "\n{} single rights, one on one column or thing; {kept} of them kept for what cannot be told",
-        learned.needed.len()
+        usage.needed.len()
     );
-    for doubt in doubts(learned) {
+    for doubt in doubts(usage) {
         wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
     }
     if all {
         let _ = writeln!(out, "\nStatements, without what was literal in them:");
-        for it in &learned.statements {
+        for it in &usage.statements {
             let calls = if it.calls > 0 { format!("{} x", it.calls) } else { "file".into() };
             let why = match it.unproved.is_empty() {
                 true => String::new(),
@@ -230,34 +226,9 @@ pub fn learned_text(view: &AccessView<'_>, learned: &Learned, all: bool) -> Stri
     out
 }
 
-fn learned_value(learned: &Learned) -> Value {
-    let needed = |it: &polder_access::postgresql::Needed| {
-        json!({
-            "right": it.atom.to_string(),
-            "atom": it.atom,
-            "evidence": it.evidence,
-            "calls": it.calls,
-            "statements": it.statements,
-        })
-    };
-    json!({
-        "account": learned.account,
-        "database": learned.database,
-        "since": learned.since,
-        "until": learned.until,
-        "forgotten": learned.forgotten,
-        "as_account": learned.is_as_account,
-        "paths": learned.paths,
-        "roles": learned.roles,
-        "grants": polder_access::grants(learned.needed.iter().map(|it| &it.atom)),
-        "needed": learned.needed.iter().map(needed).collect::<Vec<_>>(),
-        "statements": learned.statements,
-    })
-}
-
 /// Which rights are needed, for programs.
-pub fn learned_json(learned: &Learned) -> Value {
-    let mut value = learned_value(learned);
+pub fn learned_json(usage: &Usage) -> Value {
+    let mut value = json!(usage);
     if let Some(object) = value.as_object_mut() {
         object.insert("schema".into(), "polder-access-learned/1".into());
     }
@@ -266,29 +237,29 @@ pub fn learned_json(learned: &Learned) -> Value {
 
 /// A proposal, and what the server says of it.
 pub fn proposal_text(
-    view: &AccessView<'_>,
-    learned: &Learned,
-    proposal: &Proposal,
+    server: &ServerName,
+    usage: &Usage,
+    plan: &Plan,
     proof: Option<&Proof>,
 ) -> String {
     let mut out = String::new();
-    head(view, &mut out);
+    head(server, &plan.account, &mut out);
     out.push('\n');
-    if proposal.is_done() {
+    if plan.is_done {
         let _ = writeln!(out, "It has the least rights already.");
     }
-    reach_text("Whoever can send statements as it, now", &proposal.reach_before, &mut out);
-    reach_text("and then", &proposal.reach_after, &mut out);
+    reach_text("Whoever can send statements as it, now", &plan.reach_before, &mut out);
+    reach_text("and then", &plan.reach_after, &mut out);
     out.push('\n');
-    let text = format!("With these rights, for {}:", window(learned));
+    let text = format!("With these rights, for {}:", window(usage));
     wrap(&mut out, "", "  ", &printable_str(&text));
-    for grant in &proposal.grants {
+    for grant in &plan.grants {
         wrap(&mut out, "  ", "      ", &printable_str(grant));
     }
-    for left in &proposal.left {
+    for left in &plan.left {
         wrap(&mut out, "  ! ", "    ", &printable_str(left));
     }
-    for doubt in doubts(learned) {
+    for doubt in doubts(usage) {
         wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
     }
     if let Some(proof) = proof {
@@ -319,25 +290,12 @@ fn proof_text(proof: &Proof, out: &mut String) {
 }
 
 /// A proposal, for programs.
-pub fn proposal_json(
-    learned: &Learned,
-    proposal: &Proposal,
-    proof: Option<&Proof>,
-    version: i32,
-) -> Value {
-    json!({
-        "schema": "polder-access-proposal/1",
-        "account": proposal.account,
-        "database": proposal.database,
-        "grants": proposal.grants,
-        "minimum": polder_access::grants(learned.needed.iter().map(|it| &it.atom)),
-        "reach_before": proposal.reach_before,
-        "reach_after": proposal.reach_after,
-        "left": proposal.left,
-        "is_done": proposal.is_done(),
-        "forward": proposal.forward(version),
-        "back": proposal.back(version),
-        "proof": proof,
-        "learned": learned_value(learned),
-    })
+pub fn proposal_json(usage: &Usage, plan: &Plan, proof: Option<&Proof>) -> Value {
+    let mut value = json!(plan);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("schema".into(), "polder-access-proposal/1".into());
+        object.insert("proof".into(), json!(proof));
+        object.insert("learned".into(), json!(usage));
+    }
+    value
 }

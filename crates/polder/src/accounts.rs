@@ -3,7 +3,7 @@
 use crate::commands::Globals;
 use crate::flags::Target;
 use crate::session::state_folder;
-use polder_access::postgresql::{Excess, Proposal, Reach};
+use polder_access::{Plan, Reach, Work};
 use polder_model::facts::{AccountReach, DatabaseAccount, SensitiveColumn};
 use polder_model::{Coverage, Table, Timestamp};
 use polder_store::replace_file;
@@ -59,33 +59,31 @@ fn reach_of(reach: &Reach) -> AccountReach {
 }
 
 /// Where a server listens, as the table of servers has it.
-fn address_of(target: &polder_access::postgresql::Target) -> String {
-    if !target.is_socket() {
-        return format!("tcp/{}:{}", target.host, target.port);
+fn address_of(address: &str) -> String {
+    if !address.starts_with('/') {
+        return address.to_string();
     }
     // `/var/run` is a link on most hosts, and sockets are known by where they are.
-    let folder = std::fs::canonicalize(&target.host).unwrap_or_else(|_| target.host.clone().into());
-    format!("{}/.s.PGSQL.{}", folder.display(), target.port)
+    let path = Path::new(address);
+    let folder = path.parent().and_then(|it| std::fs::canonicalize(it).ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name).to_string_lossy().into_owned(),
+        _ => address.to_string(),
+    }
 }
 
 /// Keeps what was seen of an account, for later assessments.
-pub(crate) fn keep(
-    globals: &Globals,
-    target: &polder_access::postgresql::Target,
-    account: &str,
-    reach: &Reach,
-    excess: &[Excess],
-    proposal: Option<&Proposal>,
-) {
+pub(crate) fn keep(globals: &Globals, work: &dyn Work, account: &str, plan: Option<&Plan>) {
     let Some(state) = state_folder(globals.state.as_deref(), &Target::default()) else { return };
+    let server = work.server();
     let row = DatabaseAccount {
-        address: address_of(target),
-        server: target.said(),
-        database: target.database.clone(),
+        address: address_of(&server.address),
+        server: server.said,
+        database: server.database.unwrap_or_else(|| "all databases".into()),
         account: account.to_string(),
-        reach: reach_of(reach),
-        least: proposal.map(|it| reach_of(&it.reach_after)),
-        excess: excess.iter().map(|it| it.what.clone()).take(EXCESS_MAX).collect(),
+        reach: reach_of(&work.reach()),
+        least: plan.map(|it| reach_of(&it.reach_after)),
+        excess: work.excess().into_iter().map(|it| it.what).take(EXCESS_MAX).collect(),
         taken: crate::operations::now(),
     };
     let mut seen = read(&state).unwrap_or_default();

@@ -1,13 +1,15 @@
 //! What stands around the program and says how servers of databases are connected to: the environment, users, the home folder.
 
-use polder_access::postgresql::Ambient;
+use polder_access::Ambient;
 use std::collections::BTreeMap;
 
-/// As libpq would find it; read anew, since nobody else may keep secrets of it.
+/// As clients would find it; read anew, since nobody else may keep secrets of it.
 pub(crate) fn ambient() -> Ambient {
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("PG"))
+        .filter(|(name, _)| {
+            ["PG", "MYSQL", "MARIADB", "REDIS"].iter().any(|it| name.starts_with(it))
+        })
         .collect();
     let users: BTreeMap<String, (u32, u32)> = std::fs::read_to_string("/etc/passwd")
         .unwrap_or_default()

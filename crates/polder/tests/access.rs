@@ -279,8 +279,8 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
         assert!(found == code && format!("{out}{err}").contains(words), "{found} {out}{err}");
     };
     check(&["access", "audit", "x", "--server", "host=/nowhere user=x"], 3, "cannot connect");
-    check(&["access", "audit", "x", "--server", "mysql://x"], 2, "is no PostgreSQL");
-    check(&["access", "audit", "nobody'; DROP", "--server", &said], 2, "there is no role");
+    check(&["access", "audit", "x", "--server", "oracle://x"], 2, "is no PostgreSQL");
+    check(&["access", "audit", "nobody'; DROP", "--server", &said], 2, "there is no account");
     check(
         &["access", "learn", "bakery_web", "--server", &said, "--statements", "/nowhere"],
         2,

@@ -527,7 +527,8 @@ impl Learner<'_> {
                 continue;
             }
             if !self.rights.holds(right) {
-                return Ok(self.refuse(index, right));
+                self.refuse(index, right);
+                return Ok(());
             }
             if right.place == Place::Server
                 || self.give(std::slice::from_ref(right))?

@@ -1,7 +1,10 @@
 //! MariaDB 10.5 and later, and MySQL 8 and later.
 
+mod account;
 mod body;
+mod excess;
 mod learn;
+mod net;
 mod piece;
 mod probe;
 mod propose;
@@ -13,7 +16,10 @@ mod source;
 mod statement;
 mod target;
 
+pub use account::Account;
+pub use excess::excess;
 pub use learn::{Learned, Needed, Statement, learn};
+pub use net::{Refusals, is_of, judge};
 pub use piece::{Piece, act, lines, moves, observe, script};
 pub use propose::{Proposal, propose, reach};
 pub use prove::prove;

@@ -33,9 +33,17 @@ pub(super) fn texts(
     let mut found = Found::default();
     if !sources.only_text {
         let whose = Whose::of(session, rights)?;
-        let mut is_any = remembered(session, &whose, &mut found, seen_in)?;
+        let mut is_any = remembered(session, &whose, sources.takes_ended, &mut found, seen_in)?;
         is_any |= logged(session, &whose, &mut found, seen_in)?;
-        if !is_any && sources.text.is_empty() {
+        for (user, host, database, text) in parse_slow_log(&sources.slow_log) {
+            if whose.is(&user, &host) {
+                found.add(text, database, 1, Source::Run, false);
+            }
+        }
+        if !sources.slow_log.is_empty() {
+            seen_in.push("the slow log that was named".into());
+        }
+        if !is_any && sources.text.is_empty() && sources.slow_log.is_empty() {
             return Err(AccessError::NoStatements {
                 because: "it keeps none of the statements of connections (`performance_schema`, consumers \
                           `events_statements_current` and `events_statements_history_long`), and writes no slow log into a table"
@@ -114,7 +122,7 @@ impl Whose {
     }
 }
 
-fn fits_host(pattern: &str, host: &str) -> bool {
+pub(super) fn fits_host(pattern: &str, host: &str) -> bool {
     pattern.is_empty()
         || fits(pattern, host)
         || (pattern == "localhost" && matches!(host, "127.0.0.1" | "::1"))
@@ -130,6 +138,7 @@ fn is_more_exact(a: &str, b: &str) -> bool {
 fn remembered(
     session: &mut Session,
     whose: &Whose,
+    takes_ended: bool,
     found: &mut Found,
     seen_in: &mut Vec<String>,
 ) -> Result<bool, AccessError> {
@@ -159,6 +168,10 @@ fn remembered(
             continue;
         };
         match user {
+            None if takes_ended => {
+                let is_cut = text.len() >= length;
+                found.add(text, text_of(&row, 2), calls, Source::Run, is_cut);
+            }
             None => ended += calls,
             Some(user) if whose.is(&user, host.as_deref().unwrap_or("localhost")) => {
                 let is_cut = text.len() >= length;
@@ -170,7 +183,8 @@ fn remembered(
     seen_in.push(format!("performance_schema.{table}"));
     if ended > 0 {
         seen_in.push(format!(
-            "{ended} statements of connections that ended are not told apart by account"
+            "{ended} statements of connections that ended are left out, since the server does not say whose they were: \
+             `--ended` takes them as this account's"
         ));
     }
     Ok(true)
@@ -235,6 +249,48 @@ fn parse_user_host(text: &str) -> Option<(String, String)> {
     Some((user.to_string(), host.to_string()))
 }
 
+/// Statements of a slow query log: user, host, database, text (Slow Query Log Overview in the manual of MariaDB).
+fn parse_slow_log(text: &str) -> Vec<(String, String, Option<String>, String)> {
+    let mut found = Vec::new();
+    let mut whose: Option<(String, String)> = None;
+    let mut database: Option<String> = None;
+    let mut statement = String::new();
+    let mut end =
+        |whose: &Option<(String, String)>, database: &Option<String>, statement: &mut String| {
+            let text = std::mem::take(statement);
+            if let Some((user, host)) = whose.clone().filter(|_| !text.trim().is_empty()) {
+                found.push((
+                    user,
+                    host,
+                    database.clone(),
+                    text.trim().trim_end_matches(';').to_string(),
+                ));
+            }
+        };
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# User@Host: ") {
+            end(&whose, &database, &mut statement);
+            whose = parse_user_host(rest);
+            database = None;
+        } else if let Some(rest) = line.strip_prefix("# Thread_id: ") {
+            // # Thread_id: 8  Schema: shop  QC_hit: No
+            let schema = rest.split_once("Schema: ").and_then(|it| it.1.split("  ").next());
+            database = schema.map(|it| it.trim().to_string()).filter(|it| !it.is_empty());
+        } else if line.starts_with("# ")
+            || (line.starts_with("SET timestamp=") && statement.is_empty())
+        {
+            // What else is measured.
+        } else if let Some(name) = line.strip_prefix("use ").filter(|_| statement.is_empty()) {
+            database = Some(name.trim_end_matches(';').trim_matches('`').to_string());
+        } else if whose.is_some() {
+            statement.push_str(line);
+            statement.push('\n');
+        }
+    }
+    end(&whose, &database, &mut statement);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,5 +304,22 @@ mod tests {
         let parsed = parse_user_host("web[web] @ localhost []");
         assert_eq!(parsed, Some(("web".into(), "localhost".into())));
         assert_eq!(parse_user_host("web[web] @  [10.1.1.1]").unwrap().1, "10.1.1.1");
+    }
+
+    #[test]
+    fn slow_logs_are_read() {
+        let text = "/usr/sbin/mariadbd, Version: 10.11.19-MariaDB. started with:\nTime\t\tId Command\tArgument\n\
+            # Time: 261127 16:10:11\n# User@Host: web[web] @ localhost []\n\
+            # Thread_id: 31  Schema: shop  QC_hit: No\n# Query_time: 0.000113  Lock_time: 0.0\n\
+            use shop;\nSET timestamp=1795796001;\nselect a,\n  b from t where c = 'x';\n\
+            # User@Host: root[root] @  [10.0.0.7]\n# Thread_id: 32  Schema:   QC_hit: No\nSET timestamp=1;\nselect 1;\n";
+        let found = parse_slow_log(text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].2.as_deref(), Some("shop"));
+        assert_eq!(found[0].3, "select a,\n  b from t where c = 'x'");
+        assert_eq!(
+            (found[1].0.as_str(), found[1].1.as_str(), &found[1].2),
+            ("root", "10.0.0.7", &None)
+        );
     }
 }

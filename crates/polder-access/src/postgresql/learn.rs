@@ -101,6 +101,10 @@ pub fn learn(
     rights: &Rights,
     sources: &Sources,
 ) -> Result<Learned, AccessError> {
+    if !sources.slow_log.is_empty() || sources.takes_ended {
+        let what = "PostgreSQL counts statements by account: slow logs and ended connections are asked of MariaDB alone";
+        return Err(AccessError::Target { what: what.into() });
+    }
     let mut learned = Learned {
         account: rights.account.clone(),
         database: rights.database.clone(),

@@ -2,23 +2,10 @@
 //!
 //! Statements stand there with their literals: they are handed on in memory, and nothing of them is kept.
 
+use crate::RefusedStatement;
+
 /// Longest statement that is put together.
 const STATEMENT_BYTES_MAX: usize = 1 << 20;
-
-/// A statement that was refused for want of a right.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RefusedStatement {
-    /// Who sent it, as far as `log_line_prefix` tells (`%u`).
-    pub user: Option<String>,
-    /// In which database (`%d`).
-    pub database: Option<String>,
-    /// The process of the server (`%p`).
-    pub pid: Option<i32>,
-    /// What the server said.
-    pub says: String,
-    /// The statement, with its literals.
-    pub statement: String,
-}
 
 /// A part of `log_line_prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]

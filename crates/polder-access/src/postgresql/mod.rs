@@ -1,5 +1,6 @@
 //! PostgreSQL, 13 and later.
 
+mod account;
 mod analyse;
 mod catalog;
 mod excess;
@@ -20,10 +21,11 @@ mod tls;
 pub mod tree;
 mod utility;
 
+pub use account::Account;
 pub use excess::excess;
 pub use learn::{Learned, Needed, Statement, learn};
-pub use log::{LogPrefix, LogReader, RefusedStatement};
-pub use net::{Verdict, judge, log_place, user_of};
+pub use log::{LogPrefix, LogReader};
+pub use net::{judge, log_place, user_of};
 pub use piece::{Piece, act, lines, moves, observe, script};
 pub use propose::{Proposal, propose, reach};
 pub use prove::prove;

@@ -1,47 +1,14 @@
 //! The safety net: which single right a refused statement needs, and whether it may be given back without asking.
 
 use super::learn::learn;
-use super::log::RefusedStatement;
 use super::piece::Piece;
 use super::rights::{Grant, Rights};
 use super::session::Session;
+use crate::refusal::decides;
 use crate::sql::{Dialect, without_literals};
-use crate::{AccessError, Atom, Class, Privilege, Sources, sensitive};
-use serde::Serialize;
+use crate::{AccessError, Atom, Class, Privilege, RefusedStatement, Sources, Verdict, sensitive};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-/// What becomes of a refusal.
-#[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
-    /// What the server said.
-    pub says: String,
-    /// The statement, without its literals.
-    pub statement: String,
-    /// Rights that are given back.
-    pub gives: Vec<Atom>,
-    /// Rights that are missing and left to a person, each with the reason.
-    pub leaves: Vec<(Atom, String)>,
-    /// Why nothing can be told, if so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
-}
-
-impl Verdict {
-    /// What would be so afterwards.
-    pub fn pieces(&self, account: &str) -> BTreeSet<Piece> {
-        let grant = |atom: &Atom| {
-            Piece::Grant(Grant {
-                atom: atom.clone(),
-                grantee: Some(account.to_string()),
-                grantor: String::new(),
-                is_by_owner: true,
-                is_grantable: false,
-            })
-        };
-        self.gives.iter().map(grant).collect()
-    }
-}
 
 /// Judges a refusal, given what was taken from the account.
 ///
@@ -62,6 +29,15 @@ pub fn judge(
         leaves: Vec::new(),
         because: None,
     };
+    let grant = |atom: &Atom| {
+        crate::Piece::Postgresql(Piece::Grant(Grant {
+            atom: atom.clone(),
+            grantee: Some(account.to_string()),
+            grantor: String::new(),
+            is_by_owner: true,
+            is_grantable: false,
+        }))
+    };
     if refused.statement.is_empty() {
         let because = "the log does not say which statement (`log_min_error_statement`)";
         verdict.because = Some(because.into());
@@ -69,7 +45,7 @@ pub fn judge(
     }
     let rights = Rights::read(session, account)?;
     let sources =
-        Sources { text: refused.statement.clone(), only_text: true, no_migrations: false };
+        Sources { text: refused.statement.clone(), only_text: true, ..Sources::default() };
     let learned = learn(session, &rights, &sources)?;
     if let Some(unproved) = learned.unproved().next() {
         verdict.because = Some(unproved.unproved.join("; "));
@@ -82,22 +58,13 @@ pub fn judge(
             continue;
         }
         match left_to_a_person(session, &rights, taken, atom)? {
-            None => verdict.gives.push(atom.clone()),
-            Some(because) => verdict.leaves.push((atom.clone(), because)),
+            None => verdict.gives.push((atom.to_string(), grant(atom))),
+            Some(because) => verdict.leaves.push((atom.to_string(), because)),
         }
     }
-    // Half of what a statement needs helps nobody but who tries one column after another.
-    if !verdict.leaves.is_empty() {
-        let because = "the same statement needs something that is left to a person";
-        let gives = std::mem::take(&mut verdict.gives);
-        verdict.leaves.extend(gives.into_iter().map(|it| (it, because.to_string())));
-    }
+    verdict.leaves_half();
     Ok(verdict)
 }
-
-/// Words in names of columns that decide what somebody may do.
-const DECIDES: [&str; 9] =
-    ["admin", "role", "perm", "priv", "grant", "owner", "level", "verified", "enabled"];
 
 /// What the server said, without the name in it: whoever raises an error chooses its words.
 fn words(says: &str) -> String {
@@ -147,9 +114,8 @@ fn left_to_a_person(
         if !facts.is_plain || columns.iter().any(|it| facts.computed.contains(it)) {
             return Ok(Some("it shows what is stored elsewhere".into()));
         }
-        let decides = |it: &&String| DECIDES.iter().any(|word| it.to_lowercase().contains(word));
         if atom.privilege != Privilege::Select
-            && let Some(column) = columns.iter().find(decides)
+            && let Some(column) = columns.iter().find(|it| decides(it))
         {
             return Ok(Some(format!("`{column}` may decide what somebody may do")));
         }

@@ -111,6 +111,11 @@ impl Maria {
         Conn::new(self.options(user).db_name(database)).unwrap()
     }
 
+    /// The same, with a password.
+    pub(crate) fn client_with(&self, user: &str, password: Option<&str>, database: &str) -> Conn {
+        Conn::new(self.options(user).pass(password).db_name(Some(database))).unwrap()
+    }
+
     /// Runs a script as root.
     pub(crate) fn script(&self, text: &str) {
         let mut root = self.client("root", "");

@@ -8,11 +8,7 @@ use crate::flags::{
 };
 use crate::operations::Operations;
 use crate::{accounts, around, output};
-use polder_access::AccessError;
-use polder_access::postgresql::{
-    Columns, Learned, Proof, Proposal, Rights, Session, Sources, Target, excess, learn, propose,
-    prove, reach, script,
-};
+use polder_access::{AccessError, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Work};
 use polder_apply::{Operation, Outcome, Phase};
 use polder_model::printable_str;
 use polder_report::{
@@ -37,42 +33,45 @@ pub(super) fn run(flags: &AccessFlags, globals: &Globals) -> Result<u8, Failure>
     }
 }
 
-/// A connection, and how it is said again.
-pub(super) fn connect(flags: &AccessServer) -> Result<(Session, Target), Failure> {
-    let mut target = Target::parse(&flags.server, &around::ambient()).map_err(failed)?;
-    if let Some(database) = &flags.database {
-        target = target.database(database);
-    }
-    let session = Session::connect(&target).map_err(failed)?;
-    Ok((session, target))
+/// A server, as the flags name it.
+fn open(flags: &AccessServer) -> Result<Box<dyn Work>, Failure> {
+    polder_access::open(&flags.server, flags.database.as_deref(), &around::ambient())
+        .map_err(failed)
 }
 
 /// What a server said, and what to do.
 pub(super) fn failed(error: AccessError) -> Failure {
     let hint = match &error {
         AccessError::Target { .. } => {
-            "Name it as `psql` is told: `--server 'host=db.example dbname=shop user=ada'`".into()
+            "Name it as `psql` is told: `--server 'host=db.example dbname=shop user=ada'`, or `--server mariadb://ada@db.example/shop`".into()
         }
         AccessError::Connect { .. } => {
-            "Look whether it runs, and at `--server`; without one it is looked for as `psql` does".into()
+            "Look whether it runs, and at `--server`; without one PostgreSQL is looked for, as `psql` does".into()
         }
         AccessError::Refused { .. } => {
-            "Look at the password (`.pgpass`, `PGPASSWORD`), the role, and the server's `pg_hba.conf`".into()
+            "Look at the account and its password: `.pgpass`, `PGPASSWORD`, `pg_hba.conf` of PostgreSQL; `.my.cnf`, `MYSQL_PWD` of MariaDB".into()
         }
         AccessError::Gone { .. } => "What was begun is rolled back by the server, unless it was just being made: look again".into(),
         AccessError::Denied { .. } => {
-            "An audit needs a role in `pg_read_all_stats`; a proof and a change need a superuser".into()
+            "On PostgreSQL an audit needs a role in `pg_read_all_stats`, a proof and a change need a superuser; on MariaDB all but a bare \
+             audit need whoever may make accounts and give rights"
+                .into()
         }
         AccessError::NoAccount { .. } => "`polder access audit` lists the accounts".into(),
         AccessError::NoStatements { .. } => {
-            "Put `pg_stat_statements` into `shared_preload_libraries`, restart, and CREATE EXTENSION pg_stat_statements; or \
-             name a file with `--statements FILE --only-statements`"
+            "PostgreSQL: put `pg_stat_statements` into `shared_preload_libraries`, restart, and CREATE EXTENSION pg_stat_statements. \
+             MariaDB: `performance_schema = ON`, then UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME IN \
+             ('events_statements_current', 'events_statements_history_long'); or name a slow log with `--slow-log FILE`. Either: name a file \
+             with `--statements FILE --only-statements`"
                 .into()
         }
         AccessError::Changed { .. } => "Somebody else changed rights meanwhile: look again, then decide again".into(),
         _ => String::new(),
     };
-    let is_usage = matches!(error, AccessError::Target { .. } | AccessError::NoAccount { .. });
+    let is_usage = matches!(
+        error,
+        AccessError::Target { .. } | AccessError::NoAccount { .. } | AccessError::Several { .. }
+    );
     let failure = if is_usage { Failure::usage(error) } else { Failure::look(error) };
     if hint.is_empty() { failure } else { failure.hint(hint) }
 }
@@ -80,61 +79,72 @@ pub(super) fn failed(error: AccessError) -> Failure {
 fn sources(flags: &AccessSources) -> Result<Sources, Failure> {
     let mut text = String::new();
     for path in &flags.statements {
-        let wrong = |says: String| Failure::usage(format!("`{}`: {says}", path.display()));
-        let metadata = path.metadata().map_err(|error| wrong(error.to_string()))?;
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(wrong(format!("it is larger than {FILE_BYTES_MAX} bytes")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        text.push_str(&String::from_utf8_lossy(&bytes));
+        text.push_str(&file(path)?);
         text.push_str("\n;\n");
     }
-    Ok(Sources { text, only_text: flags.only_statements, no_migrations: flags.no_migrations })
+    let slow: Result<Vec<String>, Failure> = flags.slow_log.iter().map(|it| file(it)).collect();
+    Ok(Sources {
+        text,
+        only_text: flags.only_statements,
+        no_migrations: flags.no_migrations,
+        slow_log: slow?.join("\n"),
+        takes_ended: flags.ended,
+    })
+}
+
+fn file(path: &Path) -> Result<String, Failure> {
+    let wrong = |says: String| Failure::usage(format!("`{}`: {says}", path.display()));
+    let metadata = path.metadata().map_err(|error| wrong(error.to_string()))?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(wrong(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
-    let (mut session, target) = connect(&flags.server)?;
+    let mut work = open(&flags.server)?;
     let Some(account) = &flags.account else {
-        return all_accounts(&mut session, &target, flags);
+        return all_accounts(work.as_mut(), flags);
     };
-    let rights = Rights::read(&mut session, account).map_err(failed)?;
-    let (learned, because) = match learn(&mut session, &rights, &Sources::default()) {
-        Ok(learned) => (Some(learned), None),
+    let account = work.look(account).map_err(failed)?;
+    let (usage, because) = match work.learn(&Sources::default()) {
+        Ok(usage) => (Some(usage), None),
         Err(error @ AccessError::NoStatements { .. }) => (None, Some(error.to_string())),
         Err(error) => return Err(failed(error)),
     };
-    let found = excess(&rights, learned.as_ref());
-    let proposal = learned.as_ref().map(|it| propose(&rights, it, Columns::default()));
-    let reach = reach(&rights);
-    accounts::keep(globals, &target, account, &reach, &found, proposal.as_ref());
-    let server = target.server();
+    let plan = match &usage {
+        Some(_) => Some(work.propose(Columns::default()).map_err(failed)?),
+        None => None,
+    };
+    accounts::keep(globals, work.as_ref(), &account, plan.as_ref());
+    let server = work.server();
     let view = AccessView {
         server: &server,
-        rights: &rights,
-        learned: learned.as_ref(),
+        account: &account,
+        reach: &work.reach(),
+        rights: &work.rights(),
+        usage: usage.as_ref(),
         because: because.as_deref(),
-        excess: &found,
+        excess: &work.excess(),
     };
     if flags.json {
-        output::print_json(&access_json(&view, &reach))?;
+        output::print_json(&access_json(&view))?;
     } else {
-        let mut text = access_text(&view, &reach, flags.all);
-        let _ = writeln!(
-            text,
-            "\nNext: polder access propose {}",
-            said(account, &flags.server, &target)
-        );
+        let mut text = access_text(&view, flags.all);
+        let said = said(&account, &flags.server, &server);
+        let _ = writeln!(text, "\nNext: polder access propose {said}");
         output::print(&text)?;
     }
     // Without its statements nobody can tell what is too much.
-    Ok(if learned.is_none() { 3 } else { 0 })
+    Ok(if usage.is_none() { 3 } else { 0 })
 }
 
 /// The account and server as on a command line, without a password that may stand in what was given.
-fn said(account: &str, flags: &AccessServer, target: &Target) -> String {
+fn said(account: &str, flags: &AccessServer, server: &ServerName) -> String {
     let account = polder_model::quoted(account);
     match flags.server.is_empty() {
-        false => format!("{account} --server {}", polder_model::quoted(&target.said())),
+        false => format!("{account} --server {}", polder_model::quoted(&server.said)),
         true => match &flags.database {
             Some(database) => format!("{account} --database {}", polder_model::quoted(database)),
             None => account,
@@ -143,30 +153,20 @@ fn said(account: &str, flags: &AccessServer, target: &Target) -> String {
 }
 
 /// All accounts that may log in, with what each can do.
-fn all_accounts(
-    session: &mut Session,
-    target: &Target,
-    flags: &AccessAudit,
-) -> Result<u8, Failure> {
-    let sql = "SELECT rolname::text FROM pg_roles WHERE rolcanlogin ORDER BY rolsuper, rolname";
-    let rows = session.rows(sql, &[], "accounts").map_err(failed)?;
-    let mut text =
-        format!("Accounts of the database `{}` of {}\n\n", target.database, target.server());
-    let mut all = Vec::new();
-    for row in rows {
-        let account: String = row.get(0);
-        let rights = Rights::read(session, &account).map_err(failed)?;
-        let reach = reach(&rights);
-        text.push_str(&account_text(&rights, &reach));
-        all.push(
-            json!({ "account": account, "attributes": rights.attributes.set(), "reach": reach }),
-        );
-    }
+fn all_accounts(work: &mut dyn Work, flags: &AccessAudit) -> Result<u8, Failure> {
+    let all = work.accounts().map_err(failed)?;
+    let server = work.server();
     if flags.json {
         output::print_json(&json!({
-            "schema": "polder-access-accounts/1", "server": target.server(), "database": target.database, "accounts": all,
+            "schema": "polder-access-accounts/1", "server": server.words, "database": server.database, "accounts": all,
         }))?;
         return Ok(0);
+    }
+    let place =
+        server.database.as_ref().map_or_else(String::new, |it| format!(" the database `{it}` of"));
+    let mut text = printable_str(&format!("Accounts of{place} {}", server.words)) + "\n\n";
+    for account in &all {
+        text.push_str(&account_text(account));
     }
     let _ = writeln!(text, "\nNext: polder access audit ACCOUNT");
     output::print(&text)?;
@@ -175,174 +175,139 @@ fn all_accounts(
 
 /// Everything about one account, up to a proposal.
 struct Made {
-    session: Session,
-    target: Target,
-    rights: Rights,
-    learned: Learned,
+    work: Box<dyn Work>,
+    account: String,
+    usage: Usage,
 }
 
 impl Made {
     fn of(whom: &AccessWhom) -> Result<Self, Failure> {
         let from = sources(&whom.sources)?;
-        let (mut session, target) = connect(&whom.server)?;
-        let rights = Rights::read(&mut session, &whom.account).map_err(failed)?;
-        let learned = learn(&mut session, &rights, &from).map_err(failed)?;
-        Ok(Self { session, target, rights, learned })
+        let mut work = open(&whom.server)?;
+        let account = work.look(&whom.account).map_err(failed)?;
+        let usage = work.learn(&from).map_err(failed)?;
+        Ok(Self { work, account, usage })
     }
 
-    fn propose(&mut self, columns: AccessColumns) -> Result<Proposal, Failure> {
+    /// Proposes, and keeps what was seen, so that `polder assess` knows it.
+    fn propose(&mut self, columns: AccessColumns, globals: &Globals) -> Result<Plan, Failure> {
         let columns = match columns {
             AccessColumns::Sensitive => Columns::Sensitive,
             AccessColumns::Always => Columns::Always,
             AccessColumns::Never => Columns::Never,
         };
-        let mut proposal = propose(&self.rights, &self.learned, columns);
-        proposal.settle(&mut self.session).map_err(failed)?;
-        Ok(proposal)
+        let plan = self.work.propose(columns).map_err(failed)?;
+        accounts::keep(globals, self.work.as_ref(), &self.account, Some(&plan));
+        Ok(plan)
     }
 
     /// Refuses what nobody can mean: to judge an account of which nothing was seen, or the one that is connected.
     fn refuse_unfit(&mut self) -> Result<(), Failure> {
-        let account = printable_str(&self.rights.account);
-        if self.rights.account == self.session.user() {
-            return Err(Failure::usage(format!("`{account}` is who is connected"))
-                .hint("Connect as another administrator"));
-        }
-        let sql = "SELECT oid = 10 FROM pg_roles WHERE rolname = $1";
-        let rows = self.session.rows(sql, &[&self.rights.account], "roles").map_err(failed)?;
-        if rows.first().is_some_and(|it| it.get(0)) {
-            return Err(Failure::usage(format!(
+        let account = printable_str(&self.account);
+        match self.work.unfit().map_err(failed)? {
+            None => Ok(()),
+            Some(Unfit::Connected) => {
+                Err(Failure::usage(format!("`{account}` is who is connected"))
+                    .hint("Connect as another administrator"))
+            }
+            Some(Unfit::Administrator) => Err(Failure::usage(format!(
                 "`{account}` is the administrator with whom the server was made"
             ))
-            .hint("Give the application an account of its own"));
-        }
-        let is_seen = |it: &polder_access::postgresql::Statement| !it.atoms.is_empty();
-        if !self.learned.statements.iter().any(is_seen) {
-            return Err(Failure::look(format!(
+            .hint("Give the application an account of its own")),
+            Some(Unfit::Idle) => Err(Failure::look(format!(
                 "no statement of `{account}` was seen that needs anything"
             ))
-            .hint("Let it work for a while, or name a file with `--statements FILE`"));
+            .hint("Let it work for a while, or name a file with `--statements FILE`")),
         }
-        Ok(())
     }
 
-    /// Keeps what was seen, so that `polder assess` knows it.
-    fn keep(&self, globals: &Globals, proposal: &Proposal) {
-        let found = excess(&self.rights, Some(&self.learned));
-        let now = reach(&self.rights);
-        let account = &self.rights.account;
-        accounts::keep(globals, &self.target, account, &now, &found, Some(proposal));
+    fn text(&self, plan: &Plan, proof: Option<&Proof>) -> String {
+        proposal_text(&self.work.server(), &self.usage, plan, proof)
     }
 
-    fn view<'a>(&'a self, server: &'a str) -> AccessView<'a> {
-        let learned = Some(&self.learned);
-        AccessView { server, rights: &self.rights, learned, because: None, excess: &[] }
-    }
-
-    fn text(&self, proposal: &Proposal, proof: Option<&Proof>) -> String {
-        let server = self.target.server();
-        proposal_text(&self.view(&server), &self.learned, proposal, proof)
+    fn said(&self, whom: &AccessWhom) -> String {
+        said(&self.account, &whom.server, &self.work.server())
     }
 }
 
 fn learned(flags: &AccessLearn) -> Result<u8, Failure> {
     let made = Made::of(&flags.whom)?;
     if flags.json {
-        output::print_json(&learned_json(&made.learned))?;
+        output::print_json(&learned_json(&made.usage))?;
     } else {
-        let server = made.target.server();
-        output::print(&learned_text(&made.view(&server), &made.learned, flags.all))?;
+        output::print(&learned_text(&made.work.server(), &made.usage, flags.all))?;
     }
-    Ok(exit_code(&made.learned, None))
+    Ok(exit_code(&made.usage, None))
 }
 
 /// 3 where something could not be told.
-fn exit_code(learned: &Learned, proof: Option<&Proof>) -> u8 {
-    let is_whole = learned.unproved().next().is_none() && learned.is_as_account;
+fn exit_code(usage: &Usage, proof: Option<&Proof>) -> u8 {
     let holds = proof.is_none_or(Proof::holds);
-    if is_whole && holds { 0 } else { 3 }
+    if usage.is_whole && holds { 0 } else { 3 }
 }
 
 fn proposed(flags: &AccessPropose, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.whom)?;
-    let proposal = made.propose(flags.columns)?;
-    made.keep(globals, &proposal);
-    let version = made.session.version();
-    let account = printable_str(&flags.whom.account);
-    write_script(
-        flags.script.as_deref(),
-        &format!("The least rights of {account}, proposed by Polder"),
-        &proposal,
-        &proposal.forward(version),
-    )?;
-    write_script(
-        flags.inverse.as_deref(),
-        &format!("The rights that {account} had before"),
-        &proposal,
-        &proposal.back(version),
-    )?;
+    let plan = made.propose(flags.columns, globals)?;
+    let account = printable_str(&made.account);
+    let title = format!("The least rights of {account}, proposed by Polder");
+    write_script(flags.script.as_deref(), &title, &made, &plan, &plan.forward)?;
+    let title = format!("The rights that {account} had before");
+    write_script(flags.inverse.as_deref(), &title, &made, &plan, &plan.back)?;
     if flags.json {
-        output::print_json(&proposal_json(&made.learned, &proposal, None, version))?;
+        output::print_json(&proposal_json(&made.usage, &plan, None))?;
     } else {
-        let mut text = made.text(&proposal, None);
-        if !proposal.is_done() {
-            let said = said(&flags.whom.account, &flags.whom.server, &made.target);
-            let _ = writeln!(text, "\nNext: polder access prove {said}");
+        let mut text = made.text(&plan, None);
+        if !plan.is_done {
+            let _ = writeln!(text, "\nNext: polder access prove {}", made.said(&flags.whom));
         }
         output::print(&text)?;
     }
-    Ok(exit_code(&made.learned, None))
+    Ok(exit_code(&made.usage, None))
 }
 
 fn write_script(
     path: Option<&Path>,
     title: &str,
-    proposal: &Proposal,
+    made: &Made,
+    plan: &Plan,
     statements: &[String],
 ) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
-    let text = script(title, &proposal.left, statements, &proposal.database);
-    output::write_file(path, &text)
+    output::write_file(path, &made.work.script(title, &plan.left, statements))
 }
 
 fn proved(flags: &AccessProve, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.whom)?;
-    let proposal = made.propose(flags.columns)?;
-    made.keep(globals, &proposal);
+    let plan = made.propose(flags.columns, globals)?;
     made.refuse_unfit()?;
-    let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
+    let proof = made.work.prove().map_err(failed)?;
     if flags.json {
-        let version = made.session.version();
-        output::print_json(&proposal_json(&made.learned, &proposal, Some(&proof), version))?;
+        output::print_json(&proposal_json(&made.usage, &plan, Some(&proof)))?;
     } else {
-        let mut text = made.text(&proposal, Some(&proof));
-        if !proposal.is_done() && proof.holds() {
-            let said = said(&flags.whom.account, &flags.whom.server, &made.target);
-            let _ = writeln!(text, "\nNext: polder access apply {said}");
+        let mut text = made.text(&plan, Some(&proof));
+        if !plan.is_done && proof.holds() {
+            let _ = writeln!(text, "\nNext: polder access apply {}", made.said(&flags.whom));
         }
         output::print(&text)?;
     }
-    Ok(exit_code(&made.learned, Some(&proof)))
+    Ok(exit_code(&made.usage, Some(&proof)))
 }
 
 fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     let mut made = Made::of(&flags.whom)?;
-    let proposal = made.propose(flags.columns)?;
-    if proposal.is_done() {
-        output::print(&made.text(&proposal, None))?;
+    let plan = made.propose(flags.columns, globals)?;
+    if plan.is_done {
+        output::print(&made.text(&plan, None))?;
         return Ok(0);
     }
     made.refuse_unfit()?;
-    let proof = prove(&mut made.session, &made.learned, &proposal).map_err(failed)?;
-    output::print(&made.text(&proposal, Some(&proof)))?;
-    let title = format!("give `{}` the least rights", printable_str(&flags.whom.account));
-    let operation = Operation::rights(
-        &made.target.said(),
-        &flags.whom.account,
-        title,
-        &proposal.before,
-        &proposal.after,
-    );
+    let proof = made.work.prove().map_err(failed)?;
+    output::print(&made.text(&plan, Some(&proof)))?;
+    let title = format!("give `{}` the least rights", printable_str(&made.account));
+    let server = made.work.server();
+    let operation =
+        Operation::rights(&server.said, &made.account, title, &plan.before, &plan.after);
     output::print(&format!("\n{}", operation.shown()))?;
     if !proof.holds() {
         return Err(Failure::look(
@@ -361,13 +326,11 @@ fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     }
     let mut operations = Operations::open_own(globals)?;
     let id = carry_out(&mut operations, &operation)?;
-    made.rights = Rights::read(&mut made.session, &flags.whom.account).map_err(failed)?;
-    let later = made.propose(flags.columns)?;
-    made.keep(globals, &later);
-    let said = said(&flags.whom.account, &flags.whom.server, &made.target);
+    made.work.look(&made.account).map_err(failed)?;
+    made.propose(flags.columns, globals)?;
     output::print(&format!(
-        "Done: operation {id}. Connections that are open have the new rights at once.\nUndo: polder undo {id}\n\
-         Next: polder access watch {said}\n"
+        "Done: operation {id}.\nUndo: polder undo {id}\nNext: polder access watch {}\n",
+        made.said(&flags.whom)
     ))?;
     Ok(0)
 }

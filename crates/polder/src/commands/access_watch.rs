@@ -1,17 +1,14 @@
 //! `polder access watch`: gives back the single right that a refused statement needs.
 
 use super::Globals;
-use super::access::{carry_out, connect, failed};
+use super::access::{carry_out, failed};
 use crate::failure::Failure;
 use crate::flags::AccessWatch;
 use crate::operations::{Operations, all, folder};
-use crate::output;
-use polder_access::AccessError;
-use polder_access::postgresql::{
-    Ambient, LogPrefix, LogReader, Piece, RefusedStatement, Session, Target, Verdict, judge, lines,
-    log_place, user_of,
-};
+use crate::{around, output};
+use polder_access::postgresql::{self, LogPrefix, LogReader, log_place, user_of};
 use polder_access::sql::{Dialect, shape};
+use polder_access::{AccessError, Ambient, Piece, RefusedStatement, Verdict, lines, mariadb};
 use polder_apply::{Operation, Phase, State};
 use polder_model::{Change, printable_str};
 use polder_store::Store;
@@ -52,14 +49,34 @@ const READ_BYTES_MAX: u64 = 4 << 20;
 const LOOKED_THROUGH: u32 = 200;
 
 pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure> {
-    let (mut session, target) = connect(&flags.server)?;
-    let taken = taken(&flags.account, &target, globals)?;
+    let (desk, account) = Desk::open(flags)?;
+    let taken = taken(&account, &desk, globals)?;
     if taken.is_empty() && !flags.only_tell {
-        let text = format!("nothing was taken from `{}` by `polder access apply`", flags.account);
-        return Err(Failure::usage(text)
+        let text = format!("nothing was taken from `{account}` by `polder access apply`");
+        return Err(Failure::usage(printable_str(&text))
             .hint("Without that there is nothing to give back; `--only-tell` tells of refusals all the same"));
     }
-    let (place, setting) = log_place(&mut session).map_err(failed)?;
+    let duty =
+        Duty { flags, globals, account, desk, taken, given: VecDeque::new(), told: HashMap::new() };
+    match &duty.desk {
+        Desk::Postgresql { .. } => by_log(duty),
+        Desk::Mariadb { .. } => by_memory(duty),
+    }
+}
+
+/// Ends the watch when it is asked to.
+fn stops() -> Result<Arc<AtomicBool>, Failure> {
+    let stops = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stops)).map_err(Failure::look)?;
+    }
+    Ok(stops)
+}
+
+/// Watches the log of a server.
+fn by_log(mut duty: Duty<'_>) -> Result<u8, Failure> {
+    let flags = duty.flags;
+    let (place, setting) = duty.place_and_prefix()?;
     let place = flags.log.clone().or(place).ok_or_else(|| {
         Failure::look("the server does not say where its log is").hint("Name it with `--log FILE`")
     })?;
@@ -69,23 +86,8 @@ pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure>
             .hint("Put `%u` or `%p` into `log_line_prefix`"));
     }
     let mut tail = Tail::open(&place)?;
-    let stops = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stops)).map_err(Failure::look)?;
-    }
-    if !globals.quiet {
-        let account = printable_str(&flags.account);
-        output::say(&format!("Watching `{account}` in `{}`\n", place.display()));
-    }
-    let mut duty = Duty {
-        flags,
-        globals,
-        target,
-        session: Some(session),
-        taken,
-        given: VecDeque::new(),
-        told: HashMap::new(),
-    };
+    let stops = stops()?;
+    duty.begins(&format!("in `{}`", place.display()));
     let mut reader = LogReader::new(prefix);
     let mut asked = Instant::now();
     while !stops.load(Ordering::Relaxed) {
@@ -110,8 +112,163 @@ pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure>
     Ok(0)
 }
 
+/// Watches what a server remembers of statements.
+fn by_memory(mut duty: Duty<'_>) -> Result<u8, Failure> {
+    let mut refusals = mariadb::Refusals::default();
+    let stops = stops()?;
+    let mut has_begun = false;
+    while !stops.load(Ordering::Relaxed) {
+        match duty.desk.refusals(&mut refusals) {
+            Ok(found) => {
+                for it in found {
+                    duty.look_at(&it)?;
+                }
+            }
+            Err(error) if has_begun => duty.missed(error),
+            Err(error) => return Err(failed(error)),
+        }
+        if !has_begun {
+            duty.begins("in what the server remembers of statements");
+            has_begun = true;
+        }
+        std::thread::sleep(TURN);
+    }
+    Ok(0)
+}
+
+/// Where refusals are judged: a server, and a connection as long as there is one.
+enum Desk {
+    Postgresql { target: postgresql::Target, session: Option<postgresql::Session> },
+    Mariadb { target: mariadb::Target, session: Option<mariadb::Session> },
+}
+
+impl Desk {
+    /// Connects; answers the whole name of the account, too.
+    fn open(flags: &AccessWatch) -> Result<(Self, String), Failure> {
+        let around = around::ambient();
+        let said = &flags.server.server;
+        if mariadb::Target::is_said(said) {
+            let mut target = mariadb::Target::parse(said, &around).map_err(failed)?;
+            target.database = flags.server.database.clone().or(target.database);
+            let mut session = mariadb::Session::connect(&target).map_err(failed)?;
+            let rights = mariadb::Rights::read(&mut session, &flags.account).map_err(failed)?;
+            let account = rights.account.to_string();
+            return Ok((Self::Mariadb { target, session: Some(session) }, account));
+        }
+        let mut target = postgresql::Target::parse(said, &around).map_err(failed)?;
+        if let Some(database) = &flags.server.database {
+            target = target.database(database);
+        }
+        let session = postgresql::Session::connect(&target).map_err(failed)?;
+        Ok((Self::Postgresql { target, session: Some(session) }, flags.account.clone()))
+    }
+
+    fn said(&self) -> String {
+        match self {
+            Self::Postgresql { target, .. } => target.said(),
+            Self::Mariadb { target, .. } => target.said(),
+        }
+    }
+
+    /// Whether that is the same server, and the same database where that matters. Who connected then may be somebody else than
+    /// who does now.
+    fn is(&self, said: &str) -> bool {
+        let around = Ambient::default();
+        match self {
+            Self::Postgresql { target, .. } => {
+                let then = postgresql::Target::parse(said, &around);
+                !mariadb::Target::is_said(said) && then.is_ok_and(|it| it.place() == target.place())
+            }
+            Self::Mariadb { target, .. } => {
+                let then = mariadb::Target::parse(said, &around);
+                mariadb::Target::is_said(said) && then.is_ok_and(|it| it.place() == target.place())
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        match self {
+            Self::Postgresql { session, .. } => *session = None,
+            Self::Mariadb { session, .. } => *session = None,
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgresql { .. } => Dialect::Postgresql,
+            Self::Mariadb { .. } => Dialect::Mariadb,
+        }
+    }
+
+    fn refusals(
+        &mut self,
+        refusals: &mut mariadb::Refusals,
+    ) -> Result<Vec<RefusedStatement>, AccessError> {
+        let Self::Mariadb { target, session } = self else { return Ok(Vec::new()) };
+        if session.is_none() {
+            *session = Some(mariadb::Session::connect(target)?);
+        }
+        session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
+    }
+
+    /// Judges a refusal of the account; nothing if it is somebody else's.
+    fn judge(
+        &mut self,
+        account: &str,
+        taken: &BTreeSet<Piece>,
+        refused: &RefusedStatement,
+    ) -> Result<Option<Verdict>, AccessError> {
+        match self {
+            Self::Postgresql { target, session } => {
+                if session.is_none() {
+                    *session = Some(postgresql::Session::connect(target)?);
+                }
+                let Some(session) = session else { return Ok(None) };
+                let user = match (&refused.user, refused.pid) {
+                    (Some(user), _) => Some(user.clone()),
+                    (None, Some(pid)) => user_of(session, pid)?,
+                    (None, None) => None,
+                };
+                let is_elsewhere =
+                    refused.database.as_ref().is_some_and(|it| *it != target.database);
+                // Whose process has ended already may have been anybody.
+                let is_unknown =
+                    user.is_none() || (refused.database.is_none() && refused.user.is_some());
+                if user.is_some_and(|it| it != account) || is_elsewhere {
+                    return Ok(None);
+                }
+                let taken = Piece::postgresql(taken);
+                let mut verdict = postgresql::judge(session, account, &taken, refused)?;
+                if is_unknown {
+                    verdict.leave(
+                        "the log does not say who it was: put `%u@%d` into `log_line_prefix`",
+                    );
+                }
+                Ok(Some(verdict))
+            }
+            Self::Mariadb { target, session } => {
+                if session.is_none() {
+                    *session = Some(mariadb::Session::connect(target)?);
+                }
+                let Some(session) = session else { return Ok(None) };
+                match mariadb::is_of(account, refused) {
+                    Some(false) => Ok(None),
+                    is_known => {
+                        let taken = Piece::mariadb(taken);
+                        let mut verdict = mariadb::judge(session, account, &taken, refused)?;
+                        if is_known.is_none() {
+                            verdict.leave("the server does not say who it was");
+                        }
+                        Ok(Some(verdict))
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// What `polder access apply` took from the account and is not taken back, on this server.
-fn taken(account: &str, target: &Target, globals: &Globals) -> Result<BTreeSet<Piece>, Failure> {
+fn taken(account: &str, desk: &Desk, globals: &Globals) -> Result<BTreeSet<Piece>, Failure> {
     let store = Store::open(&folder(globals)?).map_err(Failure::look)?;
     let mut taken = BTreeSet::new();
     for known in all(&store, LOOKED_THROUGH)? {
@@ -125,10 +282,7 @@ fn taken(account: &str, target: &Target, globals: &Globals) -> Result<BTreeSet<P
             else {
                 continue;
             };
-            // Who connected then may be somebody else than who does now.
-            let then = Target::parse(server, &Ambient::default());
-            let is_here = then.is_ok_and(|it| it.place() == target.place());
-            if whose == account && is_here {
+            if whose == account && desk.is(server) {
                 taken.extend(before.difference(after).cloned());
             }
         }
@@ -204,8 +358,8 @@ impl Tail {
 struct Duty<'a> {
     flags: &'a AccessWatch,
     globals: &'a Globals,
-    target: Target,
-    session: Option<Session>,
+    account: String,
+    desk: Desk,
     taken: BTreeSet<Piece>,
     given: VecDeque<Instant>,
     /// Kinds of statements that were told, and when.
@@ -213,26 +367,54 @@ struct Duty<'a> {
 }
 
 impl Duty<'_> {
+    fn begins(&self, place: &str) {
+        if !self.globals.quiet {
+            let account = printable_str(&self.account);
+            output::say(&format!("Watching `{account}` {place}\n"));
+        }
+    }
+
+    /// Where the server writes its log, and how its lines begin.
+    fn place_and_prefix(&mut self) -> Result<(Option<PathBuf>, String), Failure> {
+        let Desk::Postgresql { session: Some(session), .. } = &mut self.desk else {
+            return Ok((None, String::new()));
+        };
+        log_place(session).map_err(failed)
+    }
+
     /// Where the server writes its log now, if it says so.
     fn place(&mut self) -> Option<PathBuf> {
-        let answer = log_place(self.session.as_mut()?);
-        match answer {
+        let Desk::Postgresql { session, .. } = &mut self.desk else { return None };
+        match log_place(session.as_mut()?) {
             Ok((place, _)) => place,
             Err(_) => {
-                self.session = None;
+                self.desk.forget();
                 None
             }
         }
     }
 
+    /// What is not judged now is refused again, and judged then.
+    fn missed(&mut self, error: AccessError) {
+        self.desk.forget();
+        match error {
+            AccessError::Gone { .. } | AccessError::Connect { .. } => {
+                output::say("The server went away; trying again\n");
+                std::thread::sleep(AGAIN);
+            }
+            // One statement that cannot be judged does not end the watch.
+            error => output::say(&failed(error).text(false)),
+        }
+    }
+
     fn look_at(&mut self, refused: &RefusedStatement) -> Result<(), Failure> {
         // A flood of one kind is told once in a while.
-        let kind = shape(&refused.statement, Dialect::Postgresql);
+        let kind = shape(&refused.statement, self.desk.dialect());
         self.told.retain(|_, at| at.elapsed() < AGAIN_TOLD);
         if self.told.contains_key(&kind) {
             return Ok(());
         }
-        let answer = self.judge(refused);
+        let answer = self.desk.judge(&self.account, &self.taken, refused);
         if matches!(&answer, Ok(Some(verdict)) if verdict.gives.is_empty())
             && self.told.len() < TOLD_MAX
         {
@@ -241,46 +423,11 @@ impl Duty<'_> {
         match answer {
             Ok(Some(verdict)) => self.carry(verdict),
             Ok(None) => Ok(()),
-            // What is not judged now is refused again, and judged then.
-            Err(AccessError::Gone { .. } | AccessError::Connect { .. }) => {
-                self.session = None;
-                output::say("The server went away; trying again\n");
-                std::thread::sleep(AGAIN);
-                Ok(())
-            }
-            // One statement that cannot be judged does not end the watch.
             Err(error) => {
-                output::say(&failed(error).text(false));
-                self.session = None;
+                self.missed(error);
                 Ok(())
             }
         }
-    }
-
-    fn judge(&mut self, refused: &RefusedStatement) -> Result<Option<Verdict>, AccessError> {
-        if self.session.is_none() {
-            self.session = Some(Session::connect(&self.target)?);
-        }
-        let Some(session) = &mut self.session else { return Ok(None) };
-        let user = match (&refused.user, refused.pid) {
-            (Some(user), _) => Some(user.clone()),
-            (None, Some(pid)) => user_of(session, pid)?,
-            (None, None) => None,
-        };
-        let is_elsewhere = refused.database.as_ref().is_some_and(|it| *it != self.target.database);
-        // Whose process has ended already may have been anybody.
-        let is_unknown = user.is_none() || (refused.database.is_none() && refused.user.is_some());
-        let is_other = user.is_some_and(|it| it != self.flags.account);
-        if is_other || is_elsewhere {
-            return Ok(None);
-        }
-        let mut verdict = judge(session, &self.flags.account, &self.taken, refused)?;
-        if is_unknown {
-            let gives = std::mem::take(&mut verdict.gives);
-            let because = "the log does not say who it was: put `%u@%d` into `log_line_prefix`";
-            verdict.leaves.extend(gives.into_iter().map(|it| (it, because.to_string())));
-        }
-        Ok(Some(verdict))
     }
 
     /// Gives back what may be given back, and tells.
@@ -293,22 +440,18 @@ impl Duty<'_> {
             (false, false) => None,
         };
         if let Some(reason) = reason {
-            let gives = std::mem::take(&mut verdict.gives);
-            verdict.leaves.extend(gives.into_iter().map(|it| (it, reason.clone())));
+            verdict.leave(&reason);
         }
         let mut id = None;
         if !verdict.gives.is_empty() {
-            let title = format!(
-                "give {} back: {}",
-                lines(&verdict.pieces(&self.flags.account)).join("; "),
-                verdict.statement
-            );
+            let pieces = verdict.pieces();
+            let title = format!("give {} back: {}", lines(&pieces).join("; "), verdict.statement);
             let operation = Operation::rights(
-                &self.target.said(),
-                &self.flags.account,
+                &self.desk.said(),
+                &self.account,
                 printable_str(&title),
                 &BTreeSet::new(),
-                &verdict.pieces(&self.flags.account),
+                &pieces,
             );
             let mut operations = Operations::open_own(self.globals)?;
             match carry_out(&mut operations, &operation) {
@@ -327,15 +470,15 @@ impl Duty<'_> {
     fn tell(&self, verdict: &Verdict, id: Option<i64>) -> Result<(), Failure> {
         if self.flags.json {
             let value = json!({
-                "schema": "polder-access-refusal/1", "account": self.flags.account, "operation": id,
+                "schema": "polder-access-refusal/1", "account": self.account, "operation": id,
                 "says": verdict.says, "statement": verdict.statement, "because": verdict.because,
-                "given_back": verdict.gives.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "left": verdict.leaves.iter().map(|(it, why)| json!([it.to_string(), why])).collect::<Vec<_>>(),
+                "given_back": verdict.gives.iter().map(|it| &it.0).collect::<Vec<_>>(),
+                "left": verdict.leaves,
             });
             return output::print(&format!("{value}\n"));
         }
         let mut text = format!("Refused: {}: {}\n", verdict.says, verdict.statement);
-        for atom in &verdict.gives {
+        for (atom, _) in &verdict.gives {
             text.push_str(&format!("  given back: {atom}\n"));
         }
         for (atom, why) in &verdict.leaves {

@@ -19,9 +19,12 @@ Examples:
   polder access prove shop_web --database shop     the server says whether that holds
   polder access apply shop_web --database shop     do it; `polder undo` takes it back
   polder access watch shop_web --database shop     give back what was missed
+  polder access audit --server mariadb             accounts of MariaDB or MySQL
 
-The server is found as `psql` finds it: --server, PG variables of the environment, a
-service, .pgpass. Nothing but `apply` and `watch` changes anything. PostgreSQL 13 and later.";
+PostgreSQL (13 and later) is found as `psql` finds it: --server, PG variables of the
+environment, a service, .pgpass. MariaDB (10.5 and later) is named `mariadb`, or
+`mariadb://USER@HOST/DATABASE`; option files and MYSQL variables say the rest.
+Nothing but `apply` and `watch` changes what an account may do.";
 
 /// What to do with accounts of databases.
 #[derive(Debug, Subcommand)]
@@ -43,7 +46,7 @@ pub(crate) enum AccessCommand {
 /// Which server and database.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AccessServer {
-    /// The server: `postgresql://…`, `host=… port=…`, `service=…`
+    /// The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb`, `mariadb://…`
     #[arg(long, value_name = "SERVER", default_value = "", hide_default_value = true)]
     pub(crate) server: String,
 
@@ -62,6 +65,14 @@ pub(crate) struct AccessSources {
     /// Take no others
     #[arg(long, requires = "statements")]
     pub(crate) only_statements: bool,
+
+    /// Take statements of the account from this slow query log (MariaDB)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) slow_log: Vec<PathBuf>,
+
+    /// Take statements of connections that ended as this account's: MariaDB does not say whose they were
+    #[arg(long)]
+    pub(crate) ended: bool,
 
     /// Leave out what makes, alters or drops things: releases are made by another account
     #[arg(long)]
@@ -186,8 +197,8 @@ pub(crate) struct AccessApply {
 }
 
 const WATCH: &str = "\
-It reads the server's log for refusals (SQLSTATE 42501), and gives back the single right
-that a refused statement needs, if the account had it before `polder access apply` and it
+It reads refusals from PostgreSQL's log (SQLSTATE 42501), or from what MariaDB remembers of
+statements (performance_schema, events_statements_history_long), and gives back the right that a refused statement needs, if the account had it before `polder access apply` and it
 is on nothing sensitive; everything else is told, and left to a person. Each is an
 operation of its own: `polder journal` lists them, `polder undo` takes them back.
 It runs until it is stopped (Ctrl-C, SIGTERM).";
@@ -203,7 +214,7 @@ pub(crate) struct AccessWatch {
     #[command(flatten)]
     pub(crate) server: AccessServer,
 
-    /// The server's log, unless it says itself where that is
+    /// The log of PostgreSQL, unless it says itself where that is
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
