@@ -14,9 +14,8 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use polder_access::postgresql::{
-    Columns, Necessity, Rights, Sources, act, excess, learn, propose, prove,
-};
+use polder_access::postgresql::{Rights, act, excess, learn, propose, prove};
+use polder_access::{Columns, Necessity, Sources};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Instant;

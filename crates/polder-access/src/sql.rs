@@ -68,10 +68,64 @@ impl Token<'_> {
 pub enum Dialect {
     /// Only in strings that begin with `E` (`standard_conforming_strings`).
     Postgresql,
-    /// Always; backticks quote names, double quotes strings.
-    Mariadb,
-    /// The same, but double quotes are around names (`ANSI_QUOTES`).
-    MariadbAnsi,
+    /// Backticks quote names.
+    Mariadb {
+        /// Double quotes are around names (`ANSI_QUOTES`), and not around strings.
+        is_ansi: bool,
+        /// Always, unless the mode says otherwise (`NO_BACKSLASH_ESCAPES`).
+        escapes: bool,
+    },
+}
+
+impl Dialect {
+    /// MariaDB as it is delivered.
+    pub const MARIADB: Self = Self::Mariadb { is_ansi: false, escapes: true };
+
+    /// Whether a backslash hides the next character of any string.
+    fn escapes(self) -> bool {
+        matches!(self, Self::Mariadb { escapes: true, .. })
+    }
+
+    fn is_mariadb(self) -> bool {
+        matches!(self, Self::Mariadb { .. })
+    }
+
+    fn is_ansi(self) -> bool {
+        matches!(self, Self::Postgresql | Self::Mariadb { is_ansi: true, .. })
+    }
+
+    /// How a text must be read in which a quote follows a backslash: as the mode has it, unless only the other way closes all
+    /// strings. None where both do.
+    pub fn told_by(self, text: &str) -> Option<Self> {
+        let Self::Mariadb { is_ansi, escapes } = self else { return Some(self) };
+        if !text.contains("\\'") && !text.contains("\\\"") {
+            return Some(self);
+        }
+        let other = Self::Mariadb { is_ansi, escapes: !escapes };
+        match (is_closed(text, self), is_closed(text, other)) {
+            (true, true) => None,
+            (false, true) => Some(other),
+            _ => Some(self),
+        }
+    }
+}
+
+/// Whether all strings and names end.
+fn is_closed(text: &str, dialect: Dialect) -> bool {
+    let last = parse_tokens(text, dialect).last().copied();
+    let Some(last) = last.filter(|it| matches!(it.kind, Kind::Literal | Kind::Quoted)) else {
+        return true;
+    };
+    let bytes = last.text.as_bytes();
+    let Some(from) = bytes.iter().position(|it| matches!(it, b'\'' | b'"' | b'`')) else {
+        return true;
+    };
+    // What is not closed goes to the end: one more quote would be part of it.
+    let mut longer = last.text.to_string();
+    longer.push(char::from(bytes.get(from).copied().unwrap_or(b'\'')));
+    longer.push(';');
+    let closed = quoted(bytes, from, dialect.escapes());
+    closed == bytes.len() && parse_tokens(&longer, dialect).len() == 1
 }
 
 /// Splits SQL into its pieces; what is not closed goes to the end of the text.
@@ -99,9 +153,11 @@ pub fn parse_tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
 ///
 /// A quote after a backslash ends a string or not, as a setting of the session has it: such a statement is not shown.
 pub fn without_literals(text: &str, dialect: Dialect) -> String {
+    const UNCLEAR: &str = "(a statement with a quote after a backslash)";
     if dialect == Dialect::Postgresql && (text.contains("\\'") || text.contains("\\\"")) {
-        return "(a statement with a quote after a backslash)".into();
+        return UNCLEAR.into();
     }
+    let Some(dialect) = dialect.told_by(text) else { return UNCLEAR.into() };
     let mut out = String::with_capacity(text.len());
     let mut end = 0;
     for token in parse_tokens(text, dialect) {
@@ -153,13 +209,12 @@ fn blanks(rest: &str, dialect: Dialect) -> usize {
     if blank > 0 {
         return blank;
     }
-    let is_line =
-        rest.starts_with("--") || (dialect != Dialect::Postgresql && rest.starts_with('#'));
+    let is_line = rest.starts_with("--") || (dialect.is_mariadb() && rest.starts_with('#'));
     if is_line {
         return rest.find(['\n', '\r']).map_or(rest.len(), |it| it + 1);
     }
     // What stands in `/*! … */` is run, by servers from a version on that may stand there, too.
-    if dialect != Dialect::Postgresql {
+    if dialect.is_mariadb() {
         let inner = rest.strip_prefix("/*!").or_else(|| rest.strip_prefix("/*M!"));
         if let Some(inner) = inner {
             return rest.len() - inner.trim_start_matches(|it: char| it.is_ascii_digit()).len();
@@ -189,8 +244,8 @@ fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
     let bytes = rest.as_bytes();
     let second = bytes.get(1).copied();
     match bytes.first().copied().unwrap_or(b' ') {
-        b'\'' => (Kind::Literal, quoted(bytes, 0, dialect != Dialect::Postgresql)),
-        b'"' if dialect == Dialect::Mariadb => (Kind::Literal, quoted(bytes, 0, true)),
+        b'\'' => (Kind::Literal, quoted(bytes, 0, dialect.escapes())),
+        b'"' if !dialect.is_ansi() => (Kind::Literal, quoted(bytes, 0, dialect.escapes())),
         b'"' | b'`' => (Kind::Quoted, quoted(bytes, 0, false)),
         b'e' | b'E' if second == Some(b'\'') => (Kind::Literal, quoted(bytes, 1, true)),
         b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if second == Some(b'\'') => {
@@ -205,7 +260,7 @@ fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
             Some(digit) if digit.is_ascii_digit() => (Kind::Parameter, 1 + digits(bytes, 1)),
             _ => dollars(rest).map_or((Kind::Sign, 1), |it| (Kind::Literal, it)),
         },
-        b'?' if dialect != Dialect::Postgresql => (Kind::Parameter, 1),
+        b'?' if dialect.is_mariadb() => (Kind::Parameter, 1),
         first if first.is_ascii_digit() => (Kind::Literal, number(bytes)),
         b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (Kind::Literal, number(bytes)),
         first if first.is_ascii_alphabetic() || first == b'_' || first >= 0x80 => {
@@ -323,13 +378,23 @@ mod tests {
         check("select $1::int, a[1..2]", "select $1::int, a[?..?]");
         check("select 'never closed 4111", "select ?");
         check("select $a$never closed 4111", "select ?");
-        let maria = without_literals("select `a`, \"4111\", 'x\\'y' # 4111", Dialect::Mariadb);
+        let maria = without_literals("select `a`, \"4111\", 'x\\'y' # 4111", Dialect::MARIADB);
         assert_eq!(maria, "select `a`, ?, ?");
         let maria = without_literals(
             "select /*!50000 a, */ /* 4111 */ b from t /*M! where 1 */",
-            Dialect::Mariadb,
+            Dialect::MARIADB,
         );
         assert_eq!(maria, "select a, b from t where ?");
+    }
+
+    #[test]
+    fn a_quote_after_a_backslash_is_read_in_the_way_that_closes() {
+        let strict = Dialect::Mariadb { is_ansi: false, escapes: false };
+        let both = |text: &str| [Dialect::MARIADB, strict].map(|it| without_literals(text, it));
+        assert_eq!(both("a = 'O\\'R' and b"), ["a = ? and b"; 2].map(str::to_string));
+        assert_eq!(both("a = 'x\\' and b = 4111"), ["a = ? and b = ?"; 2].map(str::to_string));
+        let unclear = "(a statement with a quote after a backslash)";
+        assert_eq!(both("a = 'x\\'4111\\'y'"), [unclear; 2].map(str::to_string));
     }
 
     #[test]
@@ -345,7 +410,11 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_cover_the_text_in_order(text in "(?s).{0,200}") {
-            for dialect in [Dialect::Postgresql, Dialect::Mariadb, Dialect::MariadbAnsi] {
+            for dialect in [
+                Dialect::Postgresql,
+                Dialect::MARIADB,
+                Dialect::Mariadb { is_ansi: true, escapes: false },
+            ] {
                 let mut end = 0;
                 for token in parse_tokens(&text, dialect) {
                     prop_assert!(token.at >= end);

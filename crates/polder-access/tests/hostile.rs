@@ -78,7 +78,7 @@ RESET ROLE";
 
     // Text that is no SQL is said to be none, and takes nothing else with it.
     let text = "SELEC 1; SELECT a FROM s.known WHERE 'never closed";
-    let sources = Sources { text: text.into(), only_text: true, no_migrations: false };
+    let sources = Sources { text: text.into(), only_text: true, ..Sources::default() };
     let found = learn(&mut session, &rights, &sources).unwrap();
     assert_eq!(found.statements.len(), 2);
     assert_eq!(found.unproved().count(), 1);
@@ -116,7 +116,7 @@ ALTER ROLE app SET search_path = s, pg_catalog";
         CREATE TEMP TABLE kid PARTITION OF s.parent FOR VALUES IN (s.evil(1)); CREATE TEMP TABLE y (a int DEFAULT s.evil(2), CHECK (s.evil(3) = 1)); DO $$ BEGIN PERFORM s.evil(4); END $$; CREATE TEMP TABLE x AS SELECT s.evil(6)";
     let mut session = cluster.session("d");
     let rights = Rights::read(&mut session, "app").unwrap();
-    let sources = Sources { text: text.into(), only_text: true, no_migrations: false };
+    let sources = Sources { text: text.into(), only_text: true, ..Sources::default() };
     let found = learn(&mut session, &rights, &sources).unwrap();
     let proposal = propose(&rights, &found, Columns::Always);
     let proof = prove(&mut session, &found, &proposal).unwrap();
@@ -157,7 +157,7 @@ RESET ROLE; ALTER ROLE app SET search_path = s";
     let mut session = cluster.session("d");
     for text in &texts {
         let rights = Rights::read(&mut session, "app").unwrap();
-        let sources = Sources { text: text.clone(), only_text: true, no_migrations: false };
+        let sources = Sources { text: text.clone(), only_text: true, ..Sources::default() };
         let found = learn(&mut session, &rights, &sources).unwrap();
         let proposal = propose(&rights, &found, Columns::Always);
         let _ = prove(&mut session, &found, &proposal);
@@ -168,7 +168,7 @@ RESET ROLE; ALTER ROLE app SET search_path = s";
     // Nor is anything of it shown.
     let text = "DO $$ BEGIN PERFORM date 'hunter2secret'; 'topsecret4111' foo; END $$";
     let rights = Rights::read(&mut session, "app").unwrap();
-    let sources = Sources { text: text.into(), only_text: true, no_migrations: false };
+    let sources = Sources { text: text.into(), only_text: true, ..Sources::default() };
     let found = learn(&mut session, &rights, &sources).unwrap();
     let shown = format!(
         "{:?}",
@@ -292,7 +292,7 @@ GRANT USAGE ON SCHEMA s TO app; GRANT ALL ON ALL TABLES IN SCHEMA s TO app; GRAN
     session.batch("REVOKE USAGE ON SCHEMA s FROM app", "a right").unwrap();
     let rights = Rights::read(&mut session, "app").unwrap();
     let sources =
-        Sources { text: "SELECT b FROM s.t".into(), only_text: true, no_migrations: false };
+        Sources { text: "SELECT b FROM s.t".into(), only_text: true, ..Sources::default() };
     let found = learn(&mut session, &rights, &sources).unwrap();
     let all: Vec<String> = found.atoms().iter().map(ToString::to_string).collect();
     assert!(all.contains(&"USAGE ON SCHEMA s".to_string()), "{all:?}");
@@ -334,7 +334,7 @@ GRANT USAGE ON SCHEMA \"Sch;ema\" TO \"we'b \"\"x\ny\"; GRANT ALL ON ALL TABLES 
     let mut session = cluster.session("d");
     let rights = Rights::read(&mut session, account).unwrap();
     let text = "SELECT \"co,l\" FROM \"Sch;ema\".\"ta'ble\" WHERE \"größe\" = 'x'; UPDATE \"Sch;ema\".\"ta'ble\" SET \"a.b\" = 'q'";
-    let sources = Sources { text: text.into(), only_text: true, no_migrations: false };
+    let sources = Sources { text: text.into(), only_text: true, ..Sources::default() };
     let found = learn(&mut session, &rights, &sources).unwrap();
     assert_eq!(found.unproved().count(), 0, "{:?}", found.statements);
     let proposal = propose(&rights, &found, Columns::Always);

@@ -113,7 +113,10 @@ fn an_injection_is_refused_a_missed_statement_is_not_and_undo_restores_all() {
     let account = "bakery_web@localhost";
     let (code, out, err) = run(state, &["access", "audit", account, "--server", &said]);
     assert_eq!(code, 0, "{out}{err}");
-    assert!(out.contains("FILE on the whole server") && out.contains("cards.card_number"), "{out}");
+    assert!(
+        out.contains("FILE: reads and writes files") && out.contains("cards.card_number"),
+        "{out}"
+    );
     let (_, out, err) = run(state, &["assess", "--json"]);
     assert!(out.contains("least-rights:bakery_web@localhost@bakery"), "{out}{err}");
     let (code, out, err) = run(

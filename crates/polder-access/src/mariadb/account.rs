@@ -122,12 +122,16 @@ impl Work for Account {
 
     fn accounts(&mut self) -> Result<Vec<AccountFacts>, AccessError> {
         let mut found = Vec::new();
+        let mut first: Option<Rights> = None;
         for (user, host) in accounts(&mut self.session)? {
             if OWN.contains(&user.as_str()) {
                 continue;
             }
             let account = format!("{user}@{host}");
-            let rights = Rights::read(&mut self.session, &account)?;
+            let rights = match &first {
+                Some(first) => first.of_other(&mut self.session, &account)?,
+                None => Rights::read(&mut self.session, &account)?,
+            };
             let mut attributes: Vec<String> = rights
                 .own()
                 .filter(|it| it.place == Place::Server)
@@ -141,6 +145,7 @@ impl Work for Account {
                 attributes.extend(login.is_locked.then(|| "locked".into()));
             }
             found.push(AccountFacts { account, attributes, reach: reach(&rights) });
+            first.get_or_insert(rights);
         }
         Ok(found)
     }

@@ -19,7 +19,7 @@ pub(super) struct Body {
 
 /// Reads a body; `parameters` are names of its parameters.
 pub(super) fn parse_body(text: &str, parameters: &[String]) -> Body {
-    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let tokens = parse_tokens(text, Dialect::MARIADB);
     let mut variables: BTreeSet<String> = parameters.iter().map(|it| it.to_lowercase()).collect();
     declared(&tokens, &mut variables);
     let mut reader = Reader { text, tokens: &tokens, at: 0, variables, body: Body::default() };

@@ -3,7 +3,9 @@
 mod account;
 mod body;
 mod excess;
+mod grow;
 mod learn;
+mod learner;
 mod net;
 mod piece;
 mod probe;
@@ -12,6 +14,7 @@ mod prove;
 mod right;
 mod rights;
 mod session;
+mod shrink;
 mod source;
 mod statement;
 mod target;

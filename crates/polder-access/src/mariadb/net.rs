@@ -104,7 +104,7 @@ pub fn judge(
 ) -> Result<Verdict, AccessError> {
     let mut verdict = Verdict {
         says: words(&refused.says).into(),
-        statement: without_literals(&refused.statement, Dialect::Mariadb),
+        statement: without_literals(&refused.statement, Dialect::MARIADB),
         gives: Vec::new(),
         leaves: Vec::new(),
         because: None,

@@ -317,14 +317,14 @@ fn words(error: &Error) -> String {
 
 /// Whether a statement fills a table from a query.
 fn is_filled(text: &str) -> bool {
-    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let tokens = parse_tokens(text, Dialect::MARIADB);
     tokens.first().is_some_and(|it| it.is_any(&["insert", "replace"]))
         && tokens.iter().any(|it| it.is("select"))
 }
 
 /// An INSERT with a sign in the place of its query, and the query.
 fn filled_with_nothing(text: &str) -> Option<(String, String)> {
-    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let tokens = parse_tokens(text, Dialect::MARIADB);
     let mut depth = 0usize;
     let mut start = None;
     let mut end = text.len();
@@ -349,7 +349,7 @@ fn filled_with_nothing(text: &str) -> Option<(String, String)> {
 
 /// Whether a statement is one that writes: those are not prepared in a transaction that may not.
 pub(super) fn writes(text: &str) -> bool {
-    let tokens = parse_tokens(text, Dialect::Mariadb);
+    let tokens = parse_tokens(text, Dialect::MARIADB);
     let first = tokens.iter().find(|it| !it.is_sign("("));
     let stands = |words: &[&str]| {
         tokens

@@ -76,39 +76,7 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
         .map(|right| Piece::Right { whose: whose.clone(), right: right.clone() })
         .collect();
     roles(rights, learned, &mut before, &mut after, &mut left);
-    if rights.own().any(|it| it.place == Place::Server) {
-        left.push(
-            "connections that are open keep what they have on the whole server, and on the database they are in, until they end"
-                .into(),
-        );
-    }
-    let everyones: Vec<&Right> = rights
-        .held
-        .iter()
-        .filter(|it| it.whose == super::right::Grantee::Public)
-        .map(|it| &it.right)
-        .collect();
-    if !everyones.is_empty() {
-        let list = grants(everyones.iter().copied());
-        left.push(format!("everyone has rights, and so has the account: {}", shortened(&list)));
-    }
-    if !rights.siblings.is_empty() {
-        left.push(format!(
-            "there are other accounts of this name, for other hosts, that are judged by themselves: {}",
-            rights.siblings.join(", ")
-        ));
-    }
-    let own = rights
-        .definers
-        .iter()
-        .filter(|it| it.is_definer && it.definer == whose.to_string())
-        .count();
-    if own > 0 {
-        left.push(format!(
-            "{own} views, triggers, routines or events were made by it and act with its rights, whoever calls them: what they need is among \
-             the rights that are kept"
-        ));
-    }
+    remarks(rights, &mut left);
     let same: Vec<Piece> = before.intersection(&after).cloned().collect();
     let touched: BTreeSet<(String, Place)> = before
         .difference(&after)
@@ -143,6 +111,44 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
         before,
         after,
         left,
+    }
+}
+
+/// What stays as it is, and what should be known of it.
+fn remarks(rights: &Rights, left: &mut Vec<String>) {
+    let whose = &rights.account;
+    if rights.own().any(|it| it.place == Place::Server) {
+        left.push(
+            "connections that are open keep what they have on the whole server, and on the database they are in, until they end"
+                .into(),
+        );
+    }
+    let everyones: Vec<&Right> = rights
+        .held
+        .iter()
+        .filter(|it| it.whose == super::right::Grantee::Public)
+        .map(|it| &it.right)
+        .collect();
+    if !everyones.is_empty() {
+        let list = grants(everyones.iter().copied());
+        left.push(format!("everyone has rights, and so has the account: {}", shortened(&list)));
+    }
+    if !rights.siblings.is_empty() {
+        left.push(format!(
+            "there are other accounts of this name, for other hosts, that are judged by themselves: {}",
+            rights.siblings.join(", ")
+        ));
+    }
+    let own = rights
+        .definers
+        .iter()
+        .filter(|it| it.is_definer && it.definer == whose.to_string())
+        .count();
+    if own > 0 {
+        left.push(format!(
+            "{own} views, triggers, routines or events were made by it and act with its rights, whoever calls them: what they need is among \
+             the rights that are kept"
+        ));
     }
 }
 

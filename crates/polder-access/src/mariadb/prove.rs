@@ -1,7 +1,8 @@
 //! Lets the server say that everything works with the rights that are proposed, and that none of them can be left out: of
 //! another account that is made for it and has exactly these.
 
-use super::learn::{Learned, is_on};
+use super::grow::is_on;
+use super::learn::Learned;
 use super::probe::{Answer, Probe};
 use super::propose::Proposal;
 use super::right::{Place, Right};
@@ -19,8 +20,7 @@ pub fn prove(
 ) -> Result<Proof, AccessError> {
     let mut proof = Proof::default();
     let mut probe = Probe::open(session)?;
-    let target: Vec<Right> =
-        proposal.target.iter().filter(|it| it.place != Place::Server).cloned().collect();
+    let target: Vec<Right> = proposal.target.iter().filter(|it| is_tried(it)).cloned().collect();
     if let Err(error) = probe.give(&target)? {
         return Err(AccessError::of_mariadb(error, "a right that is proposed", "polder"));
     }
@@ -52,7 +52,7 @@ pub fn prove(
     // What is kept for something unknown would hide that others are missed.
     let is_known = |it: &&super::learn::Needed| it.necessity != Necessity::Kept;
     let least = learned.needed.iter().filter(is_known).map(|it| it.right.clone());
-    let least: Vec<Right> = least.filter(|it| it.place != Place::Server).collect();
+    let least: Vec<Right> = least.filter(is_tried).collect();
     let tables: Vec<Right> = target.into_iter().filter(|it| !least.contains(it)).collect();
     probe.take(&tables)?;
     let missing: Vec<Right> =
@@ -72,6 +72,11 @@ pub fn prove(
     }
     probe.close()?;
     Ok(proof)
+}
+
+/// A right to call is not tried: whoever does not have it runs no function by mistake.
+fn is_tried(right: &Right) -> bool {
+    matches!(right.place, Place::Table(..) | Place::Database(_))
 }
 
 fn temporaries(probe: &mut Probe<'_>, learned: &Learned) -> Result<(), AccessError> {

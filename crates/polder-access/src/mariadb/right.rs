@@ -238,7 +238,7 @@ pub(super) enum Line {
 
 /// Reads a line of `SHOW GRANTS`; `privileges` are all that the server knows.
 pub(super) fn parse_line(line: &str, privileges: &[String]) -> Option<Line> {
-    let tokens = parse_tokens(line, Dialect::Mariadb);
+    let tokens = parse_tokens(line, Dialect::MARIADB);
     let mut at = Words { tokens: &tokens, at: 0 };
     if at.takes("SET") {
         // SET DEFAULT ROLE `r` FOR `u`@`h`

@@ -118,7 +118,7 @@ impl Rights {
             tables: BTreeMap::new(),
             definers: Vec::new(),
             databases: Vec::new(),
-            files: session.text("SELECT @@secure_file_priv", "settings")?,
+            files: files(session)?,
             siblings,
             account,
         };
@@ -132,6 +132,27 @@ impl Rights {
         it.databases = names.filter(|it| !SYSTEM.contains(&it.as_str())).collect();
         it.tables = tables(session)?;
         it.definers = definers(session)?;
+        Ok(it)
+    }
+
+    /// The same of another account: what there is need not be looked at again.
+    pub(super) fn of_other(
+        &self,
+        session: &mut Session,
+        account: &str,
+    ) -> Result<Self, AccessError> {
+        let (account, siblings) = find(session, account)?;
+        let mut it = Self {
+            held: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            default_role: None,
+            proxies: BTreeSet::new(),
+            login: login(session, &account)?,
+            account,
+            siblings,
+            ..self.clone()
+        };
+        it.grants(session)?;
         Ok(it)
     }
 
@@ -344,6 +365,14 @@ fn find(session: &mut Session, said: &str) -> Result<(Grantee, Vec<String>), Acc
     }
 }
 
+/// Where the server reads and writes files for whoever may: nowhere, anywhere, or below a folder. MariaDB has no word for
+/// nowhere, and shows nothing for anywhere; MySQL shows `NULL` for nowhere.
+fn files(session: &mut Session) -> Result<Option<String>, AccessError> {
+    let rows = session.rows("SHOW GLOBAL VARIABLES LIKE 'secure_file_priv'", &[], "settings")?;
+    let value = rows.first().and_then(|row| text_of(row, 1)).unwrap_or_default();
+    Ok(Some(value).filter(|it| it != "NULL"))
+}
+
 /// How an account logs in; nothing where that may not be seen.
 fn login(session: &mut Session, account: &Grantee) -> Result<Option<Login>, AccessError> {
     let Grantee::Account { user, host } = account else { return Ok(None) };
@@ -429,7 +458,8 @@ fn tables(session: &mut Session) -> Result<BTreeMap<TableName, TableFacts>, Acce
                     continue;
                 };
                 if let Some(facts) = found.get_mut(&(database, name)) {
-                    facts.rows = count_of(&row, 2);
+                    // Of a table that was never counted it says 0.
+                    facts.rows = count_of(&row, 2).filter(|it| *it > 0);
                 }
             }
         }

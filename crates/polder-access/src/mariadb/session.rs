@@ -10,10 +10,10 @@ const BEGIN: &str = "SET SESSION sql_mode = '', sql_quote_show_create = 1, lock_
 
 /// What is set where that is allowed: what is asked goes into no log of the server's.
 const QUIET: [&str; 4] = [
+    "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO' WHERE PROCESSLIST_ID = CONNECTION_ID()",
     "SET SESSION max_statement_time = 60",
     "SET SESSION sql_log_off = 1",
     "SET SESSION slow_query_log = 0",
-    "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO' WHERE PROCESSLIST_ID = CONNECTION_ID()",
 ];
 
 /// A connection to a server.

@@ -28,6 +28,7 @@ pub(super) fn texts(
     session: &mut Session,
     rights: &Rights,
     sources: &Sources,
+    dialect: Dialect,
     seen_in: &mut Vec<String>,
 ) -> Result<Vec<Text>, AccessError> {
     let mut found = Found::default();
@@ -51,7 +52,7 @@ pub(super) fn texts(
             });
         }
     }
-    for text in parse_statements(&sources.text) {
+    for text in parse_statements(&sources.text, dialect) {
         found.add(text, rights.database.clone(), 0, Source::Static, false);
     }
     let mut all: Vec<Text> = found.by_shape.into_values().collect();
@@ -74,7 +75,7 @@ impl Found {
         source: Source,
         is_cut: bool,
     ) {
-        let key = (shape(&text, Dialect::Mariadb), database.clone());
+        let key = (shape(&text, Dialect::MARIADB), database.clone());
         if key.0.is_empty() {
             return;
         }
@@ -168,6 +169,8 @@ fn remembered(
             continue;
         };
         match user {
+            // Whoever asks in no database is no application.
+            None if text_of(&row, 2).is_none() => {}
             None if takes_ended => {
                 let is_cut = text.len() >= length;
                 found.add(text, text_of(&row, 2), calls, Source::Run, is_cut);

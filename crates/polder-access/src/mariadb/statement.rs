@@ -48,7 +48,7 @@ fn constant<'a>(token: &Token<'a>, before: Option<&Token<'_>>) -> &'a str {
 }
 
 /// Statements of a text, with `DELIMITER` as clients have it.
-pub fn parse_statements(text: &str) -> Vec<String> {
+pub fn parse_statements(text: &str, dialect: Dialect) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
     let mut delimiter = ";".to_string();
@@ -62,9 +62,9 @@ pub fn parse_statements(text: &str) -> Vec<String> {
             rest = rest.get(line.len()..).unwrap_or_default();
             continue;
         }
-        let end = ends(rest, &delimiter);
+        let end = ends(rest, &delimiter, dialect);
         let one = rest.get(..end).unwrap_or(rest).trim();
-        if parse_tokens(one, Dialect::Mariadb).iter().any(|it| !it.is_sign(";")) {
+        if parse_tokens(one, dialect).iter().any(|it| !it.is_sign(";")) {
             found.push(one.to_string());
         }
         rest = rest.get(end + delimiter.len()..).unwrap_or_default();
@@ -73,12 +73,12 @@ pub fn parse_statements(text: &str) -> Vec<String> {
 }
 
 /// Where the first statement ends.
-fn ends(text: &str, delimiter: &str) -> usize {
+fn ends(text: &str, delimiter: &str, dialect: Dialect) -> usize {
     let is_it = |token: &Token<'_>| {
         matches!(token.kind, Kind::Sign | Kind::Word)
             && text.get(token.at..).is_some_and(|it| it.starts_with(delimiter))
     };
-    parse_tokens(text, Dialect::Mariadb).iter().find(|it| is_it(it)).map_or(text.len(), |it| it.at)
+    parse_tokens(text, dialect).iter().find(|it| is_it(it)).map_or(text.len(), |it| it.at)
 }
 
 /// What becomes of a statement.
@@ -194,22 +194,38 @@ pub(super) fn plan(text: &str, database: Option<&str>, dialect: Dialect) -> Plan
         "flush" => {
             it.rights.insert(Right::on("RELOAD", Place::Server));
         }
-        "create" | "drop" | "alter" | "rename" => {
-            it.is_migration = true;
-            it.unproved = Some("it makes, alters or drops things".into());
-        }
-        "grant" | "revoke" | "shutdown" | "reset" | "purge" | "change" | "stop" | "install"
-        | "uninstall" | "backup" | "binlog" | "cache" => {
-            it.unproved = Some("it administers the server".into());
-        }
         "explain" | "describe" | "desc" | "analyze" | "select" | "insert" | "update" | "delete"
         | "replace" | "with" | "values" | "do" | "set" | "show" | "load" | "(" | "table"
         | "checksum" => {
             it.prepares.push(text.to_string());
         }
-        other => it.unproved = Some(format!("`{other}` is not known")),
+        other => administers(other, &mut it),
     }
     it
+}
+
+/// What is no work of an application's: it makes things, or administers.
+fn administers(first: &str, plan: &mut Plan) {
+    const SERVER: [&str; 12] = [
+        "grant",
+        "revoke",
+        "shutdown",
+        "reset",
+        "purge",
+        "change",
+        "stop",
+        "install",
+        "uninstall",
+        "backup",
+        "binlog",
+        "cache",
+    ];
+    plan.is_migration = matches!(first, "create" | "drop" | "alter" | "rename");
+    plan.unproved = Some(match first {
+        _ if plan.is_migration => "it makes, alters or drops things".into(),
+        _ if SERVER.contains(&first) => "it administers the server".into(),
+        _ => format!("`{first}` is not known"),
+    });
 }
 
 pub(super) fn on_table(privilege: &str, table: (String, String)) -> Right {
@@ -330,6 +346,21 @@ fn temporary(tokens: &[Token<'_>], text: &str, database: Option<&str>, plan: &mu
         plan.makes = Some(made);
         return;
     }
+    let (columns, query) = columns_and_query(tokens, text, end);
+    made.columns = columns;
+    plan.prepares.extend(query.clone());
+    made.query = query;
+    plan.makes = Some(made);
+}
+
+/// Columns that are named after the name of a table that is made, and the query that it is filled from.
+fn columns_and_query(
+    tokens: &[Token<'_>],
+    text: &str,
+    end: usize,
+) -> (Vec<String>, Option<String>) {
+    let rest = tokens.get(end..).unwrap_or_default();
+    let mut columns = Vec::new();
     let mut depth = 0usize;
     let mut is_first = false;
     let mut after = end;
@@ -366,7 +397,7 @@ fn temporary(tokens: &[Token<'_>], text: &str, database: Option<&str>, plan: &mu
                     "select",
                     "with",
                 ]);
-            made.columns.extend(name_of(token).filter(|_| is_column));
+            columns.extend(name_of(token).filter(|_| is_column));
         }
         is_first = depth == 1 && token.is_sign(",");
     }
@@ -382,9 +413,7 @@ fn temporary(tokens: &[Token<'_>], text: &str, database: Option<&str>, plan: &mu
         }),
         (None, None) => None,
     };
-    plan.prepares.extend(query.clone());
-    made.query = query;
-    plan.makes = Some(made);
+    (columns, query)
 }
 
 /// Calls of stored functions, and the statement with something in their place: of a function that says it is deterministic the
@@ -437,8 +466,11 @@ mod tests {
         let text = "SELECT a, 'x' AS y, DATE '2026-01-02', 4111111111111111, 12, x'4111', _utf8'z' FROM t WHERE b = \"4111\" /* 4111 */;";
         let expected =
             "SELECT a, '$' AS y, DATE '2000-01-01', 0, 12, x'24', _utf8'$' FROM t WHERE b = '$'";
-        assert_eq!(preparable(text, Dialect::Mariadb), expected);
-        assert_eq!(preparable("select \"a\" from t", Dialect::MariadbAnsi), "select \"a\" from t");
+        assert_eq!(preparable(text, Dialect::MARIADB), expected);
+        assert_eq!(
+            preparable("select \"a\" from t", Dialect::Mariadb { is_ansi: true, escapes: true }),
+            "select \"a\" from t"
+        );
     }
 
     #[test]
@@ -446,12 +478,12 @@ mod tests {
         let text = "select 1; -- x;y\nselect ';';\nDELIMITER //\nbegin not atomic select 1; end//\ndelimiter ;\nselect 2";
         let expected =
             ["select 1", "-- x;y\nselect ';'", "begin not atomic select 1; end", "select 2"];
-        assert_eq!(parse_statements(text), expected);
+        assert_eq!(parse_statements(text, Dialect::MARIADB), expected);
     }
 
     #[track_caller]
     fn check(text: &str, rights: &[&str], prepares: &[&str]) -> Plan {
-        let plan = plan(text, Some("shop"), Dialect::Mariadb);
+        let plan = plan(text, Some("shop"), Dialect::MARIADB);
         let found: Vec<String> = plan.rights.iter().map(ToString::to_string).collect();
         assert_eq!(found, rights, "{text}");
         assert_eq!(plan.prepares, prepares, "{text}");
@@ -464,7 +496,7 @@ mod tests {
         let is_function = |database: &str, name: &str| {
             matches!((database, name), ("shop", "f" | "g") | ("o", "f"))
         };
-        let (text, found) = without_calls(text, Some("shop"), Dialect::Mariadb, is_function);
+        let (text, found) = without_calls(text, Some("shop"), Dialect::MARIADB, is_function);
         let expected = "SELECT COALESCE(a, COALESCE(NULL)), COALESCE (1), left(b, COALESCE(2)) FROM f (x) WHERE h(1)";
         assert_eq!(text, expected);
         assert_eq!(found.len(), 4);

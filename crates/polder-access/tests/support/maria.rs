@@ -54,9 +54,12 @@ impl Maria {
         let made = as_nobody("mariadb-install-db")
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             .args(["--skip-name-resolve", &format!("--datadir={}", data.display())])
-            .status()
+            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .output()
             .unwrap();
-        assert!(made.success(), "mariadb-install-db: {made}");
+        let says = || String::from_utf8_lossy(&made.stdout).into_owned();
+        assert!(made.status.success(), "mariadb-install-db: {} {}", made.status, says());
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
         let child = as_nobody(server)
             .args(["--no-defaults", "--skip-networking", "--performance-schema=ON"])
@@ -119,7 +122,9 @@ impl Maria {
     /// Runs a script as root.
     pub(crate) fn script(&self, text: &str) {
         let mut root = self.client("root", "");
-        for statement in polder_access::mariadb::parse_statements(text) {
+        for statement in
+            polder_access::mariadb::parse_statements(text, polder_access::sql::Dialect::MARIADB)
+        {
             root.query_drop(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }

@@ -13,11 +13,12 @@ const ACCOUNTS_MAX: usize = 20;
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let table = &scene.facts.database_accounts;
-    let is_postgresql = |it: &Server| it.engine == Engine::Postgresql && it.pid.is_some();
+    let is_known =
+        |it: &Server| matches!(it.engine, Engine::Postgresql | Engine::Mariadb) && it.pid.is_some();
     // Where there is no such server there is nothing to know; nothing seen of one that is there is not "nothing found".
-    if !table.coverage.empty_means_none() && scene.facts.servers.rows.iter().any(is_postgresql) {
+    if !table.coverage.empty_means_none() && scene.facts.servers.rows.iter().any(is_known) {
         let because = table.coverage.because().unwrap_or_default().to_string();
-        let what = "what accounts of PostgreSQL may do and do not need";
+        let what = "what accounts of databases may do and do not need";
         model.unknown("least-access", what, because, "`polder access audit ACCOUNT` looks");
     }
     for account in scene.facts.database_accounts.rows.iter().take(ACCOUNTS_MAX) {
@@ -182,7 +183,9 @@ fn senders(scene: &Scene<'_>, account: &DatabaseAccount, role: &NodeId, model: &
     let opens = |it: &&polder_model::facts::Credential| {
         let who = it.opens.as_deref().unwrap_or_default();
         let who = who.rsplit(' ').next().unwrap_or(who);
-        who.split('@').next() == Some(account.account.as_str())
+        // MariaDB has the host in the name of an account.
+        let name = account.account.split('@').next();
+        who.split('@').next() == name
     };
     let mut readers: BTreeSet<&str> = BTreeSet::new();
     for credential in scene.facts.credentials.rows.iter().filter(opens) {

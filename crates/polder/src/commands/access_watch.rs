@@ -196,7 +196,7 @@ impl Desk {
     fn dialect(&self) -> Dialect {
         match self {
             Self::Postgresql { .. } => Dialect::Postgresql,
-            Self::Mariadb { .. } => Dialect::Mariadb,
+            Self::Mariadb { .. } => Dialect::MARIADB,
         }
     }
 

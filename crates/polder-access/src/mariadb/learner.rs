@@ -1,0 +1,323 @@
+//! Statements on their way to the rights that they need: what they are made of, and what acts in the name of the account.
+
+use super::body::{Body, parse_body};
+use super::learn::{Functions, Learned, Statement};
+use super::probe::Probe;
+use super::right::{Place, Right};
+use super::rights::{Definer, Rights};
+use super::source::Text;
+use super::statement::{
+    Plan, Temporary, name_at, name_of, plan, preparable, without_calls, words_in,
+};
+use crate::Source;
+use crate::sql::{Dialect, parse_tokens, without_literals};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Views that call functions, by themselves or in a view that they read, and whether one is called with constants alone:
+/// such a call the server may run while it prepares.
+pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeMap<String, bool> {
+    let mut found: BTreeMap<String, bool> = BTreeMap::new();
+    loop {
+        let before = found.clone();
+        for view in rights.definers.iter().filter(|it| it.kind == "VIEW") {
+            let words = words_in(&view.body, Dialect::MARIADB);
+            let is_function = |database: &str, name: &str| is_function(functions, database, name);
+            let database = Some(view.database.as_str());
+            let (text, calls) = without_calls(&view.body, database, Dialect::MARIADB, is_function);
+            let inner: Vec<bool> =
+                found.iter().filter(|it| words.contains(it.0)).map(|it| *it.1).collect();
+            if !calls.is_empty() || !inner.is_empty() {
+                let is_constant = has_constant_call(&text) || inner.contains(&true);
+                found.insert(view.name.to_lowercase(), is_constant);
+            }
+        }
+        if found == before {
+            return found;
+        }
+    }
+}
+
+/// Whether one of the calls that were taken out names no column: those of a view stand there with what they belong to.
+fn has_constant_call(text: &str) -> bool {
+    let tokens = parse_tokens(text, Dialect::MARIADB);
+    let calls = tokens.iter().enumerate().filter(|(_, it)| it.is("coalesce"));
+    calls.into_iter().any(|(index, _)| {
+        let mut depth = 0usize;
+        for (at, token) in tokens.iter().enumerate().skip(index + 1) {
+            if token.is_sign("(") {
+                depth += 1;
+            } else if token.is_sign(")") {
+                depth = depth.saturating_sub(1);
+            } else if token.is_sign(".") && !tokens.get(at + 2).is_some_and(|it| it.is_sign("(")) {
+                return false;
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        true
+    })
+}
+
+/// Whether a function is stored in a database, or comes from a library.
+fn is_function(functions: &Functions, database: &str, name: &str) -> bool {
+    let name = name.to_lowercase();
+    functions.contains(&(database.to_lowercase(), name.clone()))
+        || functions.contains(&(String::new(), name))
+}
+
+pub(super) struct Learner<'a> {
+    pub(super) probe: Probe<'a>,
+    pub(super) rights: &'a mut Rights,
+    pub(super) dialect: Dialect,
+    pub(super) functions: Functions,
+    /// Names of views that call functions, and whether one is called with constants alone.
+    pub(super) calling: BTreeMap<String, bool>,
+    pub(super) learned: Learned,
+    /// Views and routines whose inner life is among the statements.
+    pub(super) expanded: BTreeSet<(String, String, String)>,
+    /// Rights that rules tell of, and nobody can try.
+    pub(super) ruled: BTreeSet<Right>,
+    pub(super) no_migrations: bool,
+}
+
+impl Learner<'_> {
+    pub(super) fn add_texts(&mut self, texts: Vec<Text>) {
+        // Tables that later statements use are made first.
+        let planned = texts.into_iter().map(|it| {
+            let told = self.dialect.told_by(&it.text).unwrap_or(self.dialect);
+            let text = preparable(&it.text, told);
+            let plan = plan(&text, it.database.as_deref(), self.dialect);
+            (it, plan)
+        });
+        let mut planned: Vec<(Text, Plan)> = planned.collect();
+        planned.sort_by_key(|(_, plan)| plan.makes.is_none());
+        for (text, mut plan) in planned {
+            if plan.is_migration && self.is_about_temporary(&text) {
+                plan = Plan::default();
+            }
+            if plan.is_migration && self.no_migrations {
+                continue;
+            }
+            let shown = without_literals(&text.text, self.dialect);
+            let cut = text.is_cut.then(|| "the server kept only its beginning".to_string());
+            self.add(shown, text.database, text.calls, text.source, None, plan, cut);
+        }
+    }
+
+    /// Whether a statement alters or drops a table that the account made for a while.
+    pub(super) fn is_about_temporary(&self, text: &Text) -> bool {
+        let tokens = parse_tokens(&text.text, self.dialect);
+        let Some(at) = tokens.iter().take(4).position(|it| it.is_any(&["table", "on"])) else {
+            return false;
+        };
+        let skipped = if tokens.get(at + 1).is_some_and(|it| it.is("if")) { 2 } else { 0 };
+        let named = name_at(&tokens, at + 1 + skipped, text.database.as_deref());
+        named.is_some_and(|(table, _)| self.is_temporary(&table))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what a statement is, said once")]
+    pub(super) fn add(
+        &mut self,
+        text: String,
+        database: Option<String>,
+        calls: u64,
+        source: Source,
+        within: Option<String>,
+        mut plan: Plan,
+        cut: Option<String>,
+    ) {
+        if let Some(body) = plan.body.take() {
+            let body = parse_body(&body, &[]);
+            let label = Some("a block of statements".to_string());
+            self.add_body(&body, database.as_deref(), calls, source, label);
+        }
+        let mut prepares = Vec::new();
+        for text in plan.prepares {
+            let is_function =
+                |database: &str, name: &str| is_function(&self.functions, database, name);
+            let (text, calls) =
+                without_calls(&text, database.as_deref(), self.dialect, is_function);
+            for (database, name) in calls {
+                // Functions of libraries may be called by everyone.
+                if self.functions.contains(&(database.to_lowercase(), name.to_lowercase())) {
+                    plan.rights.insert(Right::on("EXECUTE", Place::Function(database, name)));
+                }
+            }
+            if let Some(why) = self.calls_in_views(&text) {
+                plan.unproved = Some(why);
+                continue;
+            }
+            plan.rights.extend(self.loaded(&text, database.as_deref()));
+            prepares.push(text);
+        }
+        if let Some(made) = plan.makes {
+            self.makes(made, database.as_deref());
+        }
+        self.learned.roles.extend(plan.roles);
+        let words = prepares.iter().flat_map(|it| words_in(it, self.dialect)).collect();
+        self.learned.statements.push(Statement {
+            text,
+            database,
+            calls,
+            source,
+            within,
+            unproved: cut.clone().or(plan.unproved).into_iter().collect(),
+            refused: None,
+            prepares: if cut.is_some() { Vec::new() } else { prepares },
+            rights: plan.rights,
+            any: plan.any,
+            words,
+            is_migration: plan.is_migration,
+        });
+    }
+
+    /// Whether a view calls functions that the server might run: while it prepares those whose value it takes for constant,
+    /// while it plans others as well.
+    pub(super) fn calls_in_views(&self, text: &str) -> Option<String> {
+        let words = words_in(text, self.dialect);
+        let is_risky =
+            |it: &(&String, &bool)| words.contains(it.0) && (*it.1 || super::probe::writes(text));
+        let (view, _) = self.calling.iter().find(is_risky)?;
+        Some(format!("the view {view} calls functions, which might run"))
+    }
+
+    /// Columns that `LOAD DATA` fills: of it the server looks at the table only.
+    pub(super) fn loaded(&self, text: &str, database: Option<&str>) -> BTreeSet<Right> {
+        let tokens = parse_tokens(text, self.dialect);
+        if !tokens.first().is_some_and(|it| it.is("load")) {
+            return BTreeSet::new();
+        }
+        let at = tokens
+            .windows(2)
+            .position(|it| it.iter().zip(["into", "table"]).all(|(token, word)| token.is(word)));
+        let named = at.and_then(|at| name_at(&tokens, at + 2, database));
+        let Some((table, end)) = named else { return BTreeSet::new() };
+        let rest: BTreeSet<String> =
+            tokens.iter().skip(end).filter_map(name_of).map(|it| it.to_lowercase()).collect();
+        let is_listed = tokens.iter().skip(end).any(|it| it.is_sign("("));
+        let columns = self.rights.tables.get(&table).map(|it| it.columns.as_slice());
+        let filled = columns.unwrap_or_default().iter();
+        filled
+            .filter(|it| !is_listed || rest.contains(&it.to_lowercase()))
+            .map(|it| Right::column("INSERT", table.clone(), it.as_str()))
+            .collect()
+    }
+
+    /// Notes a temporary table, unless one that stays has its name.
+    pub(super) fn makes(&mut self, made: Temporary, database: Option<&str>) {
+        let Some(place) = made.database.or_else(|| database.map(str::to_string)) else { return };
+        let table = (place, made.name);
+        if self.rights.tables.contains_key(&table) {
+            return;
+        }
+        let mut columns = made.columns;
+        if let Some((place, name)) = made.like
+            && let Some(place) = place.or_else(|| database.map(str::to_string))
+            && let Some(facts) = self.rights.tables.get(&(place, name))
+        {
+            columns = facts.columns.clone();
+        }
+        // Names of a query's columns are asked for when it can be prepared.
+        columns.extend(made.query.map(|it| format!("\0{it}")));
+        self.learned.temporary.push((table.0, table.1, columns));
+    }
+
+    pub(super) fn add_body(
+        &mut self,
+        body: &Body,
+        database: Option<&str>,
+        calls: u64,
+        source: Source,
+        within: Option<String>,
+    ) {
+        for piece in &body.pieces {
+            let text = preparable(piece, self.dialect);
+            let plan = plan(&text, database, self.dialect);
+            let shown = without_literals(piece, self.dialect);
+            self.add(
+                shown,
+                database.map(str::to_string),
+                calls,
+                source,
+                within.clone(),
+                plan,
+                None,
+            );
+        }
+        for why in &body.unproved {
+            let plan = Plan { unproved: Some(why.clone()), ..Plan::default() };
+            let shown = within.clone().unwrap_or_default();
+            self.add(
+                shown,
+                database.map(str::to_string),
+                calls,
+                source,
+                within.clone(),
+                plan,
+                None,
+            );
+        }
+    }
+
+    /// What acts with the rights of the account: views, triggers, routines and events that it made.
+    pub(super) fn add_own(&mut self) {
+        let account = self.rights.account.to_string();
+        let own = |it: &&Definer| it.is_definer && it.definer == account;
+        let own: Vec<Definer> = self.rights.definers.iter().filter(own).cloned().collect();
+        for it in own {
+            self.add_inner(&it, Source::Static, 0);
+        }
+    }
+
+    /// What something does that is called with the rights of the account.
+    pub(super) fn add_inner(&mut self, it: &Definer, source: Source, calls: u64) {
+        let key = (it.kind.clone(), it.database.clone(), it.name.clone());
+        if !self.expanded.insert(key) {
+            return;
+        }
+        let label = Some(format!("{} {}.{}", it.kind.to_lowercase(), it.database, it.name));
+        if it.kind == "VIEW" {
+            let plan =
+                Plan { prepares: vec![preparable(&it.body, Dialect::MARIADB)], ..Plan::default() };
+            let shown = without_literals(&it.body, Dialect::MARIADB);
+            self.add(shown, Some(it.database.clone()), calls, source, label, plan, None);
+            return;
+        }
+        let mut body = parse_body(&it.body, &it.parameters);
+        if it.mode.split(',').any(|it| it == "ORACLE") {
+            body = Body {
+                unproved: vec!["it is written in the manner of Oracle".into()],
+                ..Body::default()
+            };
+        }
+        self.add_body(&body, Some(&it.database), calls, source, label.clone());
+        let mut plan = Plan::default();
+        if let Some(table) = &it.table {
+            // Whoever made a trigger must be allowed to, and to see and set what it sees and sets of a row.
+            let table = (it.database.clone(), table.clone());
+            plan.rights.insert(super::statement::on_table("TRIGGER", table.clone()));
+            let column = |privilege: &str, name: &String| {
+                Right::column(privilege, table.clone(), name.clone())
+            };
+            plan.rights.extend(body.reads.iter().map(|it| column("SELECT", it)));
+            plan.rights.extend(body.sets.iter().map(|it| column("UPDATE", it)));
+        }
+        // Whoever calls it acts as its maker, who must be allowed to call it, too.
+        if it.is_definer && it.kind == "FUNCTION" {
+            let place = Place::Function(it.database.clone(), it.name.clone());
+            plan.rights.insert(Right::on("EXECUTE", place));
+        }
+        if it.is_definer && it.kind == "PROCEDURE" {
+            let place = Place::Procedure(it.database.clone(), it.name.clone());
+            plan.rights.insert(Right::on("EXECUTE", place));
+        }
+        if it.kind == "EVENT" {
+            plan.rights.insert(Right::on("EVENT", Place::database(&it.database)));
+        }
+        if !plan.rights.is_empty() {
+            let shown = label.clone().unwrap_or_default();
+            self.add(shown, Some(it.database.clone()), calls, source, label, plan, None);
+        }
+    }
+}

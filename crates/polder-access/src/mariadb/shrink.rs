@@ -1,0 +1,210 @@
+//! Takes away what was given and is not needed after all, and sees which statements miss what.
+
+use super::grow::is_on;
+use super::learn::{Needed, Statement};
+use super::learner::Learner;
+use super::probe::Answer;
+use super::right::{Place, Right};
+use super::rights::{Rights, SYSTEM};
+use super::statement::words_in;
+use crate::sql::Dialect;
+use crate::{AccessError, Evidence, Necessity, Source, sensitive};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Statements that are tried for one right beyond the one that needs it, to know how often it is needed.
+const TRIES_MAX: usize = 40;
+
+impl Learner<'_> {
+    /// Takes away what was given and is not needed after all, and sees who misses what.
+    pub(super) fn shrink(&mut self) -> Result<(), AccessError> {
+        let mut all: Vec<Right> = self.probe.given().iter().cloned().collect();
+        let is_sensitive =
+            |it: &Right| it.column.as_deref().is_some_and(|it| sensitive(it).is_some());
+        all.sort_by_key(|it| (!is_sensitive(it), it.column.is_some()));
+        let mut needed: Vec<Needed> = Vec::new();
+        for right in all {
+            if self.ruled.contains(&right) {
+                let is_by_rule = |it: &Statement| it.rights.contains(&right);
+                let by: Vec<usize> = self.positions(is_by_rule).collect();
+                needed.push(self.needed(right, Necessity::Analysed, by));
+                continue;
+            }
+            if matches!(right.place, Place::Database(_)) {
+                let makes = |it: &Statement| it.rights.contains(&right);
+                let by: Vec<usize> = self.positions(makes).collect();
+                needed.push(self.needed(right, Necessity::Analysed, by));
+                continue;
+            }
+            let by = self.missing(&right)?;
+            if !by.is_empty() {
+                needed.push(self.needed(right, Necessity::Refused, by));
+            }
+        }
+        let given: BTreeSet<&Right> = needed.iter().map(|it| &it.right).collect();
+        let untried: Vec<Right> =
+            self.ruled.iter().filter(|it| !given.contains(it)).cloned().collect();
+        for right in &untried {
+            let by: Vec<usize> = self.positions(|it| it.rights.contains(right)).collect();
+            needed.push(self.needed(right.clone(), Necessity::Analysed, by));
+        }
+        self.keep(&mut needed);
+        needed.sort_by(|a, b| a.right.cmp(&b.right));
+        self.learned.needed = needed;
+        Ok(())
+    }
+
+    pub(super) fn positions<'b>(
+        &'b self,
+        is_it: impl Fn(&Statement) -> bool + 'b,
+    ) -> impl Iterator<Item = usize> + 'b {
+        self.learned.statements.iter().enumerate().filter(move |it| is_it(it.1)).map(|it| it.0)
+    }
+
+    pub(super) fn needed(
+        &self,
+        right: Right,
+        necessity: Necessity,
+        statements: Vec<usize>,
+    ) -> Needed {
+        let of = |it: &usize| self.learned.statements.get(*it);
+        let is_run = statements.iter().filter_map(of).any(|it| it.source == Source::Run);
+        Needed {
+            calls: statements.iter().filter_map(of).map(|it| it.calls).sum(),
+            evidence: if is_run { Evidence::Run } else { Evidence::Static },
+            right,
+            necessity,
+            statements,
+        }
+    }
+
+    /// Leaves a right out; answers which statements miss it, and gives it back if any does.
+    pub(super) fn missing(&mut self, right: &Right) -> Result<Vec<usize>, AccessError> {
+        let Place::Table(database, name) = &right.place else { return Ok(Vec::new()) };
+        let table = (database.clone(), name.clone());
+        let lower = name.to_lowercase();
+        let column = right.column.as_ref().map(|it| it.to_lowercase());
+        let can = |it: &Statement| {
+            it.unproved.is_empty()
+                && it.refused.is_none()
+                && (it.words.contains(&lower) || it.any.iter().any(|it| it.1 == table))
+        };
+        let mut tries: Vec<usize> = self.positions(can).collect();
+        // Those that name the column are the likely ones.
+        let names = |index: &usize| {
+            let words = self.learned.statements.get(*index).map(|it| &it.words);
+            column.as_ref().zip(words).is_some_and(|(column, words)| words.contains(column))
+        };
+        tries.sort_by_key(|it| !names(it));
+        self.probe.take(std::slice::from_ref(right))?;
+        let mut by = Vec::new();
+        for (count, index) in tries.into_iter().enumerate() {
+            if count >= TRIES_MAX && !by.is_empty() {
+                break;
+            }
+            if !self.still_works(index)? {
+                by.push(index);
+            }
+        }
+        if !by.is_empty() {
+            self.give(std::slice::from_ref(right))?;
+        }
+        Ok(by)
+    }
+
+    pub(super) fn still_works(&mut self, index: usize) -> Result<bool, AccessError> {
+        let Some(it) = self.learned.statements.get(index) else { return Ok(true) };
+        let (database, prepares, any) = (it.database.clone(), it.prepares.clone(), it.any.clone());
+        for (privilege, table) in &any {
+            let has = self
+                .probe
+                .given()
+                .iter()
+                .any(|it| it.privilege == *privilege && is_on(&it.place, table));
+            if !has && !self.is_temporary(table) {
+                return Ok(false);
+            }
+        }
+        for text in prepares {
+            if matches!(self.probe.prepare(database.as_deref(), &text)?, Answer::Denied(..)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Rights that are kept for what cannot be told.
+    pub(super) fn keep(&self, needed: &mut Vec<Needed>) {
+        let mut known: BTreeMap<Right, Vec<usize>> = BTreeMap::new();
+        for (index, statement) in self.learned.statements.iter().enumerate() {
+            if statement.unproved.is_empty() {
+                continue;
+            }
+            for right in kept(statement, self.rights, self.dialect) {
+                known.entry(right).or_default().push(index);
+            }
+        }
+        for (right, statements) in known {
+            if needed.iter().any(|it| it.right == right) {
+                continue;
+            }
+            let mut it = self.needed(right, Necessity::Kept, statements);
+            it.evidence = Evidence::Unproved;
+            needed.push(it);
+        }
+    }
+}
+
+/// Rights of the account on what a statement names, of the kinds of its keywords; all that makes things for one that does.
+fn kept(statement: &Statement, rights: &Rights, dialect: Dialect) -> BTreeSet<Right> {
+    const MAKES: [&str; 12] = [
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "INDEX",
+        "REFERENCES",
+        "CREATE VIEW",
+        "SHOW VIEW",
+        "TRIGGER",
+        "CREATE ROUTINE",
+        "ALTER ROUTINE",
+        "EVENT",
+        "CREATE TEMPORARY TABLES",
+    ];
+    let words = words_in(&statement.text, dialect);
+    let mut kept = BTreeSet::new();
+    if statement.is_migration {
+        let is_kept =
+            |it: &&Right| MAKES.contains(&it.privilege.as_str()) && it.place != Place::Server;
+        kept.extend(rights.own().filter(is_kept).cloned());
+        // What is had everywhere is kept where it was used.
+        for privilege in MAKES.iter().filter(|it| rights.has_on_server(it)) {
+            kept.extend(
+                statement.database.iter().map(|it| Right::on(*privilege, Place::database(it))),
+            );
+        }
+    }
+    let has = |list: &[&str]| list.iter().any(|it| words.contains(*it));
+    let all = [
+        ("SELECT", true),
+        ("INSERT", has(&["insert", "replace", "load"])),
+        ("UPDATE", has(&["update"])),
+        ("DELETE", has(&["delete", "replace"])),
+    ];
+    let is_dynamic = statement.unproved.iter().any(|it| it.contains("put together"));
+    for table in rights.tables.keys() {
+        let is_named = words.contains(&table.1.to_lowercase())
+            && (statement.database.as_deref() == Some(&table.0)
+                || words.contains(&table.0.to_lowercase()));
+        let is_near = is_dynamic && statement.database.as_deref().is_none_or(|it| it == table.0);
+        if !(is_named || is_near) || SYSTEM.contains(&table.0.as_str()) {
+            continue;
+        }
+        for (privilege, is_used) in all {
+            let right = super::statement::on_table(privilege, table.clone());
+            if (is_used || is_dynamic) && rights.holds(&right) {
+                kept.insert(right);
+            }
+        }
+    }
+    kept
+}

@@ -1,0 +1,256 @@
+//! What goes wrong, and what means harm, on MariaDB: nothing is run, nothing is left half done, nobody is broken.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test may panic, and looks at the machine it runs on"
+)]
+
+mod support;
+
+use mysql::prelude::Queryable;
+use polder_access::mariadb::{
+    Learned, Piece, Rights, Session, act, learn, moves, observe, propose, prove,
+};
+use polder_access::{AccessError, Columns, Sources};
+use std::collections::BTreeSet;
+use support::maria::{Maria, refused};
+
+/// Learns, proves and applies; answers what was learned.
+fn bound(session: &mut Session, account: &str, sources: &Sources) -> (Learned, BTreeSet<Piece>) {
+    let mut rights = Rights::read(session, account).unwrap();
+    let learned = learn(session, &mut rights, sources).unwrap();
+    let mut proposal = propose(&rights, &learned, Columns::Always);
+    proposal.settle(session).unwrap();
+    let proof = prove(session, &learned, &proposal).unwrap();
+    assert!(proof.holds(), "{:#?}", proof.refused);
+    act(session, &proposal.before, &proposal.after).unwrap();
+    (learned, proposal.before)
+}
+
+fn text(statements: &[&str]) -> Sources {
+    Sources { text: statements.join(";\n"), only_text: true, ..Sources::default() }
+}
+
+fn count(maria: &Maria, sql: &str) -> u64 {
+    maria.client("root", "").query_first::<u64, _>(sql).unwrap().unwrap()
+}
+
+#[test]
+fn what_others_call_in_its_name_goes_on_working() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; USE d; CREATE TABLE a(id INT, x INT, y INT); CREATE TABLE b(id INT, n INT); CREATE TABLE c(n INT);
+         INSERT INTO a VALUES (1, 2, 3); INSERT INTO c VALUES (1);
+         CREATE USER maker@localhost; CREATE USER other@localhost; GRANT ALL ON d.* TO maker@localhost;
+         CREATE DEFINER = maker@localhost VIEW seen AS SELECT id, x FROM a;
+         DELIMITER //
+         CREATE DEFINER = maker@localhost TRIGGER t BEFORE INSERT ON b FOR EACH ROW BEGIN
+           SET NEW.n = NEW.id + (SELECT MAX(y) FROM a); INSERT INTO c(n) VALUES (NEW.n); END//
+         CREATE DEFINER = maker@localhost PROCEDURE p(i INT) BEGIN UPDATE a SET y = i WHERE id = 1; END//
+         CREATE DEFINER = maker@localhost FUNCTION f() RETURNS INT BEGIN RETURN (SELECT COUNT(n) FROM c); END//
+         DELIMITER ;
+         GRANT SELECT ON d.seen TO other@localhost; GRANT INSERT ON d.b TO other@localhost;
+         GRANT EXECUTE ON PROCEDURE d.p TO other@localhost; GRANT EXECUTE ON FUNCTION d.f TO other@localhost",
+    );
+    let workload = [
+        vec!["SELECT x FROM seen"],
+        vec!["INSERT INTO b(id) VALUES (5)"],
+        vec!["CALL p(4)"],
+        vec!["SELECT f()"],
+    ];
+    assert_eq!(refused(&maria, "d", "other", &workload), [""; 0]);
+    let mut session = maria.session("d");
+    let (learned, _) = bound(&mut session, "maker", &text(&["SELECT id FROM a"]));
+    let odd: Vec<_> = learned.statements.iter().filter(|it| !it.unproved.is_empty()).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
+    assert_eq!(refused(&maria, "d", "other", &workload), [""; 0]);
+    let mut root = maria.client("root", "");
+    for right in learned.rights().iter().filter(|it| it.to_string() != "SELECT (`id`) ON `d`.`a`") {
+        root.query_drop(format!("REVOKE {right} FROM maker@localhost")).unwrap();
+        assert!(!refused(&maria, "d", "other", &workload).is_empty(), "not needed: {right}");
+        root.query_drop(format!("GRANT {right} TO maker@localhost")).unwrap();
+    }
+}
+
+#[test]
+fn rights_by_roles_by_columns_and_from_everyone() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; USE d; CREATE TABLE a(id INT, x INT, y INT); CREATE TABLE b(id INT, n INT); CREATE TABLE c(n INT);
+         CREATE ROLE low; CREATE ROLE high; CREATE ROLE extra; GRANT SELECT ON d.a TO low; GRANT low TO high;
+         GRANT INSERT, DELETE ON d.b TO high; GRANT UPDATE ON d.b TO extra;
+         CREATE USER app@localhost; GRANT high TO app@localhost; GRANT extra TO app@localhost; SET DEFAULT ROLE high FOR app@localhost;
+         GRANT SELECT (id), UPDATE (n) ON d.b TO app@localhost; GRANT SELECT ON d.c TO PUBLIC",
+    );
+    let statements = [
+        "SELECT x FROM a WHERE y = 1",
+        "INSERT INTO b(id) SELECT id FROM a",
+        "UPDATE b SET n = 1 WHERE id = 2",
+        "SELECT n FROM c",
+    ];
+    let workload: Vec<Vec<&str>> = statements.iter().map(|it| vec![*it]).collect();
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    let mut session = maria.session("d");
+    let all: Vec<String> = maria.client("root", "").query("SHOW GRANTS FOR app@localhost").unwrap();
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();
+    let mut proposal = propose(&rights, &learned, Columns::Sensitive);
+    proposal.settle(&mut session).unwrap();
+    assert!(prove(&mut session, &learned, &proposal).unwrap().holds());
+    act(&mut session, &proposal.before, &proposal.after).unwrap();
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    let now: Vec<String> = maria.client("root", "").query("SHOW GRANTS FOR app@localhost").unwrap();
+    assert!(!now.iter().any(|it| it.contains("DELETE") || it.contains("high")), "{now:#?}");
+    act(&mut session, &proposal.after, &proposal.before).unwrap();
+    let mut again: Vec<String> =
+        maria.client("root", "").query("SHOW GRANTS FOR app@localhost").unwrap();
+    let mut all = all;
+    all.sort();
+    again.sort();
+    assert_eq!(again, all);
+}
+
+#[test]
+fn nothing_is_run_whatever_a_statement_says() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; USE d; CREATE TABLE a(id INT, x TEXT); CREATE TABLE ran(n INT); INSERT INTO a VALUES (1, 'q');
+         DELIMITER //
+         CREATE FUNCTION f(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO d.ran VALUES (n); RETURN n; END//
+         CREATE FUNCTION g() RETURNS INT DETERMINISTIC BEGIN INSERT INTO d.ran VALUES (0); RETURN 1; END//
+         CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN INSERT INTO ran VALUES (9); END//
+         DELIMITER ;
+         CREATE VIEW v AS SELECT id, REPEAT(x, f(1)) r, ROUND(id, g()) s FROM a;
+         CREATE VIEW w AS SELECT REPEAT(x, f(id)) r FROM a;
+         CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost",
+    );
+    let statements = [
+        "SELECT REPEAT(x, f(2)), ROUND(id, g()), SUBSTR(x, d.f (3)), SUBSTR(x, `f`(3)), SUBSTR(x, `d`.`g`()) FROM a WHERE id = f(4) LIMIT 3",
+        "SELECT /*!50000 REPEAT(x, f(5)) */ FROM a",
+        "SELECT r, s FROM v",
+        "SELECT r FROM w WHERE r = 1",
+        "INSERT INTO a(x) SELECT r FROM w",
+        "INSERT INTO a(id) SELECT s FROM v",
+        "INSERT INTO a(id, x) VALUES (f(6), REPEAT('x', g()))",
+        "UPDATE a SET id = ROUND(id, f(7))",
+        "INSERT INTO a(id) SELECT ROUND(id, f(8)) FROM a WHERE f(9) = 9",
+        "CREATE TEMPORARY TABLE tt AS SELECT ROUND(id, f(10)) n, g() m FROM a",
+        "CALL nobody(f(11))",
+        "SET @a = ROUND(1, f(12))",
+        "DO f(13)",
+        "SELECT SLEEP(20), BENCHMARK(1000000000, MD5('x'))",
+        "EXPLAIN SELECT ROUND(id, f(14)) FROM a",
+        "DROP TABLE ran",
+        "SELECT 1 INTO OUTFILE '/tmp/polder_never'",
+        "\nDELIMITER //\nBEGIN NOT ATOMIC DECLARE n INT DEFAULT f(15); SELECT f(16) INTO n; END//",
+    ];
+    let mut session = maria.session("d");
+    // To make a view the server runs what it takes for constant, too.
+    maria.script("DELETE FROM d.ran");
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();
+    let proposal = propose(&rights, &learned, Columns::Always);
+    prove(&mut session, &learned, &proposal).unwrap();
+    let ran: Vec<u64> = maria.client("root", "").query("SELECT n FROM d.ran").unwrap();
+    assert_eq!(ran, [0u64; 0]);
+    assert_eq!(count(&maria, "SELECT COUNT(*) FROM d.a"), 1);
+    let told: Vec<&str> = learned.unproved().map(|it| it.text.as_str()).collect();
+    // What the server might run while it prepares or plans is not tried.
+    assert!(told.contains(&"SELECT r, s FROM v") && told.contains(&"DROP TABLE ran"), "{told:#?}");
+    assert!(told.contains(&"INSERT INTO a(x) SELECT r FROM w") && told.len() <= 6, "{told:#?}");
+}
+
+#[test]
+fn sql_made_when_it_runs_keeps_rights_and_long_texts_are_said_to_be_cut() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; USE d; CREATE TABLE a(id INT, x INT); CREATE TABLE b(id INT);
+         DELIMITER //
+         CREATE PROCEDURE p(t VARCHAR(20)) SQL SECURITY INVOKER BEGIN
+           EXECUTE IMMEDIATE CONCAT('DELETE FROM ', t, ' WHERE id = 99'); END//
+         DELIMITER ;
+         CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost",
+    );
+    let mut app = maria.client("app", "d");
+    app.query_drop("CALL p('a')").unwrap();
+    app.query_drop("CALL p('b')").unwrap();
+    app.query_drop(format!("SELECT x FROM a WHERE id IN ({})", vec!["1"; 2000].join(", ")))
+        .unwrap();
+    let mut session = maria.session("d");
+    let (learned, _) = bound(&mut session, "app", &Sources::default());
+    let why: BTreeSet<String> = learned.unproved().flat_map(|it| it.unproved.clone()).collect();
+    assert!(
+        why.iter().any(|it| it.contains("put together"))
+            && why.iter().any(|it| it.contains("beginning")),
+        "{why:#?}"
+    );
+    let workload = [vec!["CALL p('a')"], vec!["CALL p('b')"], vec!["SELECT x FROM a"]];
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+}
+
+#[test]
+fn nothing_is_left_half_done() {
+    let Some(mut maria) = Maria::start_with(&["--log-bin=bin", "--server-id=1"]) else { return };
+    maria.script(
+        "CREATE DATABASE d; USE d; CREATE TABLE a(id INT, x INT); CREATE TABLE b(id INT);
+         CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost;
+         CREATE USER polder_probe_00000001@localhost; GRANT SELECT ON d.* TO polder_probe_00000001@localhost",
+    );
+    let mut session = maria.session("d");
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let learned = learn(&mut session, &mut rights, &text(&["SELECT x FROM a"])).unwrap();
+    // Whoever was left behind by a process that was killed is gone, and no replica hears of whoever was made.
+    assert_eq!(count(&maria, "SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'polder%'"), 0);
+    let events: Vec<mysql::Row> = maria.client("root", "").query("SHOW BINLOG EVENTS").unwrap();
+    let told = |word: &str| {
+        events.iter().any(|row| row.get::<String, _>("Info").is_some_and(|it| it.contains(word)))
+    };
+    assert!(told("CREATE USER app") && !told("IDENTIFIED BY"));
+    let mut proposal = propose(&rights, &learned, Columns::Always);
+    proposal.settle(&mut session).unwrap();
+    // Somebody else changes rights meanwhile.
+    maria.script("REVOKE DROP ON d.* FROM app@localhost");
+    let error = act(&mut session, &proposal.before, &proposal.after).unwrap_err();
+    assert!(matches!(error, AccessError::Changed { .. }), "{error}");
+    maria.script("GRANT DROP ON d.* TO app@localhost; DROP TABLE d.a");
+    // A table is gone: the step fails, and what was done before it is taken back.
+    let before = observe(&mut session, &proposal.before).unwrap();
+    let error = act(&mut session, &proposal.before, &proposal.after).unwrap_err();
+    assert!(matches!(error, AccessError::Query { .. }), "{error}");
+    assert_eq!(observe(&mut session, &proposal.before).unwrap(), before);
+    assert!(moves(&proposal.before, &proposal.before).is_empty());
+    maria.kill();
+    let error = Rights::read(&mut session, "app").unwrap_err();
+    assert!(matches!(error, AccessError::Gone { .. }), "{error}");
+}
+
+#[test]
+fn ansi_quotes_and_other_databases() {
+    let Some(maria) = Maria::start_with(&["--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES"]) else {
+        return;
+    };
+    maria.script(
+        "CREATE DATABASE d; CREATE DATABASE e_x; CREATE DATABASE eyx; CREATE TABLE d.a(id INT, \"or der\" INT, z INT);
+         CREATE TABLE e_x.a(id INT, n INT); CREATE TABLE eyx.a(id INT, n INT); INSERT INTO d.a VALUES (1, 1, 1);
+         CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost; GRANT ALL ON e_x.* TO app@localhost",
+    );
+    let statements = [
+        "SELECT \"or der\" FROM \"a\" WHERE id = 'x\\'",
+        "SELECT n FROM e_x.a",
+        "UPDATE d.a JOIN e_x.a b USING (id) SET d.a.z = b.n",
+    ];
+    let workload: Vec<Vec<&str>> = statements.iter().map(|it| vec![*it]).collect();
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    let mut session = maria.session("d");
+    let (learned, before) = bound(&mut session, "app", &text(&statements));
+    let odd: Vec<_> = learned.statements.iter().filter(|it| !it.unproved.is_empty()).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    // A pattern of a database was one: `e_x` was `eyx` as well, and is taken.
+    assert!(!before.is_empty());
+    assert!(!refused(&maria, "d", "app", &[vec!["SELECT n FROM eyx.a"]]).is_empty());
+}
