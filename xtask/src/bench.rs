@@ -118,7 +118,9 @@ pub(crate) fn access() -> Result<(), String> {
         println!("{error}");
     }
     println!("\nrights of an account of PostgreSQL, and the same from the log of pgaudit\n");
-    run::cargo(&["bench", "--quiet", "--package", "polder-access", "--bench", "postgresql"])
+    run::cargo(&["bench", "--quiet", "--package", "polder-access", "--bench", "postgresql"])?;
+    println!("\nrights of an account of MariaDB, and what MySQLTuner says of the same\n");
+    run::cargo(&["bench", "--quiet", "--package", "polder-access", "--bench", "mariadb"])
 }
 
 /// Only known flaws.

@@ -14,6 +14,7 @@ pub(crate) const TEST: &[Need] = &[
     ("iptables-save", "iptables"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
+    ("mariadbd", "mariadb-server"),
     ("systemd-analyze", "systemd"),
     ("chromium", "chromium"),
     ("setpriv", "util-linux"),
@@ -48,6 +49,8 @@ pub(crate) const BENCH: &[Need] = &[
 pub(crate) const BENCH_ACCESS: &[Need] = &[
     ("pg_ctlcluster", "postgresql"),
     ("/usr/lib/postgresql/15/lib/pgaudit.so", "postgresql-15-pgaudit"),
+    ("mariadbd", "mariadb-server"),
+    ("mysqltuner", "mysqltuner"),
 ];
 
 /// Needed to record hosts.

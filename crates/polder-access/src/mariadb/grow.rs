@@ -184,8 +184,16 @@ impl Learner<'_> {
         said: &str,
         statement: &Statement,
     ) -> Result<Option<TableName>, AccessError> {
-        let known = self.rights.tables.keys().find(|it| said_of(it) == said);
-        if let Some(it) = known {
+        let inner = said.strip_prefix('`').and_then(|it| it.strip_suffix('`'));
+        let plain = inner.and_then(|it| it.split_once("`.`"));
+        let plain = plain.map(|(database, name)| (database.to_string(), name.to_string()));
+        if let Some(it) =
+            plain.filter(|it| self.rights.tables.contains_key(it) && said_of(it) == said)
+        {
+            return Ok(Some(it));
+        }
+        // Names with backticks in them are told apart by how they would be written.
+        if let Some(it) = self.rights.tables.keys().find(|it| said_of(it) == said) {
             return Ok(Some(it.clone()));
         }
         // Older servers leave the database out; the server's own tables are looked up by name.

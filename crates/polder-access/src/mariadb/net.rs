@@ -113,7 +113,7 @@ pub fn judge(
     let now = rights.clone();
     rights.database = refused.database.clone().or(rights.database);
     let before = had(session, taken)?;
-    rights.held.extend(before);
+    rights.with(before);
     let sources =
         Sources { text: refused.statement.clone(), only_text: true, ..Sources::default() };
     let learned = learn(session, &mut rights, &sources)?;

@@ -2,12 +2,12 @@
 
 use super::learn::Learned;
 use super::piece::{Piece, moves, observe};
-use super::right::{Place, Right, fits, grants};
-use super::rights::{Rights, TableName};
+use super::right::{Grantee, Place, Right, grants};
+use super::rights::{Held, Rights};
 use super::session::Session;
 use crate::{AccessError, Columns, Evidence, Reach, sensitive};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A move to the least rights.
 #[derive(Clone, Debug, Serialize)]
@@ -123,12 +123,8 @@ fn remarks(rights: &Rights, left: &mut Vec<String>) {
                 .into(),
         );
     }
-    let everyones: Vec<&Right> = rights
-        .held
-        .iter()
-        .filter(|it| it.whose == super::right::Grantee::Public)
-        .map(|it| &it.right)
-        .collect();
+    let everyones: Vec<&Right> =
+        rights.held.iter().filter(|it| it.whose == Grantee::Public).map(|it| &it.right).collect();
     if !everyones.is_empty() {
         let list = grants(everyones.iter().copied());
         left.push(format!("everyone has rights, and so has the account: {}", shortened(&list)));
@@ -236,8 +232,7 @@ fn later(rights: &Rights, learned: &Learned, target: &BTreeSet<Right>) -> Rights
             .roles
             .iter()
             .filter(|(member, role, _)| {
-                matches!(member, super::right::Grantee::Role(it) if kept.contains(it))
-                    && !kept.contains(role)
+                matches!(member, Grantee::Role(it) if kept.contains(it)) && !kept.contains(role)
             })
             .map(|it| it.1.clone())
             .collect();
@@ -246,59 +241,24 @@ fn later(rights: &Rights, learned: &Learned, target: &BTreeSet<Right>) -> Rights
         }
         kept.extend(more);
     }
-    let mut later = rights.clone();
-    later.held.retain(|it| match &it.whose {
-        super::right::Grantee::Role(role) => kept.contains(role),
-        super::right::Grantee::Public => true,
-        super::right::Grantee::Account { .. } => false,
-    });
-    let own = target
-        .iter()
-        .map(|it| super::rights::Held { right: it.clone(), whose: rights.account.clone() });
-    later.held.extend(own);
+    let stays = |it: &&Held| match &it.whose {
+        Grantee::Role(role) => kept.contains(role),
+        Grantee::Public => true,
+        Grantee::Account { .. } => false,
+    };
+    let mut held: BTreeSet<Held> = rights.held.iter().filter(stays).cloned().collect();
+    held.extend(target.iter().map(|it| Held { right: it.clone(), whose: rights.account.clone() }));
+    let mut later = rights.instead(held);
     later.roles.retain(|it| kept.contains(&it.1));
     later.proxies.clear();
     later
 }
 
-/// Rights by the table they are on, for many questions.
-struct Index<'a> {
-    wide: Vec<&'a Right>,
-    by_table: HashMap<(&'a str, &'a str), Vec<&'a Right>>,
-}
-
-impl<'a> Index<'a> {
-    fn of(rights: &'a Rights) -> Self {
-        let mut it = Self { wide: Vec::new(), by_table: HashMap::new() };
-        for held in &rights.held {
-            match &held.right.place {
-                Place::Server | Place::Database(_) => it.wide.push(&held.right),
-                Place::Table(database, name) => {
-                    it.by_table.entry((database, name)).or_default().push(&held.right);
-                }
-                _ => {}
-            }
-        }
-        it
-    }
-
-    /// Rights on one table.
-    fn on(&self, table: &'a TableName) -> Vec<&'a Right> {
-        let wide = self.wide.iter().copied().filter(|it| match &it.place {
-            Place::Database(pattern) => fits(pattern, &table.0),
-            _ => true,
-        });
-        let own = self.by_table.get(&(table.0.as_str(), table.1.as_str()));
-        wide.chain(own.into_iter().flatten().copied()).collect()
-    }
-}
-
 /// What can be done with the rights that are there.
 pub fn reach(rights: &Rights) -> Reach {
     let mut reach = Reach { is_boundless: rights.is_boundless(), ..Reach::default() };
-    let index = Index::of(rights);
     for (table, facts) in &rights.tables {
-        let on = index.on(table);
+        let on: Vec<&Right> = rights.on(table).collect();
         let any = |names: &[&str]| on.iter().any(|it| names.contains(&it.privilege.as_str()));
         let whole = |names: &[&str]| {
             on.iter().any(|it| it.column.is_none() && names.contains(&it.privilege.as_str()))

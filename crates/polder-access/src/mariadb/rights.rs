@@ -4,7 +4,7 @@ use super::right::{Grantee, Line, Place, Right, fits, parse_line, quote};
 use super::session::{Session, count_of, text_of};
 use crate::AccessError;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Databases that are the server's own.
 pub(super) const SYSTEM: [&str; 4] = ["information_schema", "performance_schema", "mysql", "sys"];
@@ -99,6 +99,33 @@ pub struct Rights {
     pub files: Option<String>,
     /// Other accounts of the same name: from other hosts.
     pub siblings: Vec<String>,
+    /// Rights by what they are on, for many questions.
+    #[serde(skip)]
+    index: Index,
+}
+
+/// Rights by what they are on.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    wide: Vec<Right>,
+    by_table: HashMap<TableName, Vec<Right>>,
+}
+
+impl Index {
+    fn of(held: &BTreeSet<Held>) -> Self {
+        let mut it = Self::default();
+        for held in held {
+            match &held.right.place {
+                Place::Server | Place::Database(_) => it.wide.push(held.right.clone()),
+                Place::Table(database, name) => {
+                    let table = (database.clone(), name.clone());
+                    it.by_table.entry(table).or_default().push(held.right.clone());
+                }
+                _ => {}
+            }
+        }
+        it
+    }
 }
 
 impl Rights {
@@ -121,6 +148,7 @@ impl Rights {
             files: files(session)?,
             siblings,
             account,
+            index: Index::default(),
         };
         it.grants(session)?;
         let rows = session.rows(
@@ -188,24 +216,37 @@ impl Rights {
                 }
             }
         }
+        self.index = Index::of(&self.held);
         Ok(())
+    }
+
+    /// The same with rights that were had.
+    pub(super) fn with(&mut self, more: BTreeSet<Held>) {
+        self.held.extend(more);
+        self.index = Index::of(&self.held);
+    }
+
+    /// Rights on one table, wider ones among them.
+    pub(super) fn on<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a Right> {
+        let wide = self.index.wide.iter().filter(|it| covers(&it.place, table));
+        wide.chain(self.index.by_table.get(table).into_iter().flatten())
+    }
+
+    /// The same with other rights instead.
+    pub(super) fn instead(&self, held: BTreeSet<Held>) -> Self {
+        Self { index: Index::of(&held), held, ..self.clone() }
     }
 
     /// Whether it has a privilege on all of a table.
     pub fn has(&self, privilege: &str, table: &TableName) -> bool {
-        self.held.iter().any(|it| {
-            it.right.privilege == privilege
-                && it.right.column.is_none()
-                && covers(&it.right.place, table)
-        })
+        self.on(table).any(|it| it.privilege == privilege && it.column.is_none())
     }
 
     /// Whether it has a privilege on a column of a table.
     pub fn has_column(&self, privilege: &str, table: &TableName, column: &str) -> bool {
-        self.held.iter().any(|it| {
-            it.right.privilege == privilege
-                && it.right.column.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(column))
-                && covers(&it.right.place, table)
+        self.on(table).any(|it| {
+            it.privilege == privilege
+                && it.column.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(column))
         })
     }
 
@@ -475,18 +516,28 @@ fn dictionary(
     session: &mut Session,
     found: &mut BTreeMap<TableName, TableFacts>,
 ) -> Result<bool, AccessError> {
-    let sql = "SELECT t.NAME, c.NAME FROM information_schema.INNODB_SYS_TABLES t \
-        JOIN information_schema.INNODB_SYS_COLUMNS c USING (TABLE_ID) ORDER BY t.NAME, c.POS";
-    let rows = match session.rows(sql, &[], "columns") {
-        Err(AccessError::Denied { .. } | AccessError::Query { .. }) => return Ok(false),
-        other => other?,
-    };
-    for row in rows {
-        let (Some(table), Some(column)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
+    // The server would put the two together table by table, for minutes.
+    let tables = "SELECT TABLE_ID, NAME FROM information_schema.INNODB_SYS_TABLES";
+    let columns =
+        "SELECT TABLE_ID, NAME FROM information_schema.INNODB_SYS_COLUMNS ORDER BY TABLE_ID, POS";
+    let (tables, columns) =
+        match (session.rows(tables, &[], "tables"), session.rows(columns, &[], "columns")) {
+            (Err(AccessError::Denied { .. } | AccessError::Query { .. }), _)
+            | (_, Err(AccessError::Denied { .. } | AccessError::Query { .. })) => return Ok(false),
+            (tables, columns) => (tables?, columns?),
+        };
+    let mut names: HashMap<u64, TableName> = HashMap::new();
+    for row in tables {
+        let (Some(id), Some(table)) = (count_of(&row, 0), text_of(&row, 1)) else { continue };
         // Names with other signs are encoded there: those are asked for by themselves.
         let is_plain = table.bytes().all(|it| it.is_ascii_alphanumeric() || b"_/".contains(&it));
-        let Some((database, name)) = table.split_once('/').filter(|_| is_plain) else { continue };
-        if let Some(facts) = found.get_mut(&(database.to_string(), name.to_string())) {
+        if let Some((database, name)) = table.split_once('/').filter(|_| is_plain) {
+            names.insert(id, (database.to_string(), name.to_string()));
+        }
+    }
+    for row in columns {
+        let (Some(id), Some(column)) = (count_of(&row, 0), text_of(&row, 1)) else { continue };
+        if let Some(facts) = names.get(&id).and_then(|it| found.get_mut(it)) {
             facts.columns.push(column);
         }
     }

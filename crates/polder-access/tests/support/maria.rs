@@ -91,6 +91,13 @@ impl Maria {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Seconds of processor that it used.
+    pub(crate) fn load(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) as f64 / 100.0
+    }
+
     /// Its folder.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
