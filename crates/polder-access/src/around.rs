@@ -80,7 +80,7 @@ pub(crate) fn url(rest: &str) -> Result<BTreeMap<String, String>, AccessError> {
 }
 
 /// Text with `%41` for `A`.
-fn decoded(text: &str) -> Result<String, AccessError> {
+pub(crate) fn decoded(text: &str) -> Result<String, AccessError> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -95,4 +95,16 @@ fn decoded(text: &str) -> Result<String, AccessError> {
         }
     }
     String::from_utf8(out).map_err(|_| wrong("the URL is not UTF-8"))
+}
+
+/// Text as a URL has it.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            it if it.is_ascii_alphanumeric() || b"-._~/".contains(&it) => out.push(char::from(it)),
+            it => out.push_str(&format!("%{it:02X}")),
+        }
+    }
+    out
 }

@@ -11,6 +11,7 @@ pub struct Said(pub(crate) Says);
 pub(crate) enum Says {
     Postgresql(postgres::Error),
     Mariadb(mysql::Error),
+    Redis(redis::RedisError),
     Other(std::io::Error),
 }
 
@@ -31,6 +32,11 @@ impl std::fmt::Display for Said {
             Says::Mariadb(mysql::Error::DriverError(it)) => write!(out, "{it}"),
             Says::Mariadb(mysql::Error::TlsError(it)) => write!(out, "{it}"),
             Says::Mariadb(_) => write!(out, "it answers what is no answer"),
+            Says::Redis(it) => match it.detail() {
+                // What a server says names commands and users, and no data.
+                Some(detail) => write!(out, "{}: {detail}", it.code().unwrap_or("error")),
+                None => write!(out, "{it}"),
+            },
             Says::Other(error) => write!(out, "{error}"),
         }
     }
@@ -47,6 +53,12 @@ impl From<postgres::Error> for Said {
 impl From<mysql::Error> for Said {
     fn from(it: mysql::Error) -> Self {
         Self(Says::Mariadb(it))
+    }
+}
+
+impl From<redis::RedisError> for Said {
+    fn from(it: redis::RedisError) -> Self {
+        Self(Says::Redis(it))
     }
 }
 

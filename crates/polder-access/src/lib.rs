@@ -18,6 +18,7 @@ pub mod mariadb;
 mod piece;
 pub mod postgresql;
 mod reach;
+pub mod redis;
 mod refusal;
 pub mod sql;
 mod work;

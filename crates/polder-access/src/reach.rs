@@ -27,6 +27,9 @@ pub struct Reach {
     pub empties: usize,
     /// Tables that it drops.
     pub drops: usize,
+    /// What is reached of a store that has no tables, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
     /// Ways to the host: programs and files.
     pub host: Vec<String>,
     /// Whether nothing bounds it.

@@ -26,6 +26,9 @@ pub struct Verdict {
     pub says: String,
     /// The statement, without its literals.
     pub statement: String,
+    /// What is so now and makes room for that, where rights are one thing.
+    #[serde(skip)]
+    pub before: BTreeSet<Piece>,
     /// Rights that are given back, and what would be so.
     pub gives: Vec<(String, Piece)>,
     /// Rights that are missing and left to a person, each with the reason.

@@ -2,7 +2,7 @@
 
 use crate::{
     AccessError, Ambient, Columns, Evidence, Excess, Piece, Proof, Reach, Source, Sources, mariadb,
-    postgresql,
+    postgresql, redis,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub struct ServerName {
     pub address: String,
     /// The database that is looked at; none where rights are those of the whole server.
     pub database: Option<String>,
+    /// Whether statements of SQL are sent to it; to others commands are.
+    pub speaks_sql: bool,
 }
 
 /// One account in a list of all.
@@ -204,6 +206,9 @@ pub fn open(
         target.database = database.map(str::to_string).or(target.database);
         return Ok(Box::new(mariadb::Account::open(&target)?));
     }
+    if redis::Target::is_said(said) {
+        return Ok(Box::new(redis::Account::open(&redis::Target::parse(said, around)?)?));
+    }
     let mut target = postgresql::Target::parse(said, around)?;
     if let Some(database) = database {
         target = target.database(database);
@@ -225,6 +230,11 @@ pub fn observe(
         let so = mariadb::observe(&mut session, &Piece::mariadb(pieces))?;
         return Ok(so.into_iter().map(Piece::Mariadb).collect());
     }
+    if redis::Target::is_said(said) {
+        let mut session = redis::Session::connect(&redis::Target::parse(said, around)?)?;
+        let so = redis::observe(&mut session, &Piece::redis(pieces))?;
+        return Ok(so.into_iter().map(Piece::Redis).collect());
+    }
     let mut session = postgresql::Session::connect(&postgresql::Target::parse(said, around)?)?;
     let so = postgresql::observe(&mut session, &Piece::postgresql(pieces))?;
     Ok(so.into_iter().map(Piece::Postgresql).collect())
@@ -244,6 +254,11 @@ pub fn act(
         let mut session = mariadb::Session::connect(&mariadb::Target::parse(said, around)?)?;
         let now = mariadb::observe(&mut session, &Piece::mariadb(all))?;
         return mariadb::act(&mut session, &now, &Piece::mariadb(so));
+    }
+    if redis::Target::is_said(said) {
+        let mut session = redis::Session::connect(&redis::Target::parse(said, around)?)?;
+        let now = redis::observe(&mut session, &Piece::redis(all))?;
+        return redis::act(&mut session, &now, &Piece::redis(so));
     }
     let mut session = postgresql::Session::connect(&postgresql::Target::parse(said, around)?)?;
     let now = postgresql::observe(&mut session, &Piece::postgresql(all))?;

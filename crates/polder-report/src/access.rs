@@ -42,7 +42,7 @@ fn head(server: &ServerName, account: &str, out: &mut String) {
 fn reach_lines(reach: &Reach) -> Vec<String> {
     let mut lines = Vec::new();
     if reach.is_boundless {
-        lines.push("does anything, to the whole server: it is a superuser".to_string());
+        lines.push("does anything, to the whole server".to_string());
     }
     if !reach.sensitive.is_empty() {
         let shown: Vec<String> = reach
@@ -72,6 +72,7 @@ fn reach_lines(reach: &Reach) -> Vec<String> {
     if !counted.is_empty() {
         lines.push(format!("{} tables and views", counted.join(", ")));
     }
+    lines.extend(reach.data.iter().cloned());
     lines.extend(reach.host.iter().cloned());
     if lines.is_empty() {
         lines.push("reaches nothing that is stored here".into());
@@ -87,11 +88,12 @@ fn reach_text(title: &str, reach: &Reach, out: &mut String) {
 }
 
 /// In how far its use is known.
-fn window(usage: &Usage) -> String {
+fn window(server: &ServerName, usage: &Usage) -> String {
+    let kind = if server.speaks_sql { "statements" } else { "commands" };
     let run = usage.statements.iter().filter(|it| it.calls > 0).count();
     let from_files = usage.statements.len() - run;
     let since = usage.since.as_deref().map_or_else(String::new, |it| format!(" since {it}"));
-    let mut text = format!("{run} kinds of statements that ran{since}");
+    let mut text = format!("{run} kinds of {kind} that ran{since}");
     if from_files > 0 {
         let _ = write!(text, ", {from_files} from files");
     }
@@ -129,7 +131,7 @@ pub fn access_text(view: &AccessView<'_>, all: bool) -> String {
     out.push('\n');
     match (view.usage, view.because) {
         (Some(usage), _) => {
-            let text = format!("Not needed by {}:", window(usage));
+            let text = format!("Not needed by {}:", window(view.server, usage));
             wrap(&mut out, "", "  ", &printable_str(&text));
         }
         (None, because) => {
@@ -197,7 +199,7 @@ pub fn access_json(view: &AccessView<'_>) -> Value {
 pub fn learned_text(server: &ServerName, usage: &Usage, all: bool) -> String {
     let mut out = String::new();
     head(server, &usage.account, &mut out);
-    let text = format!("needs these rights for {}:", window(usage));
+    let text = format!("needs these rights for {}:", window(server, usage));
     wrap(&mut out, "", "  ", &printable_str(&text));
     out.push('\n');
     for it in &usage.grants {
@@ -248,10 +250,14 @@ pub fn proposal_text(
     if plan.is_done {
         let _ = writeln!(out, "It has the least rights already.");
     }
-    reach_text("Whoever can send statements as it, now", &plan.reach_before, &mut out);
+    let whoever = match server.speaks_sql {
+        true => "Whoever can send statements as it, now",
+        false => "Whoever can send commands as it, now",
+    };
+    reach_text(whoever, &plan.reach_before, &mut out);
     reach_text("and then", &plan.reach_after, &mut out);
     out.push('\n');
-    let text = format!("With these rights, for {}:", window(usage));
+    let text = format!("With these rights, for {}:", window(server, usage));
     wrap(&mut out, "", "  ", &printable_str(&text));
     for grant in &plan.grants {
         wrap(&mut out, "  ", "      ", &printable_str(grant));

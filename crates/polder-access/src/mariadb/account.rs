@@ -117,6 +117,7 @@ impl Work for Account {
             said: self.target.said(),
             address,
             database: self.target.database.clone(),
+            speaks_sql: true,
         }
     }
 

@@ -105,6 +105,7 @@ pub fn judge(
     let mut verdict = Verdict {
         says: words(&refused.says).into(),
         statement: without_literals(&refused.statement, Dialect::MARIADB),
+        before: BTreeSet::new(),
         gives: Vec::new(),
         leaves: Vec::new(),
         because: None,

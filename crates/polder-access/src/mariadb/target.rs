@@ -1,6 +1,6 @@
 //! Where a server is and who connects, as users of the `mariadb` client say it: a URL, option files, the environment.
 
-use crate::around::{read, url, wrong};
+use crate::around::{encoded, read, url, wrong};
 use crate::{AccessError, Ambient, TlsMode};
 use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 use std::collections::BTreeMap;
@@ -200,18 +200,6 @@ fn own_name(around: &Ambient) -> Option<String> {
     let own = rustix::process::geteuid().as_raw();
     let known = around.users.iter().find(|(_, it)| it.0 == own);
     known.map(|(name, _)| name.clone()).or_else(|| around.user.clone())
-}
-
-/// Text as a URL has it.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            it if it.is_ascii_alphanumeric() || b"-._~/".contains(&it) => out.push(char::from(it)),
-            it => out.push_str(&format!("%{it:02X}")),
-        }
-    }
-    out
 }
 
 /// What option files say to clients: the one that was named, or the user's own before the system's.

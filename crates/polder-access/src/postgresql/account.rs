@@ -118,6 +118,7 @@ impl Work for Account {
             said: self.target.said(),
             address,
             database: Some(self.target.database.clone()),
+            speaks_sql: true,
         }
     }
 

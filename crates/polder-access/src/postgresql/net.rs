@@ -25,6 +25,7 @@ pub fn judge(
     let mut verdict = Verdict {
         says: words(&refused.says),
         statement: without_literals(&refused.statement, Dialect::Postgresql),
+        before: BTreeSet::new(),
         gives: Vec::new(),
         leaves: Vec::new(),
         because: None,

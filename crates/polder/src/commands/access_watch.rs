@@ -8,7 +8,9 @@ use crate::operations::{Operations, all, folder};
 use crate::{around, output};
 use polder_access::postgresql::{self, LogPrefix, LogReader, log_place, user_of};
 use polder_access::sql::{Dialect, shape};
-use polder_access::{AccessError, Ambient, Piece, RefusedStatement, Verdict, lines, mariadb};
+use polder_access::{
+    AccessError, Ambient, Piece, RefusedStatement, Verdict, lines, mariadb, redis,
+};
 use polder_apply::{Operation, Phase, State};
 use polder_model::{Change, printable_str};
 use polder_store::Store;
@@ -60,7 +62,8 @@ pub(super) fn run(flags: &AccessWatch, globals: &Globals) -> Result<u8, Failure>
         Duty { flags, globals, account, desk, taken, given: VecDeque::new(), told: HashMap::new() };
     match &duty.desk {
         Desk::Postgresql { .. } => by_log(duty),
-        Desk::Mariadb { .. } => by_memory(duty),
+        Desk::Mariadb { .. } => by_memory(duty, "in what the server remembers of statements"),
+        Desk::Redis { .. } => by_memory(duty, "in the server's log of refusals"),
     }
 }
 
@@ -112,13 +115,12 @@ fn by_log(mut duty: Duty<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Watches what a server remembers of statements.
-fn by_memory(mut duty: Duty<'_>) -> Result<u8, Failure> {
-    let mut refusals = mariadb::Refusals::default();
+/// Watches what a server remembers of refusals.
+fn by_memory(mut duty: Duty<'_>, place: &str) -> Result<u8, Failure> {
     let stops = stops()?;
     let mut has_begun = false;
     while !stops.load(Ordering::Relaxed) {
-        match duty.desk.refusals(&mut refusals) {
+        match duty.desk.refusals() {
             Ok(found) => {
                 for it in found {
                     duty.look_at(&it)?;
@@ -128,7 +130,7 @@ fn by_memory(mut duty: Duty<'_>) -> Result<u8, Failure> {
             Err(error) => return Err(failed(error)),
         }
         if !has_begun {
-            duty.begins("in what the server remembers of statements");
+            duty.begins(place);
             has_begun = true;
         }
         std::thread::sleep(TURN);
@@ -138,8 +140,20 @@ fn by_memory(mut duty: Duty<'_>) -> Result<u8, Failure> {
 
 /// Where refusals are judged: a server, and a connection as long as there is one.
 enum Desk {
-    Postgresql { target: postgresql::Target, session: Option<postgresql::Session> },
-    Mariadb { target: mariadb::Target, session: Option<mariadb::Session> },
+    Postgresql {
+        target: postgresql::Target,
+        session: Option<postgresql::Session>,
+    },
+    Mariadb {
+        target: mariadb::Target,
+        session: Option<mariadb::Session>,
+        refusals: mariadb::Refusals,
+    },
+    Redis {
+        target: redis::Target,
+        session: Option<redis::Session>,
+        refusals: redis::Refusals,
+    },
 }
 
 impl Desk {
@@ -153,7 +167,16 @@ impl Desk {
             let mut session = mariadb::Session::connect(&target).map_err(failed)?;
             let rights = mariadb::Rights::read(&mut session, &flags.account).map_err(failed)?;
             let account = rights.account.to_string();
-            return Ok((Self::Mariadb { target, session: Some(session) }, account));
+            let refusals = mariadb::Refusals::default();
+            return Ok((Self::Mariadb { target, session: Some(session), refusals }, account));
+        }
+        if redis::Target::is_said(said) {
+            let target = redis::Target::parse(said, &around).map_err(failed)?;
+            let mut session = redis::Session::connect(&target).map_err(failed)?;
+            redis::Rules::read(&mut session, &flags.account).map_err(failed)?;
+            let refusals = redis::Refusals::default();
+            let it = Self::Redis { target, session: Some(session), refusals };
+            return Ok((it, flags.account.clone()));
         }
         let mut target = postgresql::Target::parse(said, &around).map_err(failed)?;
         if let Some(database) = &flags.server.database {
@@ -167,6 +190,7 @@ impl Desk {
         match self {
             Self::Postgresql { target, .. } => target.said(),
             Self::Mariadb { target, .. } => target.said(),
+            Self::Redis { target, .. } => target.said(),
         }
     }
 
@@ -177,11 +201,15 @@ impl Desk {
         match self {
             Self::Postgresql { target, .. } => {
                 let then = postgresql::Target::parse(said, &around);
-                !mariadb::Target::is_said(said) && then.is_ok_and(|it| it.place() == target.place())
+                then.is_ok_and(|it| it.place() == target.place())
             }
             Self::Mariadb { target, .. } => {
                 let then = mariadb::Target::parse(said, &around);
                 mariadb::Target::is_said(said) && then.is_ok_and(|it| it.place() == target.place())
+            }
+            Self::Redis { target, .. } => {
+                let then = redis::Target::parse(said, &around);
+                redis::Target::is_said(said) && then.is_ok_and(|it| it.place() == target.place())
             }
         }
     }
@@ -190,25 +218,34 @@ impl Desk {
         match self {
             Self::Postgresql { session, .. } => *session = None,
             Self::Mariadb { session, .. } => *session = None,
+            Self::Redis { session, .. } => *session = None,
         }
     }
 
     fn dialect(&self) -> Dialect {
         match self {
             Self::Postgresql { .. } => Dialect::Postgresql,
-            Self::Mariadb { .. } => Dialect::MARIADB,
+            Self::Mariadb { .. } | Self::Redis { .. } => Dialect::MARIADB,
         }
     }
 
-    fn refusals(
-        &mut self,
-        refusals: &mut mariadb::Refusals,
-    ) -> Result<Vec<RefusedStatement>, AccessError> {
-        let Self::Mariadb { target, session } = self else { return Ok(Vec::new()) };
-        if session.is_none() {
-            *session = Some(mariadb::Session::connect(target)?);
+    /// What was refused since the last time.
+    fn refusals(&mut self) -> Result<Vec<RefusedStatement>, AccessError> {
+        match self {
+            Self::Postgresql { .. } => Ok(Vec::new()),
+            Self::Mariadb { target, session, refusals } => {
+                if session.is_none() {
+                    *session = Some(mariadb::Session::connect(target)?);
+                }
+                session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
+            }
+            Self::Redis { target, session, refusals } => {
+                if session.is_none() {
+                    *session = Some(redis::Session::connect(target)?);
+                }
+                session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
+            }
         }
-        session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
     }
 
     /// Judges a refusal of the account; nothing if it is somebody else's.
@@ -246,7 +283,7 @@ impl Desk {
                 }
                 Ok(Some(verdict))
             }
-            Self::Mariadb { target, session } => {
+            Self::Mariadb { target, session, .. } => {
                 if session.is_none() {
                     *session = Some(mariadb::Session::connect(target)?);
                 }
@@ -262,6 +299,16 @@ impl Desk {
                         Ok(Some(verdict))
                     }
                 }
+            }
+            Self::Redis { target, session, .. } => {
+                if session.is_none() {
+                    *session = Some(redis::Session::connect(target)?);
+                }
+                let Some(session) = session else { return Ok(None) };
+                if refused.user.as_deref() != Some(account) {
+                    return Ok(None);
+                }
+                redis::judge(session, account, &Piece::redis(taken), refused).map(Some)
             }
         }
     }
@@ -450,7 +497,7 @@ impl Duty<'_> {
                 &self.desk.said(),
                 &self.account,
                 printable_str(&title),
-                &BTreeSet::new(),
+                &verdict.before,
                 &pieces,
             );
             let mut operations = Operations::open_own(self.globals)?;

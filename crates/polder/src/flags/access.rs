@@ -19,11 +19,14 @@ Examples:
   polder access prove shop_web --database shop     the server says whether that holds
   polder access apply shop_web --database shop     do it; `polder undo` takes it back
   polder access watch shop_web --database shop     give back what was missed
-  polder access audit --server mariadb             accounts of MariaDB or MySQL
+  polder access audit --server mariadb             accounts of MariaDB
+  polder access audit --server redis               users of Redis
 
 PostgreSQL (13 and later) is found as `psql` finds it: --server, PG variables of the
 environment, a service, .pgpass. MariaDB (10.5 and later) is named `mariadb`, or
 `mariadb://USER@HOST/DATABASE`; option files and MYSQL variables say the rest.
+Redis (7 and later) and Valkey are named `redis`, `redis://USER@HOST` or
+`redis+unix://SOCKET`; REDISCLI_AUTH may hold the password.
 Nothing but `apply` and `watch` changes what an account may do.";
 
 /// What to do with accounts of databases.
@@ -46,7 +49,7 @@ pub(crate) enum AccessCommand {
 /// Which server and database.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AccessServer {
-    /// The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb`, `mariadb://…`
+    /// The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`
     #[arg(long, value_name = "SERVER", default_value = "", hide_default_value = true)]
     pub(crate) server: String,
 
@@ -197,10 +200,12 @@ pub(crate) struct AccessApply {
 }
 
 const WATCH: &str = "\
-It reads refusals from PostgreSQL's log (SQLSTATE 42501), or from what MariaDB remembers of
-statements (performance_schema, events_statements_history_long), and gives back the right that a refused statement needs, if the account had it before `polder access apply` and it
-is on nothing sensitive; everything else is told, and left to a person. Each is an
-operation of its own: `polder journal` lists them, `polder undo` takes them back.
+It reads refusals from PostgreSQL's log (SQLSTATE 42501), from what MariaDB remembers of
+statements (performance_schema, events_statements_history_long), or from the ACL log of
+Redis, and gives back the right that a refused statement needs, if the account had it
+before `polder access apply` and it is on nothing sensitive; everything else is told, and
+left to a person. Each is an operation of its own: `polder journal` lists them, `polder
+undo` takes them back.
 It runs until it is stopped (Ctrl-C, SIGTERM).";
 
 /// Flags of `access watch`.
