@@ -547,7 +547,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__apply)
-            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --dry-run --yes --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --slow-log --ended --no-migrations --columns --dry-run --yes --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -566,6 +566,10 @@ _polder() {
                     return 0
                     ;;
                 --statements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow-log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -743,7 +747,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__learn)
-            opts="-d -q -h --server --database --statements --only-statements --no-migrations --all --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --slow-log --ended --no-migrations --all --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -762,6 +766,10 @@ _polder() {
                     return 0
                     ;;
                 --statements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow-log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -785,7 +793,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__propose)
-            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --script --inverse --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --slow-log --ended --no-migrations --columns --script --inverse --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -804,6 +812,10 @@ _polder() {
                     return 0
                     ;;
                 --statements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow-log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -839,7 +851,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__prove)
-            opts="-d -q -h --server --database --statements --only-statements --no-migrations --columns --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --slow-log --ended --no-migrations --columns --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -858,6 +870,10 @@ _polder() {
                     return 0
                     ;;
                 --statements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow-log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
