@@ -417,7 +417,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_see
 complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "apply" -d 'Give an account the least rights; `polder undo` takes it back'
 complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "watch" -d 'Give back single rights that turn out to be missing'
 complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l state -d 'Keep history and decisions in this folder' -r -F
@@ -428,7 +428,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l slow-log -d 'Take statements of the account from this slow query log (MariaDB)' -r -F
@@ -444,7 +444,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from learn" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l slow-log -d 'Take statements of the account from this slow query log (MariaDB)' -r -F
@@ -464,7 +464,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from propose" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l slow-log -d 'Take statements of the account from this slow query log (MariaDB)' -r -F
@@ -482,7 +482,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from prove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l slow-log -d 'Take statements of the account from this slow query log (MariaDB)' -r -F
@@ -501,7 +501,7 @@ complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_su
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -l yes -d 'Do it without asking'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Show no progress and no hints'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -s d -l database -d 'The database, unless the server names one' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l log -d 'The log of PostgreSQL, unless it says itself where that is' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F

@@ -34,6 +34,8 @@ pub struct Ambient {
     pub user: Option<String>,
     /// Numbers of users and their groups, for servers that ask the system who connects (`peer`).
     pub users: BTreeMap<String, (u32, u32)>,
+    /// Members of groups, by number.
+    pub groups: BTreeMap<u32, Vec<String>>,
 }
 
 pub(crate) fn wrong(what: impl Into<String>) -> AccessError {

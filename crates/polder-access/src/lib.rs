@@ -21,6 +21,7 @@ mod reach;
 pub mod redis;
 mod refusal;
 pub mod sql;
+pub mod sqlite;
 mod work;
 
 pub use around::{Ambient, TlsMode};
@@ -32,6 +33,6 @@ pub use piece::{Piece, lines};
 pub use reach::{Columns, Reach, sensitive};
 pub use refusal::{RefusedStatement, Verdict};
 pub use work::{
-    AccountFacts, Plan, ServerName, Unfit, Usage, UsedRight, UsedStatement, Work, act, observe,
-    open,
+    AccountFacts, Plan, ServerName, Unfit, Usage, UsedRight, UsedStatement, Uses, Work, act,
+    observe, open,
 };

@@ -1,6 +1,6 @@
 //! Rights as pieces, each so or not, whatever the server.
 
-use crate::{mariadb, postgresql, redis};
+use crate::{mariadb, postgresql, redis, sqlite};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ pub enum Piece {
     Mariadb(mariadb::Piece),
     /// On Redis.
     Redis(redis::Piece),
+    /// Of files of SQLite.
+    Sqlite(sqlite::Piece),
 }
 
 impl Piece {
@@ -43,20 +45,23 @@ impl Piece {
         };
         pieces.iter().filter_map(own).collect()
     }
+
+    /// Those of files of SQLite.
+    pub fn sqlite(pieces: &BTreeSet<Self>) -> BTreeSet<sqlite::Piece> {
+        let own = |it: &Self| match it {
+            Self::Sqlite(it) => Some(it.clone()),
+            _ => None,
+        };
+        pieces.iter().filter_map(own).collect()
+    }
 }
 
 /// Pieces in few lines: rights on one thing in one of them.
 pub fn lines<'a>(pieces: impl IntoIterator<Item = &'a Piece>) -> Vec<String> {
-    let (mut of_postgresql, mut of_mariadb, mut of_redis) = (Vec::new(), Vec::new(), Vec::new());
-    for piece in pieces {
-        match piece {
-            Piece::Postgresql(it) => of_postgresql.push(it),
-            Piece::Mariadb(it) => of_mariadb.push(it),
-            Piece::Redis(it) => of_redis.push(it),
-        }
-    }
-    let mut lines = postgresql::lines(of_postgresql);
-    lines.extend(mariadb::lines(of_mariadb));
-    lines.extend(redis::lines(of_redis));
+    let pieces: BTreeSet<Piece> = pieces.into_iter().cloned().collect();
+    let mut lines = postgresql::lines(&Piece::postgresql(&pieces));
+    lines.extend(mariadb::lines(&Piece::mariadb(&pieces)));
+    lines.extend(redis::lines(&Piece::redis(&pieces)));
+    lines.extend(sqlite::lines(&Piece::sqlite(&pieces)));
     lines
 }

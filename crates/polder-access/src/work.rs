@@ -2,7 +2,7 @@
 
 use crate::{
     AccessError, Ambient, Columns, Evidence, Excess, Piece, Proof, Reach, Source, Sources, mariadb,
-    postgresql, redis,
+    postgresql, redis, sqlite,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -19,8 +19,20 @@ pub struct ServerName {
     pub address: String,
     /// The database that is looked at; none where rights are those of the whole server.
     pub database: Option<String>,
-    /// Whether statements of SQL are sent to it; to others commands are.
-    pub speaks_sql: bool,
+    /// What is done with it.
+    pub uses: Uses,
+}
+
+/// What accounts do with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uses {
+    /// They send statements of SQL.
+    Statements,
+    /// They send commands.
+    Commands,
+    /// They open a file.
+    File,
 }
 
 /// One account in a list of all.
@@ -206,6 +218,9 @@ pub fn open(
         target.database = database.map(str::to_string).or(target.database);
         return Ok(Box::new(mariadb::Account::open(&target)?));
     }
+    if sqlite::is_said(said) {
+        return Ok(Box::new(sqlite::Account::open(&sqlite::path_of(said), around)?));
+    }
     if redis::Target::is_said(said) {
         return Ok(Box::new(redis::Account::open(&redis::Target::parse(said, around)?)?));
     }
@@ -229,6 +244,10 @@ pub fn observe(
         let mut session = mariadb::Session::connect(&mariadb::Target::parse(said, around)?)?;
         let so = mariadb::observe(&mut session, &Piece::mariadb(pieces))?;
         return Ok(so.into_iter().map(Piece::Mariadb).collect());
+    }
+    if sqlite::is_said(said) {
+        let so = sqlite::observe(&Piece::sqlite(pieces))?;
+        return Ok(so.into_iter().map(Piece::Sqlite).collect());
     }
     if redis::Target::is_said(said) {
         let mut session = redis::Session::connect(&redis::Target::parse(said, around)?)?;
@@ -254,6 +273,10 @@ pub fn act(
         let mut session = mariadb::Session::connect(&mariadb::Target::parse(said, around)?)?;
         let now = mariadb::observe(&mut session, &Piece::mariadb(all))?;
         return mariadb::act(&mut session, &now, &Piece::mariadb(so));
+    }
+    if sqlite::is_said(said) {
+        let now = sqlite::observe(&Piece::sqlite(all))?;
+        return sqlite::act(&now, &Piece::sqlite(so));
     }
     if redis::Target::is_said(said) {
         let mut session = redis::Session::connect(&redis::Target::parse(said, around)?)?;

@@ -2,7 +2,7 @@
 
 use crate::terminal::wrap;
 use polder_access::{
-    AccountFacts, Evidence, Excess, Necessity, Plan, Proof, Reach, ServerName, Usage,
+    AccountFacts, Evidence, Excess, Necessity, Plan, Proof, Reach, ServerName, Usage, Uses,
 };
 use polder_model::printable_str;
 use serde_json::{Value, json};
@@ -89,7 +89,13 @@ fn reach_text(title: &str, reach: &Reach, out: &mut String) {
 
 /// In how far its use is known.
 fn window(server: &ServerName, usage: &Usage) -> String {
-    let kind = if server.speaks_sql { "statements" } else { "commands" };
+    let kind = match server.uses {
+        Uses::Statements => "statements",
+        Uses::Commands => "commands",
+        Uses::File => {
+            return format!("{} users who have it open now", usage.statements.len());
+        }
+    };
     let run = usage.statements.iter().filter(|it| it.calls > 0).count();
     let from_files = usage.statements.len() - run;
     let since = usage.since.as_deref().map_or_else(String::new, |it| format!(" since {it}"));
@@ -250,9 +256,10 @@ pub fn proposal_text(
     if plan.is_done {
         let _ = writeln!(out, "It has the least rights already.");
     }
-    let whoever = match server.speaks_sql {
-        true => "Whoever can send statements as it, now",
-        false => "Whoever can send commands as it, now",
+    let whoever = match server.uses {
+        Uses::Statements => "Whoever can send statements as it, now",
+        Uses::Commands => "Whoever can send commands as it, now",
+        Uses::File => "Whoever runs a program as this user, now",
     };
     reach_text(whoever, &plan.reach_before, &mut out);
     reach_text("and then", &plan.reach_after, &mut out);
@@ -269,14 +276,22 @@ pub fn proposal_text(
         wrap(&mut out, "  ! ", "    ", &printable_str(&doubt));
     }
     if let Some(proof) = proof {
-        proof_text(proof, &mut out);
+        proof_text(server, proof, &mut out);
     }
     out
 }
 
-fn proof_text(proof: &Proof, out: &mut String) {
+fn proof_text(server: &ServerName, proof: &Proof, out: &mut String) {
     out.push('\n');
     let verdict = if proof.holds() { "holds" } else { "does not hold" };
+    if server.uses == Uses::File {
+        let text = format!(
+            "The proof {verdict}: of the users who have it open now, {} may open it then, {} may not.",
+            proof.passed,
+            proof.refused.len()
+        );
+        return wrap(out, "", "  ", &text);
+    }
     let text = format!(
         "The proof {verdict}: the server plans {} statements with these rights and refuses {}; {} it does not plan, so rules \
          tell of them. Without each of {} rights it refuses a statement; its analysis names {} more that only running would \

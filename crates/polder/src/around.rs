@@ -21,6 +21,16 @@ pub(crate) fn ambient() -> Ambient {
             Some((name, (uid, fields.next()?.parse().ok()?)))
         })
         .collect();
+    let groups: BTreeMap<u32, Vec<String>> = std::fs::read_to_string("/etc/group")
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':').skip(2);
+            let gid = fields.next()?.parse().ok()?;
+            let members = fields.next()?.split(',').filter(|it| !it.is_empty());
+            Some((gid, members.map(str::to_string).collect()))
+        })
+        .collect();
     let own = rustix::process::geteuid().as_raw();
     let own_name = users.iter().find(|(_, it)| it.0 == own).map(|(name, _)| name.clone());
     // Root administers PostgreSQL as the user `postgres`: there is no role `root`.
@@ -28,5 +38,5 @@ pub(crate) fn ambient() -> Ambient {
         0 => Some("postgres".to_string()).filter(|it| users.contains_key(it)),
         _ => own_name,
     };
-    Ambient { variables, home: std::env::home_dir(), user, users }
+    Ambient { variables, home: std::env::home_dir(), user, users, groups }
 }

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::target::Target;
 use crate::{
     AccessError, AccountFacts, Columns, Excess, Piece, Plan, Proof, Reach, ServerName, Sources,
-    Unfit, Usage, UsedRight, UsedStatement, Work,
+    Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -117,7 +117,7 @@ impl Work for Account {
             said: self.target.said(),
             address,
             database: self.target.database.clone(),
-            speaks_sql: true,
+            uses: Uses::Statements,
         }
     }
 

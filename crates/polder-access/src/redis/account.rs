@@ -8,7 +8,7 @@ use super::session::{Session, parts, text};
 use super::target::Target;
 use crate::{
     AccessError, AccountFacts, Columns, Evidence, Excess, Kind, Necessity, Plan, Proof, Reach,
-    ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Work,
+    ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
 };
 use ::redis::Value;
 use serde_json::{Value as Json, json};
@@ -215,7 +215,7 @@ impl Work for Account {
             said: self.target.said(),
             address,
             database: None,
-            speaks_sql: false,
+            uses: Uses::Commands,
         }
     }
 

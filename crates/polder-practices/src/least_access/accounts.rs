@@ -13,8 +13,10 @@ const ACCOUNTS_MAX: usize = 20;
 
 pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
     let table = &scene.facts.database_accounts;
-    let is_known =
-        |it: &Server| matches!(it.engine, Engine::Postgresql | Engine::Mariadb | Engine::Redis) && it.pid.is_some();
+    let is_known = |it: &Server| {
+        matches!(it.engine, Engine::Postgresql | Engine::Mariadb | Engine::Redis)
+            && it.pid.is_some()
+    };
     // Where there is no such server there is nothing to know; nothing seen of one that is there is not "nothing found".
     if !table.coverage.empty_means_none() && scene.facts.servers.rows.iter().any(is_known) {
         let because = table.coverage.because().unwrap_or_default().to_string();

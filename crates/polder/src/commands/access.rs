@@ -8,7 +8,9 @@ use crate::flags::{
 };
 use crate::operations::Operations;
 use crate::{accounts, around, output};
-use polder_access::{AccessError, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Work};
+use polder_access::{
+    AccessError, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Uses, Work,
+};
 use polder_apply::{Operation, Outcome, Phase};
 use polder_model::printable_str;
 use polder_report::{
@@ -214,6 +216,10 @@ impl Made {
                 "`{account}` is the administrator with whom the server was made"
             ))
             .hint("Give the application an account of its own")),
+            Some(Unfit::Idle) if self.work.server().uses == Uses::File => {
+                Err(Failure::look("nobody has the file open now, so who needs it is not known")
+                    .hint("Look again while the application works"))
+            }
             Some(Unfit::Idle) => Err(Failure::look(format!(
                 "no statement of `{account}` was seen that needs anything"
             ))
@@ -329,8 +335,11 @@ fn apply(flags: &AccessApply, globals: &Globals) -> Result<u8, Failure> {
     made.work.look(&made.account).map_err(failed)?;
     made.propose(flags.columns, globals)?;
     output::print(&format!(
-        "Done: operation {id}.\nUndo: polder undo {id}\nNext: polder access watch {}\n",
-        made.said(&flags.whom)
+        "Done: operation {id}.\nUndo: polder undo {id}\n{}",
+        match server.uses {
+            Uses::File => String::new(),
+            _ => format!("Next: polder access watch {}\n", made.said(&flags.whom)),
+        }
     ))?;
     Ok(0)
 }

@@ -9,7 +9,7 @@ use crate::{around, output};
 use polder_access::postgresql::{self, LogPrefix, LogReader, log_place, user_of};
 use polder_access::sql::{Dialect, shape};
 use polder_access::{
-    AccessError, Ambient, Piece, RefusedStatement, Verdict, lines, mariadb, redis,
+    AccessError, Ambient, Piece, RefusedStatement, Verdict, lines, mariadb, redis, sqlite,
 };
 use polder_apply::{Operation, Phase, State};
 use polder_model::{Change, printable_str};
@@ -161,6 +161,11 @@ impl Desk {
     fn open(flags: &AccessWatch) -> Result<(Self, String), Failure> {
         let around = around::ambient();
         let said = &flags.server.server;
+        if sqlite::is_said(said) {
+            return Err(Failure::usage("SQLite says nobody who was refused").hint(
+                "`polder watch` tells of changed files; `polder undo` gives the old modes back",
+            ));
+        }
         if mariadb::Target::is_said(said) {
             let mut target = mariadb::Target::parse(said, &around).map_err(failed)?;
             target.database = flags.server.database.clone().or(target.database);

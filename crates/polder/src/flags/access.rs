@@ -26,7 +26,8 @@ PostgreSQL (13 and later) is found as `psql` finds it: --server, PG variables of
 environment, a service, .pgpass. MariaDB (10.5 and later) is named `mariadb`, or
 `mariadb://USER@HOST/DATABASE`; option files and MYSQL variables say the rest.
 Redis (7 and later) and Valkey are named `redis`, `redis://USER@HOST` or
-`redis+unix://SOCKET`; REDISCLI_AUTH may hold the password.
+`redis+unix://SOCKET`; REDISCLI_AUTH may hold the password. Files of SQLite are named
+`sqlite:/PATH`: their accounts are the users of this host.
 Nothing but `apply` and `watch` changes what an account may do.";
 
 /// What to do with accounts of databases.
@@ -49,7 +50,7 @@ pub(crate) enum AccessCommand {
 /// Which server and database.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AccessServer {
-    /// The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`
+    /// The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`
     #[arg(long, value_name = "SERVER", default_value = "", hide_default_value = true)]
     pub(crate) server: String,
 
