@@ -167,9 +167,6 @@ pub enum AccessError {
         /// Each, with the hosts it is for.
         which: String,
     },
-    /// Somebody else looks in a way that only one can.
-    #[error("another Polder looks at this server, and has not ended within ten seconds")]
-    Busy,
     /// Nobody counts statements.
     #[error("the server does not count statements: {because}")]
     NoStatements {

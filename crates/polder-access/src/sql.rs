@@ -209,19 +209,18 @@ fn blanks(rest: &str, dialect: Dialect) -> usize {
     if blank > 0 {
         return blank;
     }
-    let is_line = rest.starts_with("--") || (dialect.is_mariadb() && rest.starts_with('#'));
+    // To MariaDB two dashes are a comment only before a blank (Comment Syntax): `5--1` is six.
+    let is_dashes = rest.strip_prefix("--").is_some_and(|it| {
+        !dialect.is_mariadb()
+            || it.chars().next().is_none_or(|it| it.is_whitespace() || it.is_control())
+    });
+    let is_line = is_dashes || (dialect.is_mariadb() && rest.starts_with('#'));
     if is_line {
         return rest.find(['\n', '\r']).map_or(rest.len(), |it| it + 1);
     }
     // What stands in `/*! … */` is run, by servers from a version on that may stand there, too.
-    if dialect.is_mariadb() {
-        let inner = rest.strip_prefix("/*!").or_else(|| rest.strip_prefix("/*M!"));
-        if let Some(inner) = inner {
-            return rest.len() - inner.trim_start_matches(|it: char| it.is_ascii_digit()).len();
-        }
-        if rest.starts_with("*/") {
-            return 2;
-        }
+    if dialect.is_mariadb() && (rest.starts_with("/*!") || rest.starts_with("/*M!")) {
+        return 0;
     }
     if !rest.starts_with("/*") {
         return 0;
@@ -243,6 +242,15 @@ fn blanks(rest: &str, dialect: Dialect) -> usize {
 fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
     let bytes = rest.as_bytes();
     let second = bytes.get(1).copied();
+    if dialect.is_mariadb() && (rest.starts_with("/*") || rest.starts_with("*/")) {
+        // Only those that are run come here.
+        let inner = rest.trim_start_matches(['/', '*', 'M', '!']);
+        let inner = inner.trim_start_matches(|it: char| it.is_ascii_digit());
+        return (Kind::Sign, if rest.starts_with("*/") { 2 } else { rest.len() - inner.len() });
+    }
+    if dialect.is_mariadb() && bytes.first().is_some_and(|it| it.is_ascii_digit() || *it >= 0x80) {
+        return numbered(rest);
+    }
     match bytes.first().copied().unwrap_or(b' ') {
         b'\'' => (Kind::Literal, quoted(bytes, 0, dialect.escapes())),
         b'"' if !dialect.is_ansi() => (Kind::Literal, quoted(bytes, 0, dialect.escapes())),
@@ -264,13 +272,45 @@ fn piece(rest: &str, dialect: Dialect) -> (Kind, usize) {
         first if first.is_ascii_digit() => (Kind::Literal, number(bytes)),
         b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (Kind::Literal, number(bytes)),
         first if first.is_ascii_alphabetic() || first == b'_' || first >= 0x80 => {
-            let is_part = |it: &char| it.is_alphanumeric() || matches!(it, '_' | '$');
+            let is_part = |it: &char| {
+                it.is_alphanumeric()
+                    || matches!(it, '_' | '$')
+                    || (dialect.is_mariadb() && !it.is_ascii() && !it.is_whitespace())
+            };
             let word: usize = rest.chars().take_while(is_part).map(char::len_utf8).sum();
             (Kind::Word, word)
         }
         b':' if matches!(second, Some(b':' | b'=')) => (Kind::Sign, 2),
         b'.' if second == Some(b'.') => (Kind::Sign, 2),
         _ => (Kind::Sign, 1),
+    }
+}
+
+/// What begins with a digit, or with a sign of another script: to MariaDB names may, as long as they are no numbers
+/// (Identifier Names).
+fn numbered(rest: &str) -> (Kind, usize) {
+    let is_part = |it: &char| {
+        it.is_ascii_alphanumeric()
+            || matches!(it, '_' | '$')
+            || (!it.is_ascii() && !it.is_whitespace())
+    };
+    let run: usize = rest.chars().take_while(is_part).map(char::len_utf8).sum();
+    let text = rest.get(..run).unwrap_or_default();
+    let is_all = |text: &str, is: fn(char) -> bool| !text.is_empty() && text.chars().all(is);
+    let digits = |text: &str| is_all(text, |it| it.is_ascii_digit());
+    let is_based =
+        text.strip_prefix("0x").is_some_and(|it| is_all(it, |it| it.is_ascii_hexdigit()))
+            || text.strip_prefix("0b").is_some_and(|it| is_all(it, |it| matches!(it, '0' | '1')));
+    let lower = text.to_ascii_lowercase();
+    let is_exponent = lower.split_once('e').is_some_and(|(a, b)| {
+        digits(a)
+            && (digits(b)
+                || (b.is_empty() && rest.get(run..).is_some_and(|it| it.starts_with(['+', '-']))))
+    });
+    match digits(text) || is_based || is_exponent {
+        true => (Kind::Literal, number(rest.as_bytes()).max(1)),
+        false if run == 0 => (Kind::Sign, 1),
+        false => (Kind::Word, run),
     }
 }
 
@@ -384,7 +424,10 @@ mod tests {
             "select /*!50000 a, */ /* 4111 */ b from t /*M! where 1 */",
             Dialect::MARIADB,
         );
-        assert_eq!(maria, "select a, b from t where ?");
+        assert_eq!(maria, "select /*!50000 a, */ b from t /*M! where ? */");
+        let text = "select 5--1, 1v, 2e3, 1e-5, 0x4111, €v, 4e -- 4111";
+        let maria = without_literals(text, Dialect::MARIADB);
+        assert_eq!(maria, "select ?--?, 1v, ?, ?, ?, €v, 4e");
     }
 
     #[test]

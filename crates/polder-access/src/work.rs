@@ -146,6 +146,8 @@ pub enum Unfit {
     Connected,
     /// It is the administrator with whom the server was made.
     Administrator,
+    /// It shares its rights with other accounts of its name.
+    Shared(Vec<String>),
     /// Nothing was seen of it that needs anything.
     Idle,
 }

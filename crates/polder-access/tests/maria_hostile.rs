@@ -13,7 +13,8 @@ mod support;
 
 use mysql::prelude::Queryable;
 use polder_access::mariadb::{
-    Learned, Piece, Rights, Session, act, learn, moves, observe, propose, prove,
+    Learned, Piece, Refusals, Rights, Session, act, is_of, judge, learn, moves, observe, propose,
+    prove,
 };
 use polder_access::{AccessError, Columns, Sources};
 use std::collections::BTreeSet;
@@ -209,7 +210,7 @@ fn nothing_is_left_half_done() {
     let told = |word: &str| {
         events.iter().any(|row| row.get::<String, _>("Info").is_some_and(|it| it.contains(word)))
     };
-    assert!(told("CREATE USER app") && !told("IDENTIFIED BY"));
+    assert!(told("CREATE USER app") && !told("IDENTIFIED BY") && !told("DROP USER"));
     let mut proposal = propose(&rights, &learned, Columns::Always);
     proposal.settle(&mut session).unwrap();
     // Somebody else changes rights meanwhile.
@@ -253,4 +254,124 @@ fn ansi_quotes_and_other_databases() {
     // A pattern of a database was one: `e_x` was `eyx` as well, and is taken.
     assert!(!before.is_empty());
     assert!(!refused(&maria, "d", "app", &[vec!["SELECT n FROM eyx.a"]]).is_empty());
+}
+
+/// Functions and views that whoever owns a database makes to be run by somebody else.
+const TRAP: &str = "
+CREATE DATABASE m; USE m; CREATE TABLE t(a INT, b VARCHAR(20)); CREATE TABLE ran(who VARCHAR(80)); INSERT INTO t VALUES (1, 'q');
+DELIMITER //
+CREATE FUNCTION f(x INT) RETURNS INT DETERMINISTIC SQL SECURITY INVOKER BEGIN
+  DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; INSERT INTO m.ran VALUES (CURRENT_USER()); RETURN x; END//
+DELIMITER ;
+CREATE SQL SECURITY INVOKER VIEW v AS SELECT SUBSTR(b, f(1)) c, a FROM t;
+CREATE SQL SECURITY INVOKER VIEW 1v AS SELECT SUBSTR(b, f(2)) c, a FROM t;
+CREATE SQL SECURITY INVOKER VIEW `€v` AS SELECT a FROM v;
+CREATE USER app@localhost; GRANT ALL ON m.* TO app@localhost;
+";
+
+#[test]
+fn nobody_has_an_administrator_run_anything() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(TRAP);
+    maria.script("DELETE FROM m.ran");
+    let mut session = maria.session("m");
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    assert_eq!(rights.tables[&("m".to_string(), "v".to_string())].columns, ["c", "a"]);
+    let statements = [
+        "SELECT c FROM v FOR UPDATE",
+        "SELECT c FROM 1v FOR UPDATE",
+        "SELECT a FROM €v",
+        "INSERT INTO t(b) SELECT c FROM 1v",
+        "SELECT EXTRACT(YEAR FROM f(1)), fé(1) FROM t FOR UPDATE",
+        "SELECT a FROM t",
+    ];
+    let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();
+    let mut proposal = propose(&rights, &learned, Columns::Always);
+    proposal.settle(&mut session).unwrap();
+    prove(&mut session, &learned, &proposal).unwrap();
+    act(&mut session, &proposal.before, &proposal.after).unwrap();
+    act(&mut session, &proposal.after, &proposal.before).unwrap();
+    let ran: Vec<String> = maria.client("root", "").query("SELECT who FROM m.ran").unwrap();
+    assert_eq!(ran, [""; 0]);
+}
+
+#[test]
+fn rights_are_those_that_the_server_finds() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE secret; CREATE TABLE secret.k(k INT); CREATE DATABASE my_db; CREATE TABLE my_db.t(a INT);
+         CREATE USER app@localhost; GRANT ALL ON `%`.* TO app@localhost; GRANT CREATE ON secret.* TO app@localhost;
+         CREATE USER web@localhost; GRANT ALL ON my_db.* TO web@localhost;
+         CREATE USER two@localhost; CREATE USER two@'%'; GRANT SELECT ON my_db.t TO two@'%'; CREATE USER free@'10.%'; CREATE USER free@localhost",
+    );
+    let mut session = maria.session("my_db");
+    // Of two patterns the server takes the more exact one, and that gives no SELECT.
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let table = ("secret".to_string(), "k".to_string());
+    assert!(!rights.has("SELECT", &table) && rights.has("SELECT", &("my_db".into(), "t".into())));
+    let statements =
+        ["SELECT k FROM secret.k", "SELECT a /*!999999 , (SELECT k FROM secret.k) */ FROM my_db.t"];
+    let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();
+    assert!(
+        !learned.rights().iter().any(|it| it.to_string().contains("secret")),
+        "{:?}",
+        learned.rights()
+    );
+    // What is left of rights on a database stays with its pattern: another one would hide it.
+    let migrates =
+        ["CREATE TEMPORARY TABLE x (a INT)", "ALTER TABLE t ADD b INT", "SELECT a FROM t"];
+    bound(&mut session, "web", &text(&migrates));
+    let workload = [
+        vec!["CREATE TEMPORARY TABLE x (a INT)"],
+        vec!["ALTER TABLE t ADD b INT"],
+        vec!["SELECT a FROM t"],
+    ];
+    assert_eq!(refused(&maria, "my_db", "web", &workload), [""; 0]);
+    // What one of a name has, sessions of the other have, where hosts fit.
+    let shared = Rights::read(&mut session, "two@localhost").unwrap();
+    assert!(shared.has("SELECT", &("my_db".into(), "t".into())) && shared.overlapping.len() == 1);
+    assert!(Rights::read(&mut session, "free@localhost").unwrap().overlapping.is_empty());
+}
+
+#[test]
+fn a_refusal_that_somebody_makes_up_is_nobodys() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; CREATE TABLE d.news(id INT, body TEXT); CREATE USER app@localhost; CREATE USER guest@localhost;
+         CREATE USER app@'%'; GRANT SELECT ON d.news TO guest@localhost",
+    );
+    let mut session = maria.session("d");
+    let mut refusals = Refusals::default();
+    assert!(refusals.next(&mut session).unwrap().is_empty());
+    let forged = "BEGIN NOT ATOMIC SIGNAL SQLSTATE '42000' SET MYSQL_ERRNO = 1142, \
+        MESSAGE_TEXT = 'UPDATE command denied to user ''app''@''localhost'' for table x'; UPDATE d.news SET body = 'x'; END";
+    let mut guest = maria.client("guest", "d");
+    assert!(guest.query_drop(forged).is_err());
+    let found = refusals.next(&mut session).unwrap();
+    assert_eq!(found.len(), 1);
+    // As long as it is connected the server says who it is, and then whose it was is not known.
+    assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), Some(false));
+    assert!(guest.query_drop(forged).is_err());
+    drop(guest);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let found = refusals.next(&mut session).unwrap();
+    assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), None);
+    // A more exact account of the same name is another one.
+    let mut app = maria.client("app", "");
+    assert!(app.query_drop("SELECT * FROM d.news").is_err());
+    let found = refusals.next(&mut session).unwrap();
+    assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), Some(true));
+    assert_eq!(is_of(&mut session, "app@%", &found[0]).unwrap(), Some(false));
+    // The server's own tables are given back by nobody but a person.
+    let account = Rights::read(&mut session, "app@localhost").unwrap().account;
+    let right = polder_access::mariadb::Right::on("SELECT", polder_access::mariadb::Place::Server);
+    let taken = BTreeSet::from([Piece::Right { whose: account, right }]);
+    let refused = polder_access::RefusedStatement {
+        statement: "SELECT Host FROM mysql.global_priv".into(),
+        ..found[0].clone()
+    };
+    let verdict = judge(&mut session, "app@localhost", &taken, &refused).unwrap();
+    assert!(verdict.gives.is_empty(), "{verdict:#?}");
+    let verdict = judge(&mut session, "app@localhost", &taken, &found[0]).unwrap();
+    assert_eq!(verdict.gives.len(), 2, "{verdict:#?}");
 }

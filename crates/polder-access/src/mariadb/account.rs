@@ -199,6 +199,14 @@ impl Work for Account {
         if account.as_ref().is_some_and(is_root) {
             return Ok(Some(Unfit::Administrator));
         }
+        // What is taken from one of them is taken from sessions of the others, and what is left to them is left to it.
+        let shared = self.rights.iter().flat_map(|it| &it.overlapping);
+        let of_name =
+            |it: &&Grantee| matches!(it, Grantee::Account { user, .. } if !user.is_empty());
+        let names: Vec<String> = shared.filter(of_name).map(ToString::to_string).collect();
+        if !names.is_empty() {
+            return Ok(Some(Unfit::Shared(names)));
+        }
         let is_idle = self.learned.as_ref().is_none_or(|it| it.needed.is_empty());
         Ok(is_idle.then_some(Unfit::Idle))
     }

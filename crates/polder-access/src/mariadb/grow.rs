@@ -4,7 +4,7 @@ use super::learn::Statement;
 use super::learner::Learner;
 use super::probe::{Answer, Denial};
 use super::right::{Place, Right};
-use super::rights::{Definer, TableName, said_of};
+use super::rights::{Definer, SYSTEM, TableName, said_of};
 use crate::{AccessError, Source, sensitive};
 use std::collections::BTreeSet;
 
@@ -215,7 +215,7 @@ impl Learner<'_> {
                 }
             }
         };
-        let columns = self.rights.columns(self.probe.admin(), &table)?;
+        let columns = self.rights.columns(self.probe.looker(), &table)?;
         Ok((!columns.is_empty()).then_some(table))
     }
 
@@ -228,6 +228,14 @@ impl Learner<'_> {
         statement: &Statement,
     ) -> Result<Option<bool>, AccessError> {
         let Some(table) = self.table_of(said, statement)? else { return Ok(Some(false)) };
+        if SYSTEM.contains(&table.0.as_str()) {
+            let why = format!(
+                "it reaches {}.{}, one of the server's own tables, which is taken all the same",
+                table.0, table.1
+            );
+            self.cannot_tell(index, why);
+            return Ok(None);
+        }
         let mut is_more = false;
         for privilege in privileges {
             let is_by_column =
@@ -292,7 +300,7 @@ impl Learner<'_> {
             return Ok(true);
         }
         if self.rights.tables.get(table).is_none_or(|it| it.columns.is_empty()) {
-            self.rights.columns(self.probe.admin(), table)?;
+            self.rights.columns(self.probe.looker(), table)?;
         }
         let columns =
             self.rights.tables.get(table).map(|it| it.columns.clone()).unwrap_or_default();

@@ -42,6 +42,9 @@ pub struct Statement {
     pub(super) any: BTreeSet<(&'static str, TableName)>,
     #[serde(skip)]
     pub(super) words: BTreeSet<String>,
+    /// Names that it may mean, quoted or not.
+    #[serde(skip)]
+    pub(super) named: BTreeSet<String>,
     #[serde(skip)]
     pub(super) is_migration: bool,
 }
@@ -94,6 +97,15 @@ impl Learned {
     }
 }
 
+/// What statements of a text need, and nothing else: not what acts in the name of the account.
+pub(super) fn learn_alone(
+    session: &mut Session,
+    rights: &mut Rights,
+    sources: &Sources,
+) -> Result<Learned, AccessError> {
+    learn_with(session, rights, sources, false)
+}
+
 /// Asks the server which statements the account sends, and which rights they need.
 ///
 /// # Errors
@@ -102,6 +114,15 @@ pub fn learn(
     session: &mut Session,
     rights: &mut Rights,
     sources: &Sources,
+) -> Result<Learned, AccessError> {
+    learn_with(session, rights, sources, true)
+}
+
+fn learn_with(
+    session: &mut Session,
+    rights: &mut Rights,
+    sources: &Sources,
+    with_own: bool,
 ) -> Result<Learned, AccessError> {
     let mut learned = Learned {
         account: rights.account.to_string(),
@@ -129,7 +150,9 @@ pub fn learn(
         no_migrations: sources.no_migrations,
     };
     it.add_texts(found);
-    it.add_own();
+    if with_own {
+        it.add_own();
+    }
     it.grow()?;
     it.shrink()?;
     let Learner { probe, learned, .. } = it;

@@ -10,52 +10,38 @@ use super::statement::{
     Plan, Temporary, name_at, name_of, plan, preparable, without_calls, words_in,
 };
 use crate::Source;
-use crate::sql::{Dialect, parse_tokens, without_literals};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sql::{Dialect, Kind, parse_tokens, without_literals};
+use std::collections::BTreeSet;
 
-/// Views that call functions, by themselves or in a view that they read, and whether one is called with constants alone:
-/// such a call the server may run while it prepares.
-pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeMap<String, bool> {
-    let mut found: BTreeMap<String, bool> = BTreeMap::new();
+/// Views that call functions that are no part of the server, by themselves or in a view that they read: a server may run them
+/// while it prepares.
+pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
     loop {
-        let before = found.clone();
+        let before = found.len();
         for view in rights.definers.iter().filter(|it| it.kind == "VIEW") {
             let words = words_in(&view.body, Dialect::MARIADB);
-            let is_function = |database: &str, name: &str| is_function(functions, database, name);
-            let database = Some(view.database.as_str());
-            let (text, calls) = without_calls(&view.body, database, Dialect::MARIADB, is_function);
-            let inner: Vec<bool> =
-                found.iter().filter(|it| words.contains(it.0)).map(|it| *it.1).collect();
-            if !calls.is_empty() || !inner.is_empty() {
-                let is_constant = has_constant_call(&text) || inner.contains(&true);
-                found.insert(view.name.to_lowercase(), is_constant);
+            let is_inner = words.iter().any(|it| found.contains(it));
+            if is_inner || has_calls(&view.body, functions) {
+                found.insert(view.name.to_lowercase());
             }
         }
-        if found == before {
+        if found.len() == before {
             return found;
         }
     }
 }
 
-/// Whether one of the calls that were taken out names no column: those of a view stand there with what they belong to.
-fn has_constant_call(text: &str) -> bool {
-    let tokens = parse_tokens(text, Dialect::MARIADB);
-    let calls = tokens.iter().enumerate().filter(|(_, it)| it.is("coalesce"));
-    calls.into_iter().any(|(index, _)| {
-        let mut depth = 0usize;
-        for (at, token) in tokens.iter().enumerate().skip(index + 1) {
-            if token.is_sign("(") {
-                depth += 1;
-            } else if token.is_sign(")") {
-                depth = depth.saturating_sub(1);
-            } else if token.is_sign(".") && !tokens.get(at + 2).is_some_and(|it| it.is_sign("(")) {
-                return false;
-            }
-            if depth == 0 {
-                break;
-            }
+/// Whether a body, as the server writes it, calls what is stored: names of that stand in quotes, those of its own functions
+/// do not; functions of libraries are known by name.
+fn has_calls(body: &str, functions: &Functions) -> bool {
+    let tokens = parse_tokens(body, Dialect::MARIADB);
+    tokens.windows(2).any(|it| match it {
+        [name, open] if open.is_sign("(") => {
+            name.kind == Kind::Quoted
+                || functions.contains(&(String::new(), name.text.to_lowercase()))
         }
-        true
+        _ => false,
     })
 }
 
@@ -71,8 +57,8 @@ pub(super) struct Learner<'a> {
     pub(super) rights: &'a mut Rights,
     pub(super) dialect: Dialect,
     pub(super) functions: Functions,
-    /// Names of views that call functions, and whether one is called with constants alone.
-    pub(super) calling: BTreeMap<String, bool>,
+    /// Names of views that call functions.
+    pub(super) calling: BTreeSet<String>,
     pub(super) learned: Learned,
     /// Views and routines whose inner life is among the statements.
     pub(super) expanded: BTreeSet<(String, String, String)>,
@@ -99,10 +85,17 @@ impl Learner<'_> {
             if plan.is_migration && self.no_migrations {
                 continue;
             }
-            let shown = without_literals(&text.text, self.dialect);
+            let shown = self.shown(&text.text);
             let cut = text.is_cut.then(|| "the server kept only its beginning".to_string());
             self.add(shown, text.database, text.calls, text.source, None, plan, cut);
         }
+    }
+
+    /// A statement as it is shown. What stands in double quotes may be a string, whatever the server's mode: a session has its own.
+    fn shown(&self, text: &str) -> String {
+        let escapes = self.dialect != Dialect::Mariadb { is_ansi: false, escapes: false }
+            && self.dialect != Dialect::Mariadb { is_ansi: true, escapes: false };
+        without_literals(text, Dialect::Mariadb { is_ansi: false, escapes })
     }
 
     /// Whether a statement alters or drops a table that the account made for a while.
@@ -156,6 +149,8 @@ impl Learner<'_> {
         }
         self.learned.roles.extend(plan.roles);
         let words = prepares.iter().flat_map(|it| words_in(it, self.dialect)).collect();
+        let mut named = words_in(&text, self.dialect);
+        named.extend(prepares.iter().flat_map(|it| words_in(it, self.dialect)));
         self.learned.statements.push(Statement {
             text,
             database,
@@ -168,17 +163,15 @@ impl Learner<'_> {
             rights: plan.rights,
             any: plan.any,
             words,
+            named,
             is_migration: plan.is_migration,
         });
     }
 
-    /// Whether a view calls functions that the server might run: while it prepares those whose value it takes for constant,
-    /// while it plans others as well.
+    /// Whether a view calls functions that the server might run while it prepares.
     pub(super) fn calls_in_views(&self, text: &str) -> Option<String> {
         let words = words_in(text, self.dialect);
-        let is_risky =
-            |it: &(&String, &bool)| words.contains(it.0) && (*it.1 || super::probe::writes(text));
-        let (view, _) = self.calling.iter().find(is_risky)?;
+        let view = self.calling.iter().find(|it| words.contains(*it))?;
         Some(format!("the view {view} calls functions, which might run"))
     }
 
@@ -234,7 +227,7 @@ impl Learner<'_> {
         for piece in &body.pieces {
             let text = preparable(piece, self.dialect);
             let plan = plan(&text, database, self.dialect);
-            let shown = without_literals(piece, self.dialect);
+            let shown = self.shown(piece);
             self.add(
                 shown,
                 database.map(str::to_string),

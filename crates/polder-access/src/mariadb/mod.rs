@@ -6,6 +6,7 @@ mod excess;
 mod grow;
 mod learn;
 mod learner;
+mod made;
 mod net;
 mod piece;
 mod probe;

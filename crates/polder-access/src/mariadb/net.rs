@@ -1,11 +1,11 @@
 //! The safety net: which rights a refused statement needs, and whether they may be given back without asking.
 
-use super::learn::learn;
+use super::learn::learn_alone;
 use super::piece::Piece;
 use super::right::{Grantee, Place, Right};
-use super::rights::{Held, Rights, privileges, show};
+use super::rights::{Held, Rights, SYSTEM, privileges, show};
 use super::session::{Session, text_of};
-use super::source::fits_host;
+use super::source::Whose;
 use crate::refusal::decides;
 use crate::sql::{Dialect, without_literals};
 use crate::{AccessError, RefusedStatement, Sources, Verdict, sensitive};
@@ -27,6 +27,8 @@ impl Refusals {
     /// # Errors
     /// When the server does not remember statements, or goes away.
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<RefusedStatement>, AccessError> {
+        let sql = "SELECT MAX(TIMER_END) FROM performance_schema.events_statements_history_long";
+        let now: u64 = session.text(sql, "refusals")?.and_then(|it| it.parse().ok()).unwrap_or(0);
         let Some(last) = self.last else {
             let on = session.text(
                 "SELECT COUNT(*) FROM performance_schema.setup_consumers WHERE ENABLED = 'YES' \
@@ -40,12 +42,12 @@ impl Refusals {
                         .into(),
                 });
             }
-            let sql =
-                "SELECT MAX(TIMER_END) FROM performance_schema.events_statements_history_long";
-            let last = session.text(sql, "refusals")?;
-            self.last = Some(last.and_then(|it| it.parse().ok()).unwrap_or(0));
+            self.last = Some(now);
             return Ok(Vec::new());
         };
+        // A server that started again counts anew.
+        let last = if now < last { 0 } else { last };
+        self.last = Some(last);
         let sql = format!(
             "SELECT e.TIMER_END, e.CURRENT_SCHEMA, e.SQL_TEXT, e.MESSAGE_TEXT, t.PROCESSLIST_USER, t.PROCESSLIST_HOST \
              FROM performance_schema.events_statements_history_long e \
@@ -57,10 +59,10 @@ impl Refusals {
             let end = text_of(&row, 0).and_then(|it| it.parse().ok());
             self.last = self.last.max(end);
             let says = text_of(&row, 3).unwrap_or_default();
-            // Of a connection that ended the sentence says whose it was.
+            // Of a connection that ended the server does not say whose it was; its sentences anybody can make (SIGNAL).
             let user = match (text_of(&row, 4), text_of(&row, 5)) {
                 (Some(user), Some(host)) => Some(format!("{user}@{host}")),
-                _ => who(&says),
+                _ => None,
             };
             found.push(RefusedStatement {
                 user,
@@ -74,20 +76,23 @@ impl Refusals {
     }
 }
 
-/// `… denied to user 'app'@'localhost' for …`.
-fn who(says: &str) -> Option<String> {
-    let (_, rest) = says.split_once(" user '")?;
-    let (user, rest) = rest.split_once("'@'")?;
-    let (host, _) = rest.split_once('\'')?;
-    Some(format!("{user}@{host}"))
-}
-
-/// Whether a refusal is one of this account; unknown where the server does not say.
-pub fn is_of(account: &str, refused: &RefusedStatement) -> Option<bool> {
-    let said = refused.user.as_ref()?;
-    let (user, host) = account.rsplit_once('@').unwrap_or((account, "%"));
-    let (by, from) = said.rsplit_once('@')?;
-    Some(user == by && fits_host(host, from))
+/// Whether a refusal is one of this account, and not of a more exact one of its name; unknown where the server does not say.
+///
+/// # Errors
+/// When the server goes away.
+pub fn is_of(
+    session: &mut Session,
+    account: &str,
+    refused: &RefusedStatement,
+) -> Result<Option<bool>, AccessError> {
+    let Some((by, from)) = refused.user.as_ref().and_then(|it| it.rsplit_once('@')) else {
+        // Of one that ended it may have been: it is told if its sentence names the account.
+        let name = account.rsplit_once('@').map_or(account, |it| it.0);
+        let is_named = refused.says.contains(&format!("'{name}'@'"));
+        return Ok(if is_named { None } else { Some(false) });
+    };
+    let whose = Whose::named(session, account)?;
+    Ok(Some(whose.is(by, from)))
 }
 
 /// Judges a refusal, given what was taken from the account.
@@ -117,7 +122,7 @@ pub fn judge(
     rights.with(before);
     let sources =
         Sources { text: refused.statement.clone(), only_text: true, ..Sources::default() };
-    let learned = learn(session, &mut rights, &sources)?;
+    let learned = learn_alone(session, &mut rights, &sources)?;
     for statement in &learned.statements {
         if let Some(why) = &statement.refused {
             verdict.because = Some(why.clone());
@@ -187,6 +192,9 @@ fn left_to_a_person(rights: &Rights, right: &Right) -> Option<String> {
     let Place::Table(database, name) = &right.place else {
         return Some("it does more than read and write rows".into());
     };
+    if SYSTEM.contains(&database.as_str()) {
+        return Some("it is one of the server's own tables".into());
+    }
     if !matches!(right.privilege.as_str(), "SELECT" | "INSERT" | "UPDATE") {
         return Some("it does more than read and write rows".into());
     }
@@ -212,19 +220,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_says_whose_it_is() {
+    fn no_name_of_a_refusal_is_said_again() {
         let says = "SELECT command denied to user 'app'@'localhost' for column 'a' in table 't'";
-        assert_eq!(who(says).as_deref(), Some("app@localhost"));
-        let refused = RefusedStatement {
-            user: who(says),
-            database: None,
-            pid: None,
-            says: says.into(),
-            statement: String::new(),
-        };
-        assert_eq!(is_of("app@%", &refused), Some(true));
-        assert_eq!(is_of("app@10.0.0.1", &refused), Some(false));
-        assert_eq!(is_of("other@%", &refused), Some(false));
         assert_eq!(words(says), "permission denied for a column");
     }
 }

@@ -4,6 +4,7 @@
 //! refused in between; only where rights on columns take the place of one on the whole table does the server take both at
 //! once, and those on columns are given right after.
 
+use super::made::Hand;
 use super::right::{Grantee, Line, Place, Right, by_place, quote};
 use super::rights::{TableName, privileges, show};
 use super::session::Session;
@@ -187,7 +188,10 @@ fn grouped<'a>(pieces: impl Iterator<Item = &'a Piece>, gives: bool) -> Vec<Stri
     }
     let mut sql = Vec::new();
     for (whose, rights) in by_whom {
-        for (place, list) in by_place(rights) {
+        // Those on columns are statements of their own: somebody else runs them (`made.rs`).
+        let (columns, whole): (Vec<&Right>, Vec<&Right>) =
+            rights.into_iter().partition(|it| it.column.is_some());
+        for (place, list) in by_place(whole).into_iter().chain(by_place(columns)) {
             sql.push(match gives {
                 true => format!("GRANT {list} ON {} TO {}", place.sql(), whose.sql()),
                 false => format!("REVOKE {list} ON {} FROM {}", place.sql(), whose.sql()),
@@ -249,13 +253,36 @@ pub fn act(
         let what = lines([other]).into_iter().next().unwrap_or_default();
         return Err(AccessError::Changed { what });
     }
-    for sql in moves(from, to) {
-        if let Err(error) = session.batch(&sql, "rights") {
-            let reached = observe(session, &all)?;
-            for sql in moves(&reached, from) {
-                session.batch(&sql, "rights as they were")?;
-            }
-            return Err(error);
+    let mut hand = match from.union(to).any(is_of_column) {
+        true => Some(Hand::make(session)?),
+        false => None,
+    };
+    let done = go(session, hand.as_mut(), &moves(from, to));
+    let done = match done {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let reached = observe(session, &all);
+            let back = reached.and_then(|it| go(session, hand.as_mut(), &moves(&it, from)));
+            Err(back.err().unwrap_or(error))
+        }
+    };
+    let gone = hand.as_mut().map_or(Ok(()), |it| it.remove(session));
+    done.and(gone)
+}
+
+fn is_of_column(piece: &Piece) -> bool {
+    piece.right().is_some_and(|it| it.1.column.is_some())
+}
+
+/// Runs statements; those on columns are the hand's.
+fn go(session: &mut Session, hand: Option<&mut Hand>, all: &[String]) -> Result<(), AccessError> {
+    let mut hand = hand;
+    for sql in all {
+        // Before `ON` there are signs around names of columns alone.
+        let is_of_columns = sql.split_once(" ON ").is_some_and(|it| it.0.contains('('));
+        match hand.as_mut().filter(|_| is_of_columns) {
+            Some(hand) => hand.session().batch(sql, "rights")?,
+            None => session.batch(sql, "rights")?,
         }
     }
     Ok(())
@@ -313,7 +340,8 @@ mod tests {
             moves(&to, &from),
             [
                 "GRANT DELETE, SELECT ON `shop`.`cards` TO `web`@`%`",
-                "REVOKE INSERT, SELECT (`last`) ON `shop`.`cards` FROM `web`@`%`"
+                "REVOKE INSERT ON `shop`.`cards` FROM `web`@`%`",
+                "REVOKE SELECT (`last`) ON `shop`.`cards` FROM `web`@`%`"
             ]
         );
     }

@@ -4,17 +4,13 @@
 //! constant, so calls are taken out before (`statement::without_calls`), and what only reads is prepared in transactions that
 //! may not write, because of functions that stand in views.
 
+use super::made::{DOING, Hand, Made, tidy};
 use super::right::{Grantee, Right, quote, string};
-use super::session::{Session, text_of};
+use super::session::Session;
 use crate::AccessError;
 use crate::sql::{Dialect, parse_tokens};
 use mysql::Error;
 use std::collections::BTreeSet;
-
-/// Beginning of the names of such accounts, and of the lock that lets only one be there.
-const NAME: &str = "polder_probe_";
-const LOCK: &str = "SELECT GET_LOCK('polder_probe', 10)";
-const DOING: &str = "an account for looking";
 
 /// What the server lacks for a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,61 +40,28 @@ pub(super) enum Answer {
 /// The account, and a connection of it.
 pub(super) struct Probe<'a> {
     admin: &'a mut Session,
-    conn: Session,
-    account: Grantee,
+    made: Made,
+    hand: Hand,
     given: BTreeSet<Right>,
     database: Option<String>,
     only_reads: bool,
-    is_logged: bool,
 }
 
 impl<'a> Probe<'a> {
     /// Makes the account and connects.
     pub(super) fn open(admin: &'a mut Session) -> Result<Self, AccessError> {
-        let got = admin.text(LOCK, DOING)?;
-        if got.as_deref() != Some("1") {
-            return Err(AccessError::Busy);
-        }
-        let is_logged = stays_out_of_log(admin)?;
-        // One that was left behind by a process that was killed.
-        let stale = admin.rows(
-            r"SELECT User, Host FROM mysql.user WHERE User LIKE 'polder\_probe\_%'",
-            &[],
-            DOING,
-        )?;
-        for row in stale {
-            let (Some(user), Some(host)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
-            let left = Grantee::Account { user, host };
-            admin.batch(&format!("DROP USER {}", left.sql()), DOING)?;
-        }
-        // It comes from where we come from, as the server sees it.
-        let own = admin.text("SELECT USER()", DOING)?.unwrap_or_default();
-        let host = own.rsplit_once('@').map_or("localhost", |it| it.1).to_string();
-        let user = format!("{NAME}{:08x}", random()? & 0xffff_ffff);
-        // Long, and of all kinds of signs, since servers may ask for that.
-        let password = format!("P0lder-{:032x}", random()?);
-        let account = Grantee::Account { user: user.clone(), host };
-        admin.batch(
-            &format!("CREATE USER {} IDENTIFIED BY {}", account.sql(), string(&password)),
-            DOING,
-        )?;
-        let target = admin.target().account(&user, &password);
-        let conn = match Session::open(&target) {
-            Ok(conn) => conn,
+        tidy(admin)?;
+        let made = Made::make(admin, None)?;
+        let hand = match Hand::make(admin) {
+            Ok(hand) => hand,
             Err(error) => {
-                let _ = admin.batch(&format!("DROP USER {}", account.sql()), DOING);
+                let mut made = made;
+                made.remove(admin)?;
                 return Err(error);
             }
         };
-        let mut it = Self {
-            admin,
-            conn,
-            account,
-            given: BTreeSet::new(),
-            database: None,
-            only_reads: false,
-            is_logged,
-        };
+        let mut it =
+            Self { admin, made, hand, given: BTreeSet::new(), database: None, only_reads: false };
         it.begin()?;
         Ok(it)
     }
@@ -108,10 +71,10 @@ impl<'a> Probe<'a> {
         // Statements have no data in them any more, so a backslash may mean what it means to us.
         let mode: Vec<&str> = mode.split(',').filter(|it| *it != "NO_BACKSLASH_ESCAPES").collect();
         let sql = format!("SET SESSION sql_mode = {}", string(&mode.join(",")));
-        self.conn.batch(&sql, DOING)?;
+        self.made.conn.batch(&sql, DOING)?;
         // It is no loss where it is not known.
-        let _ = self.conn.try_one("SET SESSION max_statement_time = 10");
-        let id = self.conn.text("SELECT CONNECTION_ID()", DOING)?.unwrap_or_default();
+        let _ = self.made.conn.try_one("SET SESSION max_statement_time = 10");
+        let id = self.made.conn.text("SELECT CONNECTION_ID()", DOING)?.unwrap_or_default();
         let quiet = format!(
             "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO', HISTORY = 'NO' WHERE PROCESSLIST_ID = {}",
             id.parse::<u64>().unwrap_or(0)
@@ -126,14 +89,9 @@ impl<'a> Probe<'a> {
     }
 
     fn end(&mut self) -> Result<(), AccessError> {
-        let dropped =
-            self.admin.batch(&format!("DROP USER IF EXISTS {}", self.account.sql()), DOING);
-        if self.is_logged {
-            let _ = self.admin.try_one("SET SESSION sql_log_bin = 1");
-            self.is_logged = false;
-        }
-        let _ = self.admin.try_one("SELECT RELEASE_LOCK('polder_probe')");
-        dropped
+        let first = self.made.remove(self.admin);
+        let second = self.hand.remove(self.admin);
+        first.and(second)
     }
 
     /// What it has been given.
@@ -141,17 +99,15 @@ impl<'a> Probe<'a> {
         &self.given
     }
 
-    pub(super) fn admin(&mut self) -> &mut Session {
-        self.admin
+    /// Whoever may look at tables.
+    pub(super) fn looker(&mut self) -> &mut Session {
+        self.hand.session()
     }
 
     /// Gives it rights; a server that refuses one says so.
     pub(super) fn give(&mut self, rights: &[Right]) -> Result<Result<(), Error>, AccessError> {
-        for (place, list) in super::right::by_place(rights) {
-            let sql = format!("GRANT {list} ON {} TO {}", place.sql(), self.account.sql());
-            if let Err(error) = self.admin.try_one(&sql) {
-                return self.told(error).map(Err);
-            }
+        if let Err(error) = self.hand.move_rights(self.admin, rights, &self.made.account, true) {
+            return self.told(error).map(Err);
         }
         self.given.extend(rights.iter().cloned());
         Ok(Ok(()))
@@ -159,10 +115,9 @@ impl<'a> Probe<'a> {
 
     /// Takes rights.
     pub(super) fn take(&mut self, rights: &[Right]) -> Result<(), AccessError> {
-        for (place, list) in super::right::by_place(rights) {
-            let sql = format!("REVOKE {list} ON {} FROM {}", place.sql(), self.account.sql());
-            self.admin.batch(&sql, DOING)?;
-        }
+        self.hand
+            .move_rights(self.admin, rights, &self.made.account, false)
+            .map_err(|error| AccessError::of_mariadb(error, DOING, self.admin.user()))?;
         for it in rights {
             self.given.remove(it);
         }
@@ -177,10 +132,10 @@ impl<'a> Probe<'a> {
         let sql = format!(
             "GRANT EVENT ON {} TO {}",
             super::right::Place::database(name).sql(),
-            self.account.sql()
+            self.made.account.sql()
         );
         self.admin.batch(&sql, DOING)?;
-        if let Err(error) = self.conn.try_one(&format!("USE {}", quote(name))) {
+        if let Err(error) = self.made.conn.try_one(&format!("USE {}", quote(name))) {
             return self.told(error).map(Err);
         }
         self.database = Some(name.to_string());
@@ -210,7 +165,7 @@ impl<'a> Probe<'a> {
             quote(name),
             columns.join(", ")
         );
-        match self.conn.try_one(&sql) {
+        match self.made.conn.try_one(&sql) {
             Ok(()) => Ok(true),
             Err(error) => self.told(error).map(|_| false),
         }
@@ -225,7 +180,7 @@ impl<'a> Probe<'a> {
         if self.go(database)?.is_err() {
             return Ok(Vec::new());
         }
-        match self.conn.try_columns(text) {
+        match self.made.conn.try_columns(text) {
             Ok(columns) => Ok(columns),
             Err(error) => self.told(error).map(|_| Vec::new()),
         }
@@ -234,7 +189,7 @@ impl<'a> Probe<'a> {
     fn only_reads(&mut self, only_reads: bool) -> Result<(), AccessError> {
         if self.only_reads != only_reads {
             let mode = if only_reads { "READ ONLY" } else { "READ WRITE" };
-            self.conn.batch(&format!("SET SESSION TRANSACTION {mode}"), DOING)?;
+            self.made.conn.batch(&format!("SET SESSION TRANSACTION {mode}"), DOING)?;
             self.only_reads = only_reads;
         }
         Ok(())
@@ -250,29 +205,27 @@ impl<'a> Probe<'a> {
             return Ok(Answer::Other(words(&error)));
         }
         self.only_reads(!writes(text))?;
-        let mut answer = self.conn.try_one(&format!("PREPARE polder FROM {}", string(text)));
-        // Columns that are filled from a query are looked at when that is planned, which changes nothing.
+        let mut answer = self.made.conn.try_one(&format!("PREPARE polder FROM {}", string(text)));
+        // Columns that are filled from a query are not looked at before it runs: they are filled with nothing instead.
         if answer.is_ok() && is_filled(text) {
-            let sql = format!("PREPARE polder FROM {}", string(&format!("EXPLAIN {text}")));
-            answer = self.conn.try_one(&sql).and_then(|()| self.conn.try_one("EXECUTE polder"));
-            // Plans are not told to whoever may not see what is behind a view: its columns are filled with nothing instead.
-            if matches!(&answer, Err(Error::MySqlError(it)) if it.code == 1345)
-                && let Some((text, query)) = filled_with_nothing(text)
-            {
-                let count = self.conn.try_columns(&query).map(|it| it.len());
-                answer = count.and_then(|count| {
-                    let nothing = vec!["NULL"; count].join(", ");
-                    let text = text.replace('\0', &format!("VALUES ({nothing})"));
-                    self.conn.try_one(&format!("PREPARE polder FROM {}", string(&text)))
-                });
-            }
+            answer = match filled_with_nothing(text) {
+                Some((text, query)) => {
+                    let count = self.made.conn.try_columns(&query).map(|it| it.len());
+                    count.and_then(|count| {
+                        let nothing = vec!["NULL"; count].join(", ");
+                        let text = text.replace('\0', &format!("VALUES ({nothing})"));
+                        self.made.conn.try_one(&format!("PREPARE polder FROM {}", string(&text)))
+                    })
+                }
+                None => return Ok(Answer::Other("which columns it fills is not known".into())),
+            };
         }
         match answer {
             Ok(()) => Ok(Answer::Fine),
             Err(error) => {
                 let error = self.told(error)?;
                 let Error::MySqlError(it) = &error else { return Ok(Answer::Other(words(&error))) };
-                let Grantee::Account { user, host } = &self.account else {
+                let Grantee::Account { user, host } = &self.made.account else {
                     return Ok(Answer::Other(words(&error)));
                 };
                 Ok(match denial(it.code, &it.message, user, host) {
@@ -298,27 +251,33 @@ impl Drop for Probe<'_> {
     }
 }
 
-/// Keeps what follows out of the binary log, so that no replica makes the account; whether that must be taken back.
-fn stays_out_of_log(admin: &mut Session) -> Result<bool, AccessError> {
-    let is_kept = admin.text("SELECT @@GLOBAL.log_bin", "settings")?;
-    if is_kept.as_deref() != Some("1") {
-        return Ok(false);
-    }
-    admin.batch("SET SESSION sql_log_bin = 0", "an account for looking that no replica sees")?;
-    Ok(true)
-}
-
+/// What is wrong, without the server's own words: those may hold what is stored.
 fn words(error: &Error) -> String {
-    match error {
-        Error::MySqlError(it) => it.message.clone(),
-        other => other.to_string(),
-    }
+    let Error::MySqlError(it) = error else { return "the server gives no answer".into() };
+    let known = match it.code {
+        1044 | 1142 | 1143 | 1227 | 1370 => "what it lacks is not understood",
+        1049 => "there is no such database",
+        1046 => "no database is named",
+        1054 => "a column that it names is not known",
+        1064 => "the server cannot parse it",
+        1146 => "a table that it names is not there",
+        1295 => "the server does not prepare it",
+        1305 => "a routine that it names is not there",
+        1356 => "a view that it reads lacks something",
+        1792 => "it writes in a way that is not known",
+        1969 | 3024 => "the server did not end looking at it",
+        _ => "the server cannot prepare it",
+    };
+    format!("{known} (error {})", it.code)
 }
 
 /// Whether a statement fills a table from a query.
 fn is_filled(text: &str) -> bool {
     let tokens = parse_tokens(text, Dialect::MARIADB);
-    tokens.first().is_some_and(|it| it.is_any(&["insert", "replace"]))
+    tokens
+        .iter()
+        .find(|it| !it.text.starts_with("/*"))
+        .is_some_and(|it| it.is_any(&["insert", "replace"]))
         && tokens.iter().any(|it| it.is("select"))
 }
 
@@ -350,7 +309,7 @@ fn filled_with_nothing(text: &str) -> Option<(String, String)> {
 /// Whether a statement is one that writes: those are not prepared in a transaction that may not.
 pub(super) fn writes(text: &str) -> bool {
     let tokens = parse_tokens(text, Dialect::MARIADB);
-    let first = tokens.iter().find(|it| !it.is_sign("("));
+    let first = tokens.iter().find(|it| !it.is_sign("(") && !it.text.starts_with("/*"));
     let stands = |words: &[&str]| {
         tokens
             .windows(words.len())
@@ -364,14 +323,6 @@ pub(super) fn writes(text: &str) -> bool {
         || tokens.iter().any(|it| it.is_any(&["nextval", "setval"]))
         || (first.is_some_and(|it| it.is("with"))
             && tokens.iter().any(|it| it.is_any(&["delete", "update"])))
-}
-
-/// A number that nobody can guess.
-fn random() -> Result<u128, AccessError> {
-    let mut bytes = [0u8; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| AccessError::Target { what: format!("no random numbers: {error}") })?;
-    Ok(u128::from_le_bytes(bytes))
 }
 
 /// What a server says that an account lacks (error codes of its manual).

@@ -65,7 +65,7 @@ impl Proposal {
 /// Proposes the least rights.
 pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal {
     let mut left = Vec::new();
-    let target = target(rights, learned, columns);
+    let target = in_own_patterns(rights, target(rights, learned, columns));
     let whose = rights.account.clone();
     let mut before: BTreeSet<Piece> = rights
         .own()
@@ -114,6 +114,21 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     }
 }
 
+/// Rights on databases, by the pattern by which the account has some already: a more exact one would hide what that has.
+fn in_own_patterns(rights: &Rights, target: BTreeSet<Right>) -> BTreeSet<Right> {
+    let own = |it: Right| match &it.place {
+        Place::Database(pattern) => {
+            let name = super::rights::unescaped(pattern);
+            match rights.own_pattern(&name) {
+                Some(own) => Right { place: Place::Database(own.clone()), ..it },
+                None => it,
+            }
+        }
+        _ => it,
+    };
+    target.into_iter().map(own).collect()
+}
+
 /// What stays as it is, and what should be known of it.
 fn remarks(rights: &Rights, left: &mut Vec<String>) {
     let whose = &rights.account;
@@ -129,10 +144,12 @@ fn remarks(rights: &Rights, left: &mut Vec<String>) {
         let list = grants(everyones.iter().copied());
         left.push(format!("everyone has rights, and so has the account: {}", shortened(&list)));
     }
-    if !rights.siblings.is_empty() {
+    let others: Vec<String> = rights.overlapping.iter().map(ToString::to_string).collect();
+    let has_some = rights.held.iter().any(|it| rights.overlapping.contains(&it.whose));
+    if has_some {
         left.push(format!(
-            "there are other accounts of this name, for other hosts, that are judged by themselves: {}",
-            rights.siblings.join(", ")
+            "rights of {} on databases and tables hold in its sessions, too, since their hosts fit as well",
+            others.join(", ")
         ));
     }
     let own = rights
@@ -244,7 +261,7 @@ fn later(rights: &Rights, learned: &Learned, target: &BTreeSet<Right>) -> Rights
     let stays = |it: &&Held| match &it.whose {
         Grantee::Role(role) => kept.contains(role),
         Grantee::Public => true,
-        Grantee::Account { .. } => false,
+        other => rights.overlapping.contains(other),
     };
     let mut held: BTreeSet<Held> = rights.held.iter().filter(stays).cloned().collect();
     held.extend(target.iter().map(|it| Held { right: it.clone(), whose: rights.account.clone() }));

@@ -3,14 +3,12 @@
 use super::right::{Grantee, Line, Place, Right, fits, parse_line, quote};
 use super::session::{Session, count_of, text_of};
 use crate::AccessError;
+use crate::sql::{Dialect, Token, parse_tokens};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Databases that are the server's own.
 pub(super) const SYSTEM: [&str; 4] = ["information_schema", "performance_schema", "mysql", "sys"];
-
-/// Tables up to which the server is asked for the columns of each; beyond, its dictionary of InnoDB is read.
-const TABLES_MAX: usize = 500;
 
 /// A table by database and name.
 pub type TableName = (String, String);
@@ -99,6 +97,8 @@ pub struct Rights {
     pub files: Option<String>,
     /// Other accounts of the same name: from other hosts.
     pub siblings: Vec<String>,
+    /// Those among them, and accounts without a name, whose rights on databases and tables hold in sessions of this one, too.
+    pub overlapping: BTreeSet<Grantee>,
     /// Rights by what they are on, for many questions.
     #[serde(skip)]
     index: Index,
@@ -107,7 +107,9 @@ pub struct Rights {
 /// Rights by what they are on.
 #[derive(Clone, Debug, Default)]
 struct Index {
-    wide: Vec<Right>,
+    everywhere: Vec<Right>,
+    /// Of one grantee on one pattern of databases.
+    databases: BTreeMap<(Grantee, String), Vec<Right>>,
     by_table: HashMap<TableName, Vec<Right>>,
 }
 
@@ -116,7 +118,11 @@ impl Index {
         let mut it = Self::default();
         for held in held {
             match &held.right.place {
-                Place::Server | Place::Database(_) => it.wide.push(held.right.clone()),
+                Place::Server => it.everywhere.push(held.right.clone()),
+                Place::Database(pattern) => {
+                    let key = (held.whose.clone(), pattern.clone());
+                    it.databases.entry(key).or_default().push(held.right.clone());
+                }
                 Place::Table(database, name) => {
                     let table = (database.clone(), name.clone());
                     it.by_table.entry(table).or_default().push(held.right.clone());
@@ -126,6 +132,35 @@ impl Index {
         }
         it
     }
+
+    /// Rights on a database. Of several patterns of one grantee that fit the server takes one, the most exact (Account
+    /// Management, access control stage 2).
+    fn on_database<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Right> {
+        let mut best: BTreeMap<&Grantee, &String> = BTreeMap::new();
+        for (whose, pattern) in self.databases.keys().filter(|it| fits(&it.1, name)) {
+            let slot = best.entry(whose).or_insert(pattern);
+            if exactness(pattern) > exactness(slot) {
+                *slot = pattern;
+            }
+        }
+        let chosen = best
+            .into_iter()
+            .filter_map(|(whose, pattern)| self.databases.get(&(whose.clone(), pattern.clone())));
+        self.everywhere.iter().chain(chosen.flatten())
+    }
+}
+
+/// How exact a pattern is: how much stands before its first sign for others.
+fn exactness(pattern: &str) -> usize {
+    let mut characters = pattern.chars().enumerate();
+    while let Some((index, it)) = characters.next() {
+        match it {
+            '\\' => drop(characters.next()),
+            '%' | '_' => return index,
+            _ => {}
+        }
+    }
+    usize::MAX
 }
 
 impl Rights {
@@ -147,6 +182,7 @@ impl Rights {
             databases: Vec::new(),
             files: files(session)?,
             siblings,
+            overlapping: BTreeSet::new(),
             account,
             index: Index::default(),
         };
@@ -158,8 +194,8 @@ impl Rights {
         )?;
         let names = rows.iter().filter_map(|row| text_of(row, 0));
         it.databases = names.filter(|it| !SYSTEM.contains(&it.as_str())).collect();
-        it.tables = tables(session)?;
         it.definers = definers(session)?;
+        it.tables = tables(session, &it.definers)?;
         Ok(it)
     }
 
@@ -178,6 +214,7 @@ impl Rights {
             login: login(session, &account)?,
             account,
             siblings,
+            overlapping: BTreeSet::new(),
             ..self.clone()
         };
         it.grants(session)?;
@@ -186,8 +223,10 @@ impl Rights {
 
     fn grants(&mut self, session: &mut Session) -> Result<(), AccessError> {
         let known = privileges(session)?;
+        self.overlapping = overlapping(session, &self.account)?;
         let mut asked: BTreeSet<Grantee> = BTreeSet::new();
         let mut left = vec![self.account.clone()];
+        left.extend(self.overlapping.iter().cloned());
         if session.is_mariadb() && session.version() >= 101_100 {
             left.push(Grantee::Public);
         }
@@ -197,11 +236,18 @@ impl Rights {
             }
             for line in show(session, &whose, &known)? {
                 match line {
-                    Line::Rights(whose, rights) => {
+                    Line::Rights(whose, mut rights) => {
+                        // What others have on the whole server, and to call, is theirs alone.
+                        if self.overlapping.contains(&whose) {
+                            rights.retain(|it| {
+                                matches!(it.place, Place::Database(_) | Place::Table(..))
+                            });
+                        }
                         self.held.extend(
                             rights.into_iter().map(|right| Held { right, whose: whose.clone() }),
                         );
                     }
+                    Line::Role(member, ..) if self.overlapping.contains(&member) => {}
                     Line::Role(member, role, is_admin) => {
                         left.push(Grantee::Role(role.clone()));
                         self.roles.insert((member, role, is_admin));
@@ -228,8 +274,14 @@ impl Rights {
 
     /// Rights on one table, wider ones among them.
     pub(super) fn on<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a Right> {
-        let wide = self.index.wide.iter().filter(|it| covers(&it.place, table));
+        let wide = self.index.on_database(&table.0);
         wide.chain(self.index.by_table.get(table).into_iter().flatten())
+    }
+
+    /// The pattern by which the account itself has rights on a database, if it has some.
+    pub(super) fn own_pattern(&self, database: &str) -> Option<&String> {
+        let own = self.index.databases.keys().filter(|it| it.0 == self.account);
+        own.map(|it| &it.1).filter(|it| fits(it, database)).max_by_key(|it| exactness(it))
     }
 
     /// The same with other rights instead.
@@ -263,14 +315,7 @@ impl Rights {
             }
             (Place::Database(pattern), _) => {
                 let name = unescaped(pattern);
-                self.held.iter().any(|it| {
-                    it.right.privilege == right.privilege
-                        && match &it.right.place {
-                            Place::Server => true,
-                            Place::Database(pattern) => fits(pattern, &name),
-                            _ => false,
-                        }
-                })
+                self.index.on_database(&name).any(|it| it.privilege == right.privilege)
             }
             (place, _) => {
                 let database = match place {
@@ -279,14 +324,9 @@ impl Rights {
                     }
                     _ => return false,
                 };
-                self.held.iter().any(|it| {
-                    it.right.privilege == right.privilege
-                        && match &it.right.place {
-                            Place::Server => true,
-                            Place::Database(pattern) => fits(pattern, database),
-                            other => other == place,
-                        }
-                })
+                let is_it = |it: &Right| it.privilege == right.privilege;
+                self.index.on_database(database).any(is_it)
+                    || self.held.iter().any(|it| it.right.place == *place && is_it(&it.right))
             }
         }
     }
@@ -300,15 +340,30 @@ impl Rights {
 
     /// Whether nothing bounds it: it gives itself every right, or writes the tables in which rights stand.
     pub fn is_boundless(&self) -> bool {
+        // The tables in which rights and code stand.
         let writes = |name: &str| {
             let table = ("mysql".to_string(), name.to_string());
             ["INSERT", "UPDATE"].iter().any(|it| self.has(it, &table))
         };
+        const TABLES: [&str; 12] = [
+            "global_priv",
+            "user",
+            "db",
+            "tables_priv",
+            "columns_priv",
+            "procs_priv",
+            "proxies_priv",
+            "roles_mapping",
+            "proc",
+            "event",
+            "func",
+            "plugin",
+        ];
+        // To set others' passwords, or to make code that acts as they, is to be they.
+        const SERVER: [&str; 3] = ["SUPER", "CREATE USER", "SET USER"];
         (self.has_on_server("GRANT OPTION") && self.has_on_server("SELECT"))
-            || self.has_on_server("SUPER")
-            || writes("global_priv")
-            || writes("user")
-            || writes("db")
+            || SERVER.iter().any(|it| self.has_on_server(it))
+            || TABLES.iter().any(|it| writes(it))
     }
 
     /// Rights of the account itself.
@@ -316,7 +371,7 @@ impl Rights {
         self.held.iter().filter(|it| it.whose == self.account).map(|it| &it.right)
     }
 
-    /// Columns of a table, as it is now.
+    /// Columns of a table, as it is now, asked by somebody who may call nothing: it is opened for that.
     pub(super) fn columns(
         &mut self,
         session: &mut Session,
@@ -332,18 +387,8 @@ impl Rights {
     }
 }
 
-/// Whether a right on a place is one on a table as well.
-fn covers(place: &Place, table: &TableName) -> bool {
-    match place {
-        Place::Server => true,
-        Place::Database(pattern) => fits(pattern, &table.0),
-        Place::Table(database, name) => (database, name) == (&table.0, &table.1),
-        _ => false,
-    }
-}
-
 /// The one name that a pattern without signs for others stands for.
-fn unescaped(pattern: &str) -> String {
+pub(super) fn unescaped(pattern: &str) -> String {
     let mut out = String::new();
     let mut characters = pattern.chars();
     while let Some(it) = characters.next() {
@@ -414,6 +459,26 @@ fn files(session: &mut Session) -> Result<Option<String>, AccessError> {
     Ok(Some(value).filter(|it| it != "NULL"))
 }
 
+/// Accounts whose rights on databases and tables the server finds for a session of this one, since their hosts fit as well: of
+/// the same name, and without one.
+fn overlapping(session: &mut Session, account: &Grantee) -> Result<BTreeSet<Grantee>, AccessError> {
+    let Grantee::Account { user, host } = account else { return Ok(BTreeSet::new()) };
+    let all = accounts(session)?;
+    let others = all.into_iter().filter(|it| {
+        (it.0 == *user || it.0.is_empty())
+            && (&it.0, &it.1) != (user, host)
+            && (fits_host(&it.1, host) || fits_host(host, &it.1))
+    });
+    Ok(others.map(|(user, host)| Grantee::Account { user, host }).collect())
+}
+
+/// Whether a pattern of hosts fits a host.
+pub(super) fn fits_host(pattern: &str, host: &str) -> bool {
+    pattern.is_empty()
+        || fits(pattern, host)
+        || (pattern == "localhost" && matches!(host, "127.0.0.1" | "::1"))
+}
+
 /// How an account logs in; nothing where that may not be seen.
 fn login(session: &mut Session, account: &Grantee) -> Result<Option<Login>, AccessError> {
     let Grantee::Account { user, host } = account else { return Ok(None) };
@@ -453,8 +518,11 @@ fn login(session: &mut Session, account: &Grantee) -> Result<Option<Login>, Acce
 
 const NOT_SYSTEM: &str = "NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')";
 
-/// Tables and views with their columns and rows.
-fn tables(session: &mut Session) -> Result<BTreeMap<TableName, TableFacts>, AccessError> {
+/// Tables and views with their columns and rows. No table is opened for it, since what is opened may be a view by then.
+fn tables(
+    session: &mut Session,
+    definers: &[Definer],
+) -> Result<BTreeMap<TableName, TableFacts>, AccessError> {
     let sql = format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA {NOT_SYSTEM}"
     );
@@ -463,32 +531,10 @@ fn tables(session: &mut Session) -> Result<BTreeMap<TableName, TableFacts>, Acce
         let (Some(database), Some(name)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
         found.insert((database, name), TableFacts::default());
     }
-    let mut missing: Vec<TableName> = Vec::new();
-    if found.len() > TABLES_MAX && dictionary(session, &mut found)? {
-        missing =
-            found.iter().filter(|it| it.1.columns.is_empty()).map(|it| it.0.clone()).collect();
-    }
-    // What the dictionary does not know is asked for one by one, as long as that is quicker.
-    let one = "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
-    let mut rows = Vec::new();
-    if found.len() > TABLES_MAX
-        && missing.len() <= TABLES_MAX
-        && found.values().any(|it| !it.columns.is_empty())
-    {
-        for (database, name) in &missing {
-            rows.extend(session.rows(one, &[database, name], "columns")?);
-        }
-    } else {
-        found.values_mut().for_each(|it| it.columns.clear());
-        let all = format!(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {NOT_SYSTEM} ORDER BY 1, 2, ORDINAL_POSITION"
-        );
-        rows = session.rows(&all, &[], "columns")?;
-    }
-    for row in rows {
-        let (Some(database), Some(name)) = (text_of(&row, 0), text_of(&row, 1)) else { continue };
-        if let Some(facts) = found.get_mut(&(database, name)) {
-            facts.columns.extend(text_of(&row, 2));
+    dictionary(session, &mut found)?;
+    for view in definers.iter().filter(|it| it.kind == "VIEW") {
+        if let Some(facts) = found.get_mut(&(view.database.clone(), view.name.clone())) {
+            facts.columns = columns_of(&view.body);
         }
     }
     let estimates = "SELECT database_name, table_name, n_rows FROM mysql.innodb_table_stats";
@@ -511,11 +557,46 @@ fn tables(session: &mut Session) -> Result<BTreeMap<TableName, TableFacts>, Acce
     Ok(found)
 }
 
-/// Columns from the dictionary of InnoDB, which opens no table; whether it may be read.
+/// Names of the columns of a view: those after `AS` in what it selects, as the server writes it.
+fn columns_of(body: &str) -> Vec<String> {
+    let tokens = parse_tokens(body, Dialect::MARIADB);
+    let start = tokens.iter().position(|it| it.is("select")).unwrap_or(0);
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    for (index, token) in tokens.iter().enumerate().skip(start) {
+        if token.is_sign("(") {
+            depth += 1;
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && token.is_any(&["from", "union", "where", "limit"]) {
+            break;
+        } else if depth == 0 && token.is("as") {
+            found.extend(tokens.get(index + 1).and_then(Token::name));
+        }
+    }
+    found
+}
+
+/// A name as it stands in names of files: `@0060` is a sign by its number (Mapping of Identifiers to Filenames).
+fn decoded(name: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = name.split("#P#").next()?;
+    while let Some((before, after)) = rest.split_once('@') {
+        out.push_str(before);
+        let code = u32::from_str_radix(after.get(..4)?, 16).ok()?;
+        out.push(char::from_u32(code)?);
+        rest = after.get(4..)?;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// Columns of the tables of InnoDB from its dictionary, which opens none; of others, and where it may not be read, they are not
+/// known.
 fn dictionary(
     session: &mut Session,
     found: &mut BTreeMap<TableName, TableFacts>,
-) -> Result<bool, AccessError> {
+) -> Result<(), AccessError> {
     // The server would put the two together table by table, for minutes.
     let tables = "SELECT TABLE_ID, NAME FROM information_schema.INNODB_SYS_TABLES";
     let columns =
@@ -523,25 +604,26 @@ fn dictionary(
     let (tables, columns) =
         match (session.rows(tables, &[], "tables"), session.rows(columns, &[], "columns")) {
             (Err(AccessError::Denied { .. } | AccessError::Query { .. }), _)
-            | (_, Err(AccessError::Denied { .. } | AccessError::Query { .. })) => return Ok(false),
+            | (_, Err(AccessError::Denied { .. } | AccessError::Query { .. })) => return Ok(()),
             (tables, columns) => (tables?, columns?),
         };
     let mut names: HashMap<u64, TableName> = HashMap::new();
     for row in tables {
         let (Some(id), Some(table)) = (count_of(&row, 0), text_of(&row, 1)) else { continue };
-        // Names with other signs are encoded there: those are asked for by themselves.
-        let is_plain = table.bytes().all(|it| it.is_ascii_alphanumeric() || b"_/".contains(&it));
-        if let Some((database, name)) = table.split_once('/').filter(|_| is_plain) {
-            names.insert(id, (database.to_string(), name.to_string()));
+        let (database, name) = table.split_once('/').unwrap_or_default();
+        if let (Some(database), Some(name)) = (decoded(database), decoded(name)) {
+            names.insert(id, (database, name));
         }
     }
     for row in columns {
         let (Some(id), Some(column)) = (count_of(&row, 0), text_of(&row, 1)) else { continue };
-        if let Some(facts) = names.get(&id).and_then(|it| found.get_mut(it)) {
+        if let Some(facts) = names.get(&id).and_then(|it| found.get_mut(it))
+            && !facts.columns.contains(&column)
+        {
             facts.columns.push(column);
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Views, triggers, routines and events.

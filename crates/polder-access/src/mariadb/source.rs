@@ -1,8 +1,7 @@
 //! Where statements of an account are seen: what the server remembers of connections, its tables of logs, and files.
 
 use super::learn::name_and_host;
-use super::right::fits;
-use super::rights::{Rights, accounts};
+use super::rights::{Rights, accounts, fits_host};
 use super::session::{Session, count_of, text_of};
 use super::statement::parse_statements;
 use crate::sql::{Dialect, shape};
@@ -93,7 +92,7 @@ impl Found {
 }
 
 /// Which connections are those of the account.
-struct Whose {
+pub(super) struct Whose {
     user: String,
     host: String,
     /// Hosts of other accounts of the same name that are more exact.
@@ -101,8 +100,18 @@ struct Whose {
 }
 
 impl Whose {
-    fn of(session: &mut Session, rights: &Rights) -> Result<Self, AccessError> {
+    pub(super) fn of(session: &mut Session, rights: &Rights) -> Result<Self, AccessError> {
         let (user, host) = name_and_host(&rights.account);
+        Self::among(session, user, host)
+    }
+
+    /// The same by its name alone.
+    pub(super) fn named(session: &mut Session, account: &str) -> Result<Self, AccessError> {
+        let (user, host) = account.rsplit_once('@').unwrap_or((account, "%"));
+        Self::among(session, user, host)
+    }
+
+    fn among(session: &mut Session, user: &str, host: &str) -> Result<Self, AccessError> {
         let others = accounts(session)?
             .into_iter()
             .filter(|(other, at)| other == user && at != host && is_more_exact(at, host))
@@ -111,7 +120,7 @@ impl Whose {
         Ok(Self { user: user.into(), host: host.into(), others })
     }
 
-    fn is(&self, user: &str, host: &str) -> bool {
+    pub(super) fn is(&self, user: &str, host: &str) -> bool {
         // The client's host may have its port behind it.
         let bare = host
             .rsplit_once(':')
@@ -121,12 +130,6 @@ impl Whose {
             && fits_host(&self.host, bare)
             && !self.others.iter().any(|it| fits_host(it, bare))
     }
-}
-
-pub(super) fn fits_host(pattern: &str, host: &str) -> bool {
-    pattern.is_empty()
-        || fits(pattern, host)
-        || (pattern == "localhost" && matches!(host, "127.0.0.1" | "::1"))
 }
 
 /// Of two patterns, whether the first is looked at first: the one that has more before its first sign for others.

@@ -12,9 +12,25 @@ use zeroize::Zeroizing;
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(90);
 
-/// Sockets of servers: Debian's, Red Hat's, where the source puts it.
-const SOCKETS: [&str; 3] =
-    ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
+/// Sockets of servers: Debian's, Red Hat's; not where anybody could put one.
+const SOCKETS: [&str; 2] = ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock"];
+
+/// What may be said of a connection.
+const KEYS: [&str; 13] = [
+    "host",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "database",
+    "socket",
+    "protocol",
+    "ssl-mode",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "defaults-file",
+];
 
 /// A server, and who connects.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +72,9 @@ impl Target {
         let rest = said.split_once("://").map_or("", |it| it.1);
         let mut known = url(rest)?;
         known.retain(|_, value| !value.is_empty());
+        if let Some(key) = known.keys().find(|it| !KEYS.contains(&it.as_str())) {
+            return Err(wrong(format!("`{key}` is not known: {} are", KEYS.join(", "))));
+        }
         let variable = |name: &str| around.variables.get(name).filter(|it| !it.is_empty()).cloned();
         for (key, value) in options(&known, around)? {
             known.entry(key).or_insert(value);
@@ -65,7 +84,7 @@ impl Target {
         let user = user.ok_or_else(|| wrong("no account is named that connects"))?;
         let port = text("port").or_else(|| variable("MYSQL_TCP_PORT"));
         let port = port.unwrap_or_else(|| "3306".into());
-        let port = port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?;
+        let port = port.parse().map_err(|_| wrong("its port is not a number"))?;
         let host = text("host").or_else(|| variable("MYSQL_HOST"));
         // As clients have it: `localhost` is the socket, a number is the network.
         let is_local = host.as_deref().is_none_or(|it| it == "localhost");
@@ -225,8 +244,10 @@ fn options(
 
 /// What an option file says to clients.
 pub fn parse_options(text: &str) -> BTreeMap<String, String> {
-    const KNOWN: [&str; 9] =
-        ["user", "password", "host", "port", "socket", "protocol", "ssl-ca", "ssl-cert", "ssl-key"];
+    const KNOWN: [&str; 10] = [
+        "user", "password", "host", "port", "socket", "protocol", "ssl-mode", "ssl-ca", "ssl-cert",
+        "ssl-key",
+    ];
     let mut found = BTreeMap::new();
     let mut is_ours = false;
     for line in text.lines().map(str::trim) {
@@ -237,13 +258,18 @@ pub fn parse_options(text: &str) -> BTreeMap<String, String> {
             );
             continue;
         }
-        let Some((key, value)) = line.split_once('=').filter(|_| is_ours && !line.starts_with('#'))
-        else {
+        if !is_ours || line.starts_with('#') || line.is_empty() {
             continue;
-        };
+        }
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
         let key = key.trim().replace('_', "-");
         let value = value.trim();
         let unquoted = ['"', '\''].iter().find_map(|it| value.strip_prefix(*it)?.strip_suffix(*it));
+        // The older way to ask for a certificate with this name.
+        let is_on = !matches!(value.to_lowercase().as_str(), "0" | "off" | "false");
+        if key == "ssl-verify-server-cert" && is_on {
+            found.insert("ssl-mode".into(), "verify_identity".into());
+        }
         if KNOWN.contains(&key.as_str()) {
             found.insert(key, unquoted.unwrap_or(value).to_string());
         }

@@ -66,7 +66,7 @@ impl Target {
         let user = text("user").or_else(|| around.user.clone());
         let user = user.ok_or_else(|| wrong("no role is named that connects"))?;
         let port = text("port").unwrap_or_else(|| "5432".into());
-        let port = port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?;
+        let port = port.parse().map_err(|_| wrong("its port is not a number"))?;
         let host = text("hostaddr").or_else(|| text("host")).unwrap_or_else(|| {
             let socket =
                 |folder: &&&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
@@ -330,7 +330,7 @@ mod tests {
             "host=/run/x port=5432 dbname='o\\'neil b' user='o\\'neil b'",
         );
         check("mysql://x/y", "`mysql://` is no PostgreSQL: `postgresql://` is");
-        check("host=x port=y", "`y` is not a port");
+        check("host=x port=y", "its port is not a number");
         check("host='x", "the connection has a quote that is not closed");
         check("host=a,b", "name one server: rights are those of one");
     }

@@ -58,7 +58,7 @@ impl Target {
         let known = url(rest)?;
         let text = |key: &str| known.get(key).filter(|it| !it.is_empty()).cloned();
         let port = text("port").unwrap_or_else(|| "6379".into());
-        let port = port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?;
+        let port = port.parse().map_err(|_| wrong("its port is not a number"))?;
         let there = SOCKETS.iter().find(|it| std::path::Path::new(it).exists());
         let is_named = text("host").is_some();
         Ok(Self {

@@ -216,6 +216,11 @@ impl Made {
                 "`{account}` is the administrator with whom the server was made"
             ))
             .hint("Give the application an account of its own")),
+            Some(Unfit::Shared(others)) => Err(Failure::usage(format!(
+                "`{account}` shares its rights with {}: the server finds rights of either in sessions of both",
+                printable_str(&others.join(", "))
+            ))
+            .hint("Make one account of them first, or give them names of their own")),
             Some(Unfit::Idle) if self.work.server().uses == Uses::File => {
                 Err(Failure::look("nobody has the file open now, so who needs it is not known")
                     .hint("Look again while the application works"))

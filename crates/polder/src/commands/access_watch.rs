@@ -293,13 +293,15 @@ impl Desk {
                     *session = Some(mariadb::Session::connect(target)?);
                 }
                 let Some(session) = session else { return Ok(None) };
-                match mariadb::is_of(account, refused) {
+                match mariadb::is_of(session, account, refused)? {
                     Some(false) => Ok(None),
                     is_known => {
                         let taken = Piece::mariadb(taken);
                         let mut verdict = mariadb::judge(session, account, &taken, refused)?;
                         if is_known.is_none() {
-                            verdict.leave("the server does not say who it was");
+                            verdict.leave(
+                                "the connection ended, and the server does not say whose it was",
+                            );
                         }
                         Ok(Some(verdict))
                     }
@@ -529,22 +531,29 @@ impl Duty<'_> {
             });
             return output::print(&format!("{value}\n"));
         }
-        let mut text = format!("Refused: {}: {}\n", verdict.says, verdict.statement);
+        let mut text = format!(
+            "Refused: {}: {}\n",
+            printable_str(&verdict.says),
+            printable_str(&verdict.statement)
+        );
         for (atom, _) in &verdict.gives {
-            text.push_str(&format!("  given back: {atom}\n"));
+            text.push_str(&format!("  given back: {}\n", printable_str(atom)));
         }
         for (atom, why) in &verdict.leaves {
-            text.push_str(&format!("  not given back: {atom}: {why}\n"));
+            text.push_str(&format!(
+                "  not given back: {}: {}\n",
+                printable_str(atom),
+                printable_str(why)
+            ));
         }
         if let Some(because) = &verdict.because {
-            text.push_str(&format!("  cannot be told: {because}\n"));
+            text.push_str(&format!("  cannot be told: {}\n", printable_str(because)));
         }
         if let Some(id) = id {
             text.push_str(&format!("  undo: polder undo {id}\n"));
         } else if !verdict.leaves.is_empty() {
             text.push_str("  If the application needs it, a person grants it; if not, somebody is trying things out.\n");
         }
-        let lines: Vec<String> = text.lines().map(printable_str).collect();
-        output::print(&format!("{}\n", lines.join("\n")))
+        output::print(&text)
     }
 }
