@@ -315,50 +315,8 @@ impl Work for Account {
             let what = "slow logs and ended connections are asked of MariaDB alone";
             return Err(AccessError::Target { what: what.into() });
         }
-        let mut seen: BTreeMap<String, (u64, Source)> = BTreeMap::new();
-        if !sources.only_text {
-            let info =
-                text(&self.session.ask(&["INFO", "commandstats"], "commands that were sent")?);
-            for line in info.lines() {
-                let Some((name, rest)) =
-                    line.strip_prefix("cmdstat_").and_then(|it| it.split_once(":calls="))
-                else {
-                    continue;
-                };
-                let count = |it: &str| {
-                    it.split(',').next().and_then(|it| it.parse::<u64>().ok()).unwrap_or(0)
-                };
-                let rejected = rest.split_once("rejected_calls=").map_or(0, |it| count(it.1));
-                if count(rest) > rejected {
-                    seen.insert(name.to_lowercase(), (count(rest), Source::Run));
-                }
-            }
-        }
-        // Of a line in a file the first words count; what follows may be anybody's data.
-        for line in sources.text.lines() {
-            let mut words = line.split_whitespace().map(str::to_lowercase);
-            let Some(first) = words.next() else { continue };
-            let long = words
-                .next()
-                .map(|it| format!("{first}|{it}"))
-                .filter(|it| self.commands.contains_key(it));
-            let name = long.unwrap_or(first);
-            if self.commands.contains_key(&name) {
-                seen.entry(name).or_insert((0, Source::Static));
-            }
-        }
-        let others = self.session.ask(&["CLIENT", "LIST"], "connections");
-        let others: BTreeSet<String> = others
-            .map(|it| {
-                text(&it)
-                    .lines()
-                    .filter_map(|line| {
-                        line.split(' ').find_map(|it| it.strip_prefix("user=")).map(str::to_string)
-                    })
-                    .filter(|it| *it != self.user)
-                    .collect()
-            })
-            .unwrap_or_default();
+        let seen = self.seen(sources)?;
+        let others = self.others();
         let mut doubts = vec![
             "The server counts commands, and not who sent them: those of everyone are taken (COMMAND and INFO are sent by Polder as well), but for what only administrators need".to_string(),
         ];
@@ -492,6 +450,58 @@ impl Work for Account {
 }
 
 impl Account {
+    /// Commands that were sent by anybody, and those of a file, with how often.
+    fn seen(&mut self, sources: &Sources) -> Result<BTreeMap<String, (u64, Source)>, AccessError> {
+        let mut seen: BTreeMap<String, (u64, Source)> = BTreeMap::new();
+        if !sources.only_text {
+            let info =
+                text(&self.session.ask(&["INFO", "commandstats"], "commands that were sent")?);
+            for line in info.lines() {
+                let Some((name, rest)) =
+                    line.strip_prefix("cmdstat_").and_then(|it| it.split_once(":calls="))
+                else {
+                    continue;
+                };
+                let count = |it: &str| {
+                    it.split(',').next().and_then(|it| it.parse::<u64>().ok()).unwrap_or(0)
+                };
+                let rejected = rest.split_once("rejected_calls=").map_or(0, |it| count(it.1));
+                if count(rest) > rejected {
+                    seen.insert(name.to_lowercase(), (count(rest), Source::Run));
+                }
+            }
+        }
+        // Of a line in a file the first words count; what follows may be anybody's data.
+        for line in sources.text.lines() {
+            let mut words = line.split_whitespace().map(str::to_lowercase);
+            let Some(first) = words.next() else { continue };
+            let long = words
+                .next()
+                .map(|it| format!("{first}|{it}"))
+                .filter(|it| self.commands.contains_key(it));
+            let name = long.unwrap_or(first);
+            if self.commands.contains_key(&name) {
+                seen.entry(name).or_insert((0, Source::Static));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Who else is connected.
+    fn others(&mut self) -> BTreeSet<String> {
+        let all = self.session.ask(&["CLIENT", "LIST"], "connections");
+        all.map(|it| {
+            text(&it)
+                .lines()
+                .filter_map(|line| {
+                    line.split(' ').find_map(|it| it.strip_prefix("user=")).map(str::to_string)
+                })
+                .filter(|it| *it != self.user)
+                .collect()
+        })
+        .unwrap_or_default()
+    }
+
     fn prove_with(&mut self, probe: &str, learned: &[(String, u64)]) -> Result<Proof, AccessError> {
         let mut proof = Proof::default();
         let needed = self.needed();
