@@ -250,6 +250,14 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
         3,
         "may not see or change",
     );
+    // Whoever may look and no more sees what the account may do.
+    maria.script("CREATE USER auditor@localhost IDENTIFIED BY 'crumbs'; GRANT SELECT ON mysql.* TO auditor@localhost");
+    let auditor = said.replace("root@", "auditor:crumbs@");
+    check(
+        &["access", "audit", "bakery_web@localhost", "--server", &auditor],
+        3,
+        "What it needs is not known",
+    );
     // A statement that is not SQL keeps what it names, and is said.
     let file = state.join("odd.sql");
     std::fs::write(&file, "SELEC name FROM breads; INSERT INTO seasons (name) VALUES (1) (2)")

@@ -31,8 +31,10 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
             continue;
         }
         let says = format!(
-            "`{}` can do more in `{}` than it was seen to need: whoever injects SQL {can}",
-            account.account, account.database
+            "`{}` can do more in `{}` than it was seen to need: {} {can}",
+            account.account,
+            account.database,
+            whoever(account)
         );
         let mut finding = Finding::new("least-access/account-excess", account.id(), says);
         for line in account.excess.iter().take(6) {
@@ -44,6 +46,15 @@ pub(super) fn assess(scene: &Scene<'_>, model: &mut Model) {
 
 fn evidence(account: &DatabaseAccount, says: &str) -> Evidence {
     Evidence::command(says.to_string(), command(account, "audit"))
+}
+
+/// Who is the account without being meant to.
+fn whoever(account: &DatabaseAccount) -> &'static str {
+    match account.server.split(':').next() {
+        Some("redis" | "redis+unix") => "whoever sends commands as it",
+        Some("sqlite") => "whoever runs a program as it",
+        _ => "whoever injects SQL",
+    }
 }
 
 fn command(account: &DatabaseAccount, verb: &str) -> String {
@@ -261,7 +272,8 @@ pub(super) fn treat(finding: &Finding, scene: &Scene<'_>) -> Option<Treatment> {
     Some(
         Treatment::new(format!("least-rights:{}", account.id()), title, [0.1, 0.5, 2.0])
             .decide(format!(
-                "Were all of its jobs seen, yearly ones too? What was not is refused once. Then whoever injects SQL {after}"
+                "Were all of its jobs seen, yearly ones too? What was not is refused once. Then {} {after}",
+                whoever(account)
             ))
             .run(command(account, "prove"))
             .run(command(account, "apply"))

@@ -112,7 +112,9 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
     let account = work.look(account).map_err(failed)?;
     let (usage, because) = match work.learn(&Sources::default()) {
         Ok(usage) => (Some(usage), None),
-        Err(error @ AccessError::NoStatements { .. }) => (None, Some(error.to_string())),
+        Err(error @ (AccessError::NoStatements { .. } | AccessError::Denied { .. })) => {
+            (None, Some(error.to_string()))
+        }
         Err(error) => return Err(failed(error)),
     };
     let plan = match &usage {
