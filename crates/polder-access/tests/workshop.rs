@@ -36,6 +36,10 @@ CREATE TABLE staging(a INT);
 CREATE TABLE locked(a INT, b INT);
 CREATE TABLE made_by_app(a INT, b INT);
 CREATE SEQUENCE numbers;
+CREATE TABLE versioned(id INT PRIMARY KEY, x INT) WITH SYSTEM VERSIONING;
+CREATE TABLE parted(id INT, y INT) PARTITION BY RANGE (y) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+CREATE TABLE tree(id INT, parent INT, doc JSON, g INT GENERATED ALWAYS AS (parent + 1) VIRTUAL);
+CREATE TABLE counted(id INT DEFAULT (NEXT VALUE FOR numbers), n INT);
 CREATE TABLE `o``dd`.`ta'b"le x`(`co l` INT, `select` TEXT, PRIMARY KEY (`co l`));
 CREATE TABLE other.parts(id INT, label VARCHAR(20));
 CREATE VIEW names AS SELECT id, name FROM customers;
@@ -56,6 +60,9 @@ CREATE PROCEDURE close_job(j INT) SQL SECURITY INVOKER BEGIN
     INSERT INTO old_jobs(id, state) VALUES (j, s);
   END LOOP; CLOSE c;
   UPDATE jobs SET state = 'closed' WHERE id = j; END//
+CREATE PROCEDURE report(m INT) SQL SECURITY INVOKER BEGIN
+  CREATE TEMPORARY TABLE IF NOT EXISTS found (k INT, z VARCHAR(10)); INSERT INTO found SELECT id, 'x' FROM parts WHERE amount > m;
+  SELECT COUNT(*) FROM found; DROP TEMPORARY TABLE found; END//
 CREATE PROCEDURE safe_part(p INT) BEGIN UPDATE parts SET note = 'safe' WHERE id = p; INSERT INTO inner_log VALUES ('x'); END//
 DELIMITER ;
 INSERT INTO customers(name, email, card_number) VALUES ('a', 'a@x', '4111111111111111'), ('b', 'b@x', '1');
@@ -104,6 +111,16 @@ SELECT label FROM parts WHERE id IN (SELECT part FROM prices WHERE price > 1) FO
 SET @n = (SELECT MAX(amount) FROM parts)
 EXPLAIN SELECT email FROM customers
 INSERT INTO jobs(customer, state) VALUES (1, 'open') RETURNING id
+WITH RECURSIVE t AS (SELECT id, parent FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, c.parent FROM tree c JOIN t ON c.parent = t.id) SELECT * FROM t
+SELECT j.a FROM tree, JSON_TABLE(tree.doc, '$.a[*]' COLUMNS (a INT PATH '$')) j
+SELECT g FROM tree
+SELECT id, ROW_NUMBER() OVER (PARTITION BY customer ORDER BY price) n FROM jobs
+SELECT x FROM versioned FOR SYSTEM_TIME ALL WHERE id = 1
+SELECT y FROM parted PARTITION (p0)
+INSERT INTO counted(n) VALUES (1)
+INSERT INTO old_jobs(id) VALUES ((SELECT MAX(id) FROM jobs))
+PREPARE q FROM 'SELECT last FROM counts WHERE name = ?' ;; SET @x = 'x' ;; EXECUTE q USING @x ;; DEALLOCATE PREPARE q
+CALL report(1)
 INSERT INTO counts(name, n) SELECT label, amount FROM parts WHERE id = 1 ON DUPLICATE KEY UPDATE last = NOW()
 REPLACE INTO prices SELECT id, amount FROM parts WHERE id = 99
 INSERT INTO history(id) SELECT job FROM priced WHERE price > 1

@@ -20,6 +20,10 @@ impl Learner<'_> {
         let mut done = 0;
         self.temporaries()?;
         while done < self.learned.statements.len() {
+            // Routines make some as well.
+            if self.learned.temporary.len() > self.made.len() {
+                self.temporaries()?;
+            }
             self.grow_one(done, 0)?;
             done += 1;
             if done == self.learned.statements.len() {
@@ -33,6 +37,12 @@ impl Learner<'_> {
     pub(super) fn temporaries(&mut self) -> Result<(), AccessError> {
         let all = std::mem::take(&mut self.learned.temporary);
         for (database, name, mut columns) in all {
+            if !self.made.insert((database.clone(), name.clone())) {
+                if !columns.iter().any(|it| it.starts_with('\0')) {
+                    self.learned.temporary.push((database, name, columns));
+                }
+                continue;
+            }
             let right = Right::on("CREATE TEMPORARY TABLES", Place::database(&database));
             if !self.rights.holds(&right) {
                 continue;

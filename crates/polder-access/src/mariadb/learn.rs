@@ -142,6 +142,7 @@ fn learn_with(
         probe,
         dialect,
         calling: calling(rights, &functions),
+        made: BTreeSet::new(),
         rights,
         functions,
         learned,

@@ -4,7 +4,7 @@ use super::body::{Body, parse_body};
 use super::learn::{Functions, Learned, Statement};
 use super::probe::Probe;
 use super::right::{Place, Right};
-use super::rights::{Definer, Rights};
+use super::rights::{Definer, Rights, TableName};
 use super::source::Text;
 use super::statement::{
     Plan, Temporary, name_at, name_of, plan, preparable, without_calls, words_in,
@@ -15,21 +15,45 @@ use std::collections::BTreeSet;
 
 /// Views that call functions that are no part of the server, by themselves or in a view that they read: a server may run them
 /// while it prepares.
-pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = BTreeSet::new();
+pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeSet<TableName> {
+    let mut found: BTreeSet<TableName> = BTreeSet::new();
     loop {
         let before = found.len();
         for view in rights.definers.iter().filter(|it| it.kind == "VIEW") {
             let words = words_in(&view.body, Dialect::MARIADB);
-            let is_inner = words.iter().any(|it| found.contains(it));
+            let is_inner = found.iter().any(|it| names(&words, Some(&view.database), it));
             if is_inner || has_calls(&view.body, functions) {
-                found.insert(view.name.to_lowercase());
+                found.insert((view.database.clone(), view.name.clone()));
             }
         }
         if found.len() == before {
             return found;
         }
     }
+}
+
+/// The statement in `PREPARE s FROM '…'` and `EXECUTE IMMEDIATE '…'`.
+fn prepared(text: &str, dialect: Dialect) -> Option<String> {
+    let tokens = parse_tokens(text, dialect);
+    let [first, second, third, ..] = tokens.as_slice() else { return None };
+    let string = match () {
+        () if first.is("execute") && second.is("immediate") => third,
+        () if first.is("prepare") && third.is("from") => tokens.get(3)?,
+        () => return None,
+    };
+    let is_last = tokens.iter().rfind(|it| !it.is_sign(";"))? == string;
+    let sign = string.text.chars().next().filter(|it| is_last && matches!(it, '\'' | '"'))?;
+    let inner = string.text.get(1..)?.strip_suffix(sign)?;
+    let doubled: String = [sign, sign].iter().collect();
+    let inner = inner.replace(&doubled, &sign.to_string());
+    Some(inner.replace("\\'", "'").replace("\\\"", "\""))
+}
+
+/// Whether words name a table or view, where names without a database are looked up in this one.
+pub(super) fn names(words: &BTreeSet<String>, database: Option<&str>, table: &TableName) -> bool {
+    words.contains(&table.1.to_lowercase())
+        && (database.is_some_and(|it| it.eq_ignore_ascii_case(&table.0))
+            || words.contains(&table.0.to_lowercase()))
 }
 
 /// Whether a body, as the server writes it, calls what is stored: names of that stand in quotes, those of its own functions
@@ -58,7 +82,9 @@ pub(super) struct Learner<'a> {
     pub(super) dialect: Dialect,
     pub(super) functions: Functions,
     /// Names of views that call functions.
-    pub(super) calling: BTreeSet<String>,
+    pub(super) calling: BTreeSet<TableName>,
+    /// Temporary tables that are made again.
+    pub(super) made: BTreeSet<TableName>,
     pub(super) learned: Learned,
     /// Views and routines whose inner life is among the statements.
     pub(super) expanded: BTreeSet<(String, String, String)>,
@@ -69,8 +95,15 @@ pub(super) struct Learner<'a> {
 
 impl Learner<'_> {
     pub(super) fn add_texts(&mut self, texts: Vec<Text>) {
+        // What SQL prepares by itself is a statement of its own, if it is a string that stands there.
+        let inner: Vec<Text> = texts
+            .iter()
+            .filter_map(|it| Some(Text { text: prepared(&it.text, self.dialect)?, ..it.clone() }))
+            .collect();
+        let is_told = |it: &Text| prepared(&it.text, self.dialect).is_none();
+        let texts = texts.into_iter().filter(is_told).chain(inner);
         // Tables that later statements use are made first.
-        let planned = texts.into_iter().map(|it| {
+        let planned = texts.map(|it| {
             let told = self.dialect.told_by(&it.text).unwrap_or(self.dialect);
             let text = preparable(&it.text, told);
             let plan = plan(&text, it.database.as_deref(), self.dialect);
@@ -137,7 +170,7 @@ impl Learner<'_> {
                     plan.rights.insert(Right::on("EXECUTE", Place::Function(database, name)));
                 }
             }
-            if let Some(why) = self.calls_in_views(&text) {
+            if let Some(why) = self.calls_in_views(&text, database.as_deref()) {
                 plan.unproved = Some(why);
                 continue;
             }
@@ -169,10 +202,10 @@ impl Learner<'_> {
     }
 
     /// Whether a view calls functions that the server might run while it prepares.
-    pub(super) fn calls_in_views(&self, text: &str) -> Option<String> {
+    pub(super) fn calls_in_views(&self, text: &str, database: Option<&str>) -> Option<String> {
         let words = words_in(text, self.dialect);
-        let view = self.calling.iter().find(|it| words.contains(*it))?;
-        Some(format!("the view {view} calls functions, which might run"))
+        let view = self.calling.iter().find(|it| names(&words, database, it))?;
+        Some(format!("the view {}.{} calls functions, which might run", view.0, view.1))
     }
 
     /// Columns that `LOAD DATA` fills: of it the server looks at the table only.
@@ -312,5 +345,22 @@ impl Learner<'_> {
             let shown = label.clone().unwrap_or_default();
             self.add(shown, Some(it.database.clone()), calls, source, label, plan, None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sql_prepares_by_itself_is_a_statement() {
+        let inner = |text: &str| prepared(text, Dialect::MARIADB);
+        assert_eq!(
+            inner("PREPARE s FROM 'select a from t where b = ''x'''"),
+            Some("select a from t where b = 'x'".into())
+        );
+        assert_eq!(inner("EXECUTE IMMEDIATE \"select 1\";"), Some("select 1".into()));
+        assert_eq!(inner("PREPARE s FROM @a"), None);
+        assert_eq!(inner("EXECUTE IMMEDIATE CONCAT('a', @b)"), None);
     }
 }

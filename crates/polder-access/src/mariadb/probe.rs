@@ -8,7 +8,7 @@ use super::made::{DOING, Hand, Made, tidy};
 use super::right::{Grantee, Right, quote, string};
 use super::session::Session;
 use crate::AccessError;
-use crate::sql::{Dialect, parse_tokens};
+use crate::sql::{Dialect, Token, parse_tokens};
 use mysql::Error;
 use std::collections::BTreeSet;
 
@@ -271,14 +271,30 @@ fn words(error: &Error) -> String {
     format!("{known} (error {})", it.code)
 }
 
-/// Whether a statement fills a table from a query.
+/// Whether a statement fills a table from a query, and not from values.
 fn is_filled(text: &str) -> bool {
     let tokens = parse_tokens(text, Dialect::MARIADB);
-    tokens
-        .iter()
-        .find(|it| !it.text.starts_with("/*"))
-        .is_some_and(|it| it.is_any(&["insert", "replace"]))
-        && tokens.iter().any(|it| it.is("select"))
+    let first = tokens.iter().find(|it| !it.text.starts_with("/*"));
+    if !first.is_some_and(|it| it.is_any(&["insert", "replace"])) {
+        return false;
+    }
+    let mut depth = 0usize;
+    for (index, token) in tokens.iter().enumerate() {
+        let is_query = |it: Option<&Token<'_>>| it.is_some_and(|it| it.is_any(&["select", "with"]));
+        if token.is_sign("(") {
+            if depth == 0 && is_query(tokens.get(index + 1)) {
+                return true;
+            }
+            depth += 1;
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && token.is_any(&["values", "value", "set"]) {
+            return false;
+        } else if depth == 0 && is_query(Some(token)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// An INSERT with a sign in the place of its query, and the query.
@@ -287,8 +303,15 @@ fn filled_with_nothing(text: &str) -> Option<(String, String)> {
     let mut depth = 0usize;
     let mut start = None;
     let mut end = text.len();
-    for token in &tokens {
+    for (index, token) in tokens.iter().enumerate() {
         if token.is_sign("(") {
+            let next = tokens.get(index + 1);
+            if depth == 0
+                && start.is_none()
+                && next.is_some_and(|it| it.is_any(&["select", "with"]))
+            {
+                start = Some(token.at);
+            }
             depth += 1;
         } else if token.is_sign(")") {
             depth = depth.saturating_sub(1);
@@ -372,6 +395,10 @@ mod tests {
         let (text, query) = filled_with_nothing(text).unwrap();
         assert_eq!(text, "INSERT INTO t(a, b) \0 ON DUPLICATE KEY UPDATE a = 1");
         assert_eq!(query, "SELECT x, (SELECT 1) FROM v ");
+        assert!(
+            !is_filled("INSERT INTO t(a) VALUES ((SELECT 1))")
+                && is_filled("INSERT INTO t (SELECT 1)")
+        );
     }
 
     #[test]

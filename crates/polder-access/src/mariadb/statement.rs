@@ -72,13 +72,15 @@ pub fn parse_statements(text: &str, dialect: Dialect) -> Vec<String> {
     found
 }
 
-/// Where the first statement ends.
+/// Where the first statement ends. A name may hold signs of a delimiter: clients cut it there all the same.
 fn ends(text: &str, delimiter: &str, dialect: Dialect) -> usize {
-    let is_it = |token: &Token<'_>| {
-        matches!(token.kind, Kind::Sign | Kind::Word)
-            && text.get(token.at..).is_some_and(|it| it.starts_with(delimiter))
+    let plain = |token: &Token<'_>| matches!(token.kind, Kind::Sign | Kind::Word);
+    let within = |token: &Token<'_>| {
+        let mut places = token.text.char_indices().map(|it| token.at + it.0);
+        places.find(|at| text.get(*at..).is_some_and(|it| it.starts_with(delimiter)))
     };
-    parse_tokens(text, dialect).iter().find(|it| is_it(it)).map_or(text.len(), |it| it.at)
+    let tokens = parse_tokens(text, dialect);
+    tokens.iter().filter(|it| plain(it)).find_map(within).unwrap_or(text.len())
 }
 
 /// What becomes of a statement.
@@ -485,6 +487,12 @@ mod tests {
         let expected =
             ["select 1", "-- x;y\nselect ';'", "begin not atomic select 1; end", "select 2"];
         assert_eq!(parse_statements(text, Dialect::MARIADB), expected);
+    }
+
+    #[test]
+    fn a_delimiter_cuts_a_name() {
+        let text = "delimiter $$\nselect a from t$$\nselect 2$$";
+        assert_eq!(parse_statements(text, Dialect::MARIADB), ["select a from t", "select 2"]);
     }
 
     #[track_caller]
