@@ -148,6 +148,8 @@ pub enum Unfit {
     Administrator,
     /// It shares its rights with other accounts of its name.
     Shared(Vec<String>),
+    /// So often statements ran of which the server does not keep the text.
+    Untold(u64),
     /// Nothing was seen of it that needs anything.
     Idle,
 }

@@ -16,7 +16,7 @@ use polder_access::mariadb::{
     Learned, Piece, Refusals, Rights, Session, act, is_of, judge, learn, moves, observe, propose,
     prove,
 };
-use polder_access::{AccessError, Columns, Sources};
+use polder_access::{AccessError, Columns, Necessity, Sources};
 use std::collections::BTreeSet;
 use support::maria::{Maria, refused};
 
@@ -66,11 +66,26 @@ fn what_others_call_in_its_name_goes_on_working() {
     assert_eq!(refused(&maria, "d", "other", &workload), [""; 0]);
     let mut session = maria.session("d");
     let (learned, _) = bound(&mut session, "maker", &text(&["SELECT id FROM a"]));
-    let odd: Vec<_> = learned.statements.iter().filter(|it| !it.unproved.is_empty()).collect();
+    // Others may write through the view, so its maker keeps the rights to.
+    let odd: Vec<_> =
+        learned.unproved().filter(|it| !it.unproved[0].starts_with("others")).collect();
     assert!(odd.is_empty(), "{odd:#?}");
+    assert!(learned.needed.iter().any(|it| it.right.to_string() == "UPDATE ON `d`.`a`"));
     assert_eq!(refused(&maria, "d", "other", &workload), [""; 0]);
     let mut root = maria.client("root", "");
-    for right in learned.rights().iter().filter(|it| it.to_string() != "SELECT (`id`) ON `d`.`a`") {
+    // Without what is kept for that each other right is missed.
+    let (kept, needed): (Vec<_>, Vec<_>) =
+        learned.needed.iter().partition(|it| it.necessity == Necessity::Kept);
+    for it in kept {
+        root.query_drop(format!("REVOKE {} FROM maker@localhost", it.right)).unwrap();
+    }
+    for it in &needed {
+        if it.right.column.is_some() {
+            root.query_drop(format!("GRANT {} TO maker@localhost", it.right)).unwrap();
+        }
+    }
+    let rights: BTreeSet<_> = needed.iter().map(|it| it.right.clone()).collect();
+    for right in rights.iter().filter(|it| it.to_string() != "SELECT (`id`) ON `d`.`a`") {
         root.query_drop(format!("REVOKE {right} FROM maker@localhost")).unwrap();
         assert!(!refused(&maria, "d", "other", &workload).is_empty(), "not needed: {right}");
         root.query_drop(format!("GRANT {right} TO maker@localhost")).unwrap();
@@ -162,7 +177,7 @@ fn nothing_is_run_whatever_a_statement_says() {
     let told: Vec<&str> = learned.unproved().map(|it| it.text.as_str()).collect();
     // What the server might run while it prepares or plans is not tried.
     assert!(told.contains(&"SELECT r, s FROM v") && told.contains(&"DROP TABLE ran"), "{told:#?}");
-    assert!(told.contains(&"INSERT INTO a(x) SELECT r FROM w") && told.len() <= 6, "{told:#?}");
+    assert!(told.contains(&"INSERT INTO a(x) SELECT r FROM w") && told.len() <= 7, "{told:#?}");
 }
 
 #[test]
@@ -333,6 +348,18 @@ fn rights_are_those_that_the_server_finds() {
     assert!(Rights::read(&mut session, "free@localhost").unwrap().overlapping.is_empty());
 }
 
+/// The server remembers a statement a moment after it answered.
+fn next(refusals: &mut Refusals, session: &mut Session) -> Vec<polder_access::RefusedStatement> {
+    for _ in 0..100 {
+        let found = refusals.next(session).unwrap();
+        if !found.is_empty() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    Vec::new()
+}
+
 #[test]
 fn a_refusal_that_somebody_makes_up_is_nobodys() {
     let Some(maria) = Maria::start() else { return };
@@ -347,19 +374,19 @@ fn a_refusal_that_somebody_makes_up_is_nobodys() {
         MESSAGE_TEXT = 'UPDATE command denied to user ''app''@''localhost'' for table x'; UPDATE d.news SET body = 'x'; END";
     let mut guest = maria.client("guest", "d");
     assert!(guest.query_drop(forged).is_err());
-    let found = refusals.next(&mut session).unwrap();
+    let found = next(&mut refusals, &mut session);
     assert_eq!(found.len(), 1);
     // As long as it is connected the server says who it is, and then whose it was is not known.
     assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), Some(false));
     assert!(guest.query_drop(forged).is_err());
     drop(guest);
     std::thread::sleep(std::time::Duration::from_millis(300));
-    let found = refusals.next(&mut session).unwrap();
+    let found = next(&mut refusals, &mut session);
     assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), None);
     // A more exact account of the same name is another one.
     let mut app = maria.client("app", "");
     assert!(app.query_drop("SELECT * FROM d.news").is_err());
-    let found = refusals.next(&mut session).unwrap();
+    let found = next(&mut refusals, &mut session);
     assert_eq!(is_of(&mut session, "app@localhost", &found[0]).unwrap(), Some(true));
     assert_eq!(is_of(&mut session, "app@%", &found[0]).unwrap(), Some(false));
     // The server's own tables are given back by nobody but a person.
@@ -374,4 +401,71 @@ fn a_refusal_that_somebody_makes_up_is_nobodys() {
     assert!(verdict.gives.is_empty(), "{verdict:#?}");
     let verdict = judge(&mut session, "app@localhost", &taken, &found[0]).unwrap();
     assert_eq!(verdict.gives.len(), 2, "{verdict:#?}");
+}
+
+#[test]
+fn what_a_server_looks_at_late_is_asked_for() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script(
+        "CREATE DATABASE d; CREATE DATABASE e; USE d; CREATE TABLE t(id INT, a INT, b INT); CREATE TABLE u(id INT, x INT, y INT);
+         CREATE TABLE Mixed(Id INT, UserName INT); CREATE SEQUENCE sq; CREATE TABLE c(n INT DEFAULT (NEXTVAL(sq)), m INT);
+         CREATE TABLE e.t(id INT); CREATE TABLE gone(a INT); INSERT INTO u VALUES (1, 1, 1); INSERT INTO t VALUES (1, 1, 1);
+         CREATE SQL SECURITY INVOKER VIEW vi AS SELECT id, a FROM t;
+         CREATE PROCEDURE GetAll() SELECT 1; CREATE FUNCTION Fn() RETURNS INT RETURN 1;
+         CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost; GRANT ALL ON e.* TO app@localhost;
+         GRANT SELECT ON d.gone TO app@localhost; DROP TABLE gone; GRANT SELECT (y), SELECT ON d.u TO app@localhost",
+    );
+    let statements = [
+        "UPDATE t JOIN u ON t.id = u.id SET t.a = t.b + u.x",
+        "DELETE FROM t WHERE id = 1 ORDER BY b LIMIT 1",
+        "CALL GetAll()",
+        "SELECT FN()",
+        "UPDATE Mixed SET username = 1 WHERE id = 1",
+        "INSERT INTO c(m) VALUES (1)",
+        "CREATE TEMPORARY TABLE q AS (SELECT id FROM t) UNION SELECT id FROM u",
+        "SELECT \"id\" FROM \"u\"",
+        "UPDATE vi SET a = 1 WHERE id = 1",
+        "SHOW COLUMNS FROM t",
+        "CHECKSUM TABLE u",
+        "SHOW EVENTS",
+        "USE e; SELECT e.t.id FROM t",
+        "CALL nobody()",
+    ];
+    let workload: Vec<Vec<&str>> = statements.iter().map(|it| it.split("; ").collect()).collect();
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    let mut session = maria.session("d");
+    let before: Vec<String> =
+        maria.client("root", "").query("SHOW GRANTS FOR app@localhost").unwrap();
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();
+    let mut proposal = propose(&rights, &learned, Columns::Always);
+    proposal.settle(&mut session).unwrap();
+    assert!(prove(&mut session, &learned, &proposal).unwrap().holds());
+    act(&mut session, &proposal.before, &proposal.after).unwrap();
+    let all = proposal.before.union(&proposal.after).cloned().collect();
+    assert_eq!(observe(&mut session, &all).unwrap(), proposal.after);
+    assert_eq!(refused(&maria, "d", "app", &workload), [""; 0]);
+    // All columns are shown still.
+    let shown: Vec<mysql::Row> = maria.client("app", "d").query("SHOW COLUMNS FROM t").unwrap();
+    assert_eq!(shown.len(), 3);
+    act(&mut session, &proposal.after, &proposal.before).unwrap();
+    let (mut before, mut again): (Vec<String>, Vec<String>) =
+        (before, maria.client("root", "").query("SHOW GRANTS FOR app@localhost").unwrap());
+    before.sort();
+    again.sort();
+    assert_eq!(again, before);
+}
+
+#[test]
+fn prepared_statements_without_a_text_are_said() {
+    let Some(maria) = Maria::start() else { return };
+    maria.script("CREATE DATABASE d; CREATE TABLE d.t(a INT); CREATE USER app@localhost; GRANT ALL ON d.* TO app@localhost");
+    let mut app = maria.client("app", "d");
+    app.query_drop("SELECT a FROM t").unwrap();
+    app.exec_drop("INSERT INTO t VALUES (?)", (1,)).unwrap();
+    let mut session = maria.session("d");
+    let mut rights = Rights::read(&mut session, "app").unwrap();
+    let learned = learn(&mut session, &mut rights, &Sources::default()).unwrap();
+    let is_seen = learned.rights().iter().any(|it| it.privilege == "INSERT");
+    assert!(is_seen || learned.untold > 0);
 }

@@ -70,6 +70,13 @@ fn usage(learned: &Learned, database: Option<&String>) -> Usage {
     if !learned.seen_in.is_empty() {
         doubts.push(format!("Statements are those in {}", learned.seen_in.join("; ")));
     }
+    if learned.untold > 0 {
+        doubts.push(format!(
+            "{} times prepared statements ran of which the server does not keep the text: name them with `--statements FILE`, or \
+             a slow log with `--slow-log FILE`",
+            learned.untold
+        ));
+    }
     let refused = learned.statements.iter().filter_map(|it| Some((it, it.refused.as_ref()?)));
     for (statement, why) in refused.take(4) {
         doubts.push(format!("Is refused today: {why}: {}", statement.text));
@@ -102,7 +109,7 @@ fn usage(learned: &Learned, database: Option<&String>) -> Usage {
         statements: statements.collect(),
         details: details.as_object().cloned().unwrap_or_default(),
         doubts,
-        is_whole: learned.unproved().next().is_none(),
+        is_whole: learned.unproved().next().is_none() && learned.untold == 0,
     }
 }
 
@@ -206,6 +213,9 @@ impl Work for Account {
         let names: Vec<String> = shared.filter(of_name).map(ToString::to_string).collect();
         if !names.is_empty() {
             return Ok(Some(Unfit::Shared(names)));
+        }
+        if let Some(count) = self.learned.as_ref().map(|it| it.untold).filter(|it| *it > 0) {
+            return Ok(Some(Unfit::Untold(count)));
         }
         let is_idle = self.learned.as_ref().is_none_or(|it| it.needed.is_empty());
         Ok(is_idle.then_some(Unfit::Idle))

@@ -1,6 +1,6 @@
 //! What a routine, trigger or event does, statement by statement (SQL/PSM as MariaDB has it).
 
-use super::statement::name_of;
+use super::statement::{DYNAMIC, name_of};
 use crate::sql::{Dialect, Kind, Token, exchanged, parse_tokens};
 use std::collections::BTreeSet;
 
@@ -20,44 +20,21 @@ pub(super) struct Body {
 /// Reads a body; `parameters` are names of its parameters.
 pub(super) fn parse_body(text: &str, parameters: &[String]) -> Body {
     let tokens = parse_tokens(text, Dialect::MARIADB);
-    let mut variables: BTreeSet<String> = parameters.iter().map(|it| it.to_lowercase()).collect();
-    declared(&tokens, &mut variables);
-    let mut reader = Reader { text, tokens: &tokens, at: 0, variables, body: Body::default() };
+    let variables: BTreeSet<String> = parameters.iter().map(|it| it.to_lowercase()).collect();
+    let scopes = vec![variables];
+    let mut reader = Reader { text, tokens: &tokens, at: 0, scopes, body: Body::default() };
     while reader.at < tokens.len() {
         reader.statement();
     }
     reader.body
 }
 
-/// Names of variables, cursors and rows that the body declares.
-fn declared(tokens: &[Token<'_>], variables: &mut BTreeSet<String>) {
-    for (index, token) in tokens.iter().enumerate() {
-        if token.is("declare") {
-            let mut at = index + 1;
-            while let Some(name) = tokens.get(at).and_then(name_of) {
-                variables.insert(name.to_lowercase());
-                at += 1;
-                if !tokens.get(at).is_some_and(|it| it.is_sign(",")) {
-                    break;
-                }
-                at += 1;
-            }
-        }
-        // FOR row IN (…) DO, FOR i IN 1..10 DO
-        if token.is("for")
-            && tokens.get(index + 2).is_some_and(|it| it.is("in"))
-            && let Some(name) = tokens.get(index + 1).and_then(name_of)
-        {
-            variables.insert(name.to_lowercase());
-        }
-    }
-}
-
 struct Reader<'a> {
     text: &'a str,
     tokens: &'a [Token<'a>],
     at: usize,
-    variables: BTreeSet<String>,
+    /// Names of variables, cursors and rows: of the parameters, and of each block that is open.
+    scopes: Vec<BTreeSet<String>>,
     body: Body,
 }
 
@@ -111,14 +88,19 @@ impl Reader<'_> {
         match token.text.to_lowercase().as_str() {
             ";" => self.at += 1,
             "begin" => {
+                self.scopes.push(BTreeSet::new());
                 self.at += 1;
                 if self.is(0, &["not"]) {
                     self.at += 2;
                 }
             }
-            "else" | "loop" | "repeat" | "then" | "do" => self.at += 1,
+            "else" | "loop" | "repeat" | "then" => self.at += 1,
             // END, END IF, END LOOP label
             "end" => {
+                let ends = ["if", "case", "loop", "while", "repeat", "for"];
+                if !self.is(1, &ends) && self.scopes.len() > 1 {
+                    self.scopes.pop();
+                }
                 self.at += if self.is(1, &["case"]) { 2 } else { 1 };
                 self.until(&[]);
             }
@@ -134,6 +116,10 @@ impl Reader<'_> {
             "when" => self.expression(1, &["then"]),
             "return" => self.expression(1, &[]),
             "for" => {
+                let name = self.tokens.get(self.at + 1).and_then(name_of);
+                if let (Some(name), Some(scope)) = (name, self.scopes.last_mut()) {
+                    scope.insert(name.to_lowercase());
+                }
                 self.at += 3;
                 if self.is_sign(0, "(") {
                     self.at += 1;
@@ -192,6 +178,16 @@ impl Reader<'_> {
 
     fn declare(&mut self) {
         let start = self.at;
+        let mut at = start + 1;
+        while let Some(name) = self.tokens.get(at).and_then(name_of) {
+            if let Some(scope) = self.scopes.last_mut() {
+                scope.insert(name.to_lowercase());
+            }
+            at += 2;
+            if !self.tokens.get(at - 1).is_some_and(|it| it.is_sign(",")) {
+                break;
+            }
+        }
         if self.is(2, &["cursor"]) {
             let end_of_head = self.until(&["for"]);
             let end = self.until(&[]);
@@ -259,7 +255,7 @@ impl Reader<'_> {
             return;
         }
         let _ = end;
-        self.body.unproved.push("SQL that is put together when it runs".into());
+        self.body.unproved.push(DYNAMIC.into());
     }
 
     /// Notes a statement, with nothing in the place of variables.
@@ -317,7 +313,10 @@ impl Reader<'_> {
     }
 
     fn is_variable(&self, token: Option<&Token<'_>>) -> bool {
-        token.and_then(name_of).is_some_and(|it| self.variables.contains(&it.to_lowercase()))
+        token.and_then(name_of).is_some_and(|it| {
+            let name = it.to_lowercase();
+            self.scopes.iter().any(|it| it.contains(&name))
+        })
     }
 
     /// `INSERT INTO t`: a table may be named as a variable is.
@@ -419,6 +418,15 @@ mod tests {
                 "call p(NULL)",
                 "DO NULL",
             ],
+        );
+    }
+
+    #[test]
+    fn a_variable_ends_with_its_block() {
+        check(
+            "begin declare a int; begin declare b int; select b from t; end; select a, b from t; do f(); end",
+            &[],
+            &["select NULL from t", "select NULL, b from t", "do f()"],
         );
     }
 

@@ -118,6 +118,23 @@ impl Learner<'_> {
                 return Ok(());
             }
         }
+        if let Some(other) = &statement.other {
+            let database = statement.database.as_deref();
+            let first = statement.prepares.first().cloned().unwrap_or_default();
+            let is_no_sql = |it: &Answer| matches!(it, Answer::Other(_));
+            let answer = self.probe.prepare(database, &first)?;
+            if is_no_sql(&answer) && !is_no_sql(&self.probe.prepare(database, other)?) {
+                let words = super::statement::words_in(other, self.dialect);
+                if let Some(it) = self.learned.statements.get_mut(index) {
+                    it.prepares = vec![other.clone()];
+                    it.words.extend(words);
+                }
+                if let Some(it) = self.learned.statements.get(index).cloned() {
+                    self.grow_text(index, other, &it, depth)?;
+                }
+                return Ok(());
+            }
+        }
         for text in &statement.prepares {
             if !self.grow_text(index, text, &statement, depth)? {
                 break;
@@ -273,12 +290,15 @@ impl Learner<'_> {
                     self.refuse(index, &missing);
                     return Ok(None);
                 }
+                for it in &all {
+                    self.origins.entry(it.clone()).or_insert(index);
+                }
                 is_more |= self.give(&all)?;
                 continue;
             }
             // To be shown a table takes any right on all of it; this one shows the least.
             let names: &[&str] = match privilege.as_str() {
-                "SHOW" => &["SHOW VIEW", "TRIGGER", "INDEX", "DELETE", "SELECT"],
+                "SHOW" => &["REFERENCES", "SHOW VIEW", "TRIGGER", "INDEX", "DELETE", "SELECT"],
                 one => &[one],
             };
             let right =
@@ -288,9 +308,20 @@ impl Learner<'_> {
                 self.refuse(index, &right(names.first().copied().unwrap_or_default()));
                 return Ok(None);
             };
+            self.origins.entry(right.clone()).or_insert(index);
             is_more |= self.give(&[right])?;
         }
         Ok(Some(is_more))
+    }
+
+    /// A column as its table has it: the server says it as the statement does.
+    fn column_of(&mut self, table: &TableName, column: &str) -> Result<String, AccessError> {
+        if self.rights.tables.get(table).is_none_or(|it| it.columns.is_empty()) {
+            self.rights.columns(self.probe.looker(), table)?;
+        }
+        let columns = self.rights.tables.get(table).map(|it| it.columns.as_slice());
+        let found = columns.unwrap_or_default().iter().find(|it| it.eq_ignore_ascii_case(column));
+        Ok(found.cloned().unwrap_or_else(|| column.to_string()))
     }
 
     /// Gives a privilege on one column, unless there is one already: one that is named and not sensitive, if possible.
@@ -320,8 +351,12 @@ impl Learner<'_> {
         match columns.first() {
             Some(column) => {
                 let right = Right::column(privilege, table.clone(), column.as_str());
-                self.give(&[right])?;
-                Ok(true)
+                if self.give(std::slice::from_ref(&right))? {
+                    self.origins.entry(right).or_insert(index);
+                    return Ok(true);
+                }
+                self.cannot_tell(index, "the server does not give what it lacks".into());
+                Ok(false)
             }
             None => {
                 self.refuse(index, &super::statement::on_table(privilege, table.clone()));
@@ -358,10 +393,14 @@ impl Learner<'_> {
         let mut is_more = false;
         let mut unheld = None;
         for table in &touched {
+            let column = self.column_of(table, column)?;
             for privilege in privileges {
-                let right = Right::column(privilege, table.clone(), column);
+                let right = Right::column(privilege, table.clone(), column.as_str());
                 match self.rights.holds(&right) {
-                    true => is_more |= self.give(&[right])?,
+                    true => {
+                        self.origins.entry(right.clone()).or_insert(index);
+                        is_more |= self.give(&[right])?;
+                    }
                     false => unheld = Some(right),
                 }
             }
@@ -369,9 +408,11 @@ impl Learner<'_> {
         // What it says of the columns that an INSERT changes where a row is there already is not all that is asked for.
         if !is_more && unheld.is_none() {
             for table in &touched {
+                let column = self.column_of(table, column)?;
                 for privilege in ["SELECT", "INSERT", "UPDATE"] {
-                    let right = Right::column(privilege, table.clone(), column);
+                    let right = Right::column(privilege, table.clone(), column.as_str());
                     if self.rights.holds(&right) {
+                        self.origins.entry(right.clone()).or_insert(index);
                         is_more |= self.give(&[right])?;
                     }
                 }

@@ -9,7 +9,7 @@ use super::source::texts;
 use crate::sql::Dialect;
 use crate::{AccessError, Evidence, Necessity, Source, Sources};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A statement, and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +45,12 @@ pub struct Statement {
     /// Names that it may mean, quoted or not.
     #[serde(skip)]
     pub(super) named: BTreeSet<String>,
+    /// What it is where a session has double quotes around names.
+    #[serde(skip)]
+    pub(super) other: Option<String>,
+    /// Databases that it goes to.
+    #[serde(skip)]
+    pub(super) enters: BTreeSet<String>,
     #[serde(skip)]
     pub(super) is_migration: bool,
 }
@@ -80,6 +86,8 @@ pub struct Learned {
     pub needed: Vec<Needed>,
     /// Roles that it switches to.
     pub roles: BTreeSet<String>,
+    /// How often prepared statements ran of which the server does not keep the text.
+    pub untold: u64,
     /// Temporary tables that it makes.
     #[serde(skip)]
     pub(super) temporary: Vec<(String, String, Vec<String>)>,
@@ -131,11 +139,13 @@ fn learn_with(
         statements: Vec::new(),
         needed: Vec::new(),
         roles: BTreeSet::new(),
+        untold: 0,
         temporary: Vec::new(),
     };
     let mode = session.text("SELECT @@GLOBAL.sql_mode", "settings")?.unwrap_or_default();
     let dialect = dialect(&mode);
-    let found = texts(session, rights, sources, dialect, &mut learned.seen_in)?;
+    let (found, untold) = texts(session, rights, sources, dialect, &mut learned.seen_in)?;
+    learned.untold = untold;
     let functions = functions(session, rights)?;
     let probe = Probe::open(session)?;
     let mut it = Learner {
@@ -143,6 +153,7 @@ fn learn_with(
         dialect,
         calling: calling(rights, &functions),
         made: BTreeSet::new(),
+        origins: BTreeMap::new(),
         rights,
         functions,
         learned,

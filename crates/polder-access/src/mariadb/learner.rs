@@ -7,11 +7,12 @@ use super::right::{Place, Right};
 use super::rights::{Definer, Rights, TableName};
 use super::source::Text;
 use super::statement::{
-    Plan, Temporary, name_at, name_of, plan, preparable, without_calls, words_in,
+    CUT, Plan, Temporary, aside, name_at, name_of, plan, preparable, role_of, without_calls,
+    words_in,
 };
 use crate::Source;
-use crate::sql::{Dialect, Kind, parse_tokens, without_literals};
-use std::collections::BTreeSet;
+use crate::sql::{Dialect, Kind, exchanged, parse_tokens, without_literals};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Views that call functions that are no part of the server, by themselves or in a view that they read: a server may run them
 /// while it prepares.
@@ -30,6 +31,18 @@ pub(super) fn calling(rights: &Rights, functions: &Functions) -> BTreeSet<TableN
             return found;
         }
     }
+}
+
+/// Names in backticks instead of double quotes.
+fn with_backticks(text: &str) -> String {
+    let ansi = Dialect::Mariadb { is_ansi: true, escapes: true };
+    let tokens = parse_tokens(text, ansi);
+    let names: Vec<(std::ops::Range<usize>, String)> = tokens
+        .iter()
+        .filter(|it| it.kind == Kind::Quoted && it.text.starts_with('"'))
+        .filter_map(|it| Some((it.at..it.end(), super::right::quote(&it.name()?))))
+        .collect();
+    exchanged(text, names.iter().map(|it| (it.0.clone(), it.1.as_str())))
 }
 
 /// The statement in `PREPARE s FROM '…'` and `EXECUTE IMMEDIATE '…'`.
@@ -83,6 +96,8 @@ pub(super) struct Learner<'a> {
     pub(super) functions: Functions,
     /// Names of views that call functions.
     pub(super) calling: BTreeSet<TableName>,
+    /// The statement that each right was first given for.
+    pub(super) origins: BTreeMap<Right, usize>,
     /// Temporary tables that are made again.
     pub(super) made: BTreeSet<TableName>,
     pub(super) learned: Learned,
@@ -112,6 +127,7 @@ impl Learner<'_> {
         let mut planned: Vec<(Text, Plan)> = planned.collect();
         planned.sort_by_key(|(_, plan)| plan.makes.is_none());
         for (text, mut plan) in planned {
+            self.learned.roles.extend(role_of(&text.text, self.dialect));
             if plan.is_migration && self.is_about_temporary(&text) {
                 plan = Plan::default();
             }
@@ -119,8 +135,17 @@ impl Learner<'_> {
                 continue;
             }
             let shown = self.shown(&text.text);
-            let cut = text.is_cut.then(|| "the server kept only its beginning".to_string());
+            let cut = text.is_cut.then(|| CUT.to_string());
+            // A session may have a mode of its own, in which double quotes are around names.
+            let ansi = Dialect::Mariadb { is_ansi: true, escapes: true };
+            let names = words_in(&text.text, ansi);
+            let is_odd = self.dialect != ansi && text.text.contains('"');
+            let other = is_odd.then(|| with_backticks(&preparable(&text.text, ansi)));
             self.add(shown, text.database, text.calls, text.source, None, plan, cut);
+            if let Some(it) = self.learned.statements.last_mut() {
+                it.named.extend(names);
+                it.other = other.filter(|_| it.prepares.len() == 1);
+            }
         }
     }
 
@@ -159,7 +184,7 @@ impl Learner<'_> {
             self.add_body(&body, database.as_deref(), calls, source, label);
         }
         let mut prepares = Vec::new();
-        for text in plan.prepares {
+        for text in std::mem::take(&mut plan.prepares) {
             let is_function =
                 |database: &str, name: &str| is_function(&self.functions, database, name);
             let (text, calls) =
@@ -167,6 +192,7 @@ impl Learner<'_> {
             for (database, name) in calls {
                 // Functions of libraries may be called by everyone.
                 if self.functions.contains(&(database.to_lowercase(), name.to_lowercase())) {
+                    let name = name.to_lowercase();
                     plan.rights.insert(Right::on("EXECUTE", Place::Function(database, name)));
                 }
             }
@@ -175,12 +201,14 @@ impl Learner<'_> {
                 continue;
             }
             plan.rights.extend(self.loaded(&text, database.as_deref()));
+            let aside = aside(&text, self.dialect);
             prepares.push(text);
+            prepares.extend(aside);
         }
+        self.keep_to_what_is_there(&mut plan);
         if let Some(made) = plan.makes {
             self.makes(made, database.as_deref());
         }
-        self.learned.roles.extend(plan.roles);
         let words = prepares.iter().flat_map(|it| words_in(it, self.dialect)).collect();
         let mut named = words_in(&text, self.dialect);
         named.extend(prepares.iter().flat_map(|it| words_in(it, self.dialect)));
@@ -197,8 +225,34 @@ impl Learner<'_> {
             any: plan.any,
             words,
             named,
+            other: None,
+            enters: plan.enters,
             is_migration: plan.is_migration,
         });
+    }
+
+    /// Rights on what is not there cannot be given: a statement that needs one fails today.
+    fn keep_to_what_is_there(&self, plan: &mut Plan) {
+        let is_routine = |kind: &str, database: &str, name: &str| {
+            self.rights.definers.iter().any(|it| {
+                it.kind == kind
+                    && it.database.eq_ignore_ascii_case(database)
+                    && it.name.eq_ignore_ascii_case(name)
+            })
+        };
+        let before = plan.rights.len();
+        plan.rights.retain(|it| match &it.place {
+            Place::Function(database, name) => is_routine("FUNCTION", database, name),
+            Place::Procedure(database, name) => is_routine("PROCEDURE", database, name),
+            Place::Table(database, name) => {
+                let table = (database.clone(), name.clone());
+                self.rights.tables.contains_key(&table) || self.is_temporary(&table)
+            }
+            _ => true,
+        });
+        if plan.rights.len() < before {
+            plan.unproved.get_or_insert("something that it names is not there".into());
+        }
     }
 
     /// Whether a view calls functions that the server might run while it prepares.
@@ -307,7 +361,22 @@ impl Learner<'_> {
             let plan =
                 Plan { prepares: vec![preparable(&it.body, Dialect::MARIADB)], ..Plan::default() };
             let shown = without_literals(&it.body, Dialect::MARIADB);
-            self.add(shown, Some(it.database.clone()), calls, source, label, plan, None);
+            self.add(
+                shown.clone(),
+                Some(it.database.clone()),
+                calls,
+                source,
+                label.clone(),
+                plan,
+                None,
+            );
+            // What others may write through it is written with the rights of its maker.
+            if it.is_definer && it.definer == self.rights.account.to_string() {
+                let unproved = Some("others may write through this view".into());
+                let plan = Plan { unproved, ..Plan::default() };
+                let shown = format!("INSERT UPDATE DELETE {shown}");
+                self.add(shown, Some(it.database.clone()), calls, source, label, plan, None);
+            }
             return;
         }
         let mut body = parse_body(&it.body, &it.parameters);
@@ -331,11 +400,11 @@ impl Learner<'_> {
         }
         // Whoever calls it acts as its maker, who must be allowed to call it, too.
         if it.is_definer && it.kind == "FUNCTION" {
-            let place = Place::Function(it.database.clone(), it.name.clone());
+            let place = Place::Function(it.database.clone(), it.name.to_lowercase());
             plan.rights.insert(Right::on("EXECUTE", place));
         }
         if it.is_definer && it.kind == "PROCEDURE" {
-            let place = Place::Procedure(it.database.clone(), it.name.clone());
+            let place = Place::Procedure(it.database.clone(), it.name.to_lowercase());
             plan.rights.insert(Right::on("EXECUTE", place));
         }
         if it.kind == "EVENT" {

@@ -158,7 +158,9 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>) -> Vec<String> {
     };
     sql.extend(default.into_iter().filter(|it| !replaced(it)).filter_map(|it| it.alone(false)));
     sql.extend(other.iter().filter_map(|it| it.alone(false)));
-    sql.extend(grouped(other.iter().copied().filter(|it| !is_exchanged(it)), false));
+    // Those on columns go with the one on the whole table.
+    let goes_alone = |it: &&Piece| !is_exchanged(it) && !is_touched(it);
+    sql.extend(grouped(other.iter().copied().filter(goes_alone), false));
     for exchanged in other.iter().copied().filter(|it| is_exchanged(it)) {
         sql.extend(grouped(std::iter::once(exchanged), false));
         let Some(key) = whole(&exchanged) else { continue };
@@ -191,7 +193,8 @@ fn grouped<'a>(pieces: impl Iterator<Item = &'a Piece>, gives: bool) -> Vec<Stri
         // Those on columns are statements of their own: somebody else runs them (`made.rs`).
         let (columns, whole): (Vec<&Right>, Vec<&Right>) =
             rights.into_iter().partition(|it| it.column.is_some());
-        for (place, list) in by_place(whole).into_iter().chain(by_place(columns)) {
+        // Beside a right on the whole table the server notes no new one on a column.
+        for (place, list) in by_place(columns).into_iter().chain(by_place(whole)) {
             sql.push(match gives {
                 true => format!("GRANT {list} ON {} TO {}", place.sql(), whose.sql()),
                 false => format!("REVOKE {list} ON {} FROM {}", place.sql(), whose.sql()),
@@ -340,8 +343,8 @@ mod tests {
             moves(&to, &from),
             [
                 "GRANT DELETE, SELECT ON `shop`.`cards` TO `web`@`%`",
-                "REVOKE INSERT ON `shop`.`cards` FROM `web`@`%`",
-                "REVOKE SELECT (`last`) ON `shop`.`cards` FROM `web`@`%`"
+                "REVOKE SELECT (`last`) ON `shop`.`cards` FROM `web`@`%`",
+                "REVOKE INSERT ON `shop`.`cards` FROM `web`@`%`"
             ]
         );
     }

@@ -72,6 +72,7 @@ impl<'a> Probe<'a> {
         let mode: Vec<&str> = mode.split(',').filter(|it| *it != "NO_BACKSLASH_ESCAPES").collect();
         let sql = format!("SET SESSION sql_mode = {}", string(&mode.join(",")));
         self.made.conn.batch(&sql, DOING)?;
+        self.made.conn.batch("SET SESSION lock_wait_timeout = 1", DOING)?;
         // It is no loss where it is not known.
         let _ = self.made.conn.try_one("SET SESSION max_statement_time = 10");
         let id = self.made.conn.text("SELECT CONNECTION_ID()", DOING)?.unwrap_or_default();

@@ -67,8 +67,15 @@ pub fn propose(rights: &Rights, learned: &Learned, columns: Columns) -> Proposal
     let mut left = Vec::new();
     let target = in_own_patterns(rights, target(rights, learned, columns));
     let whose = rights.account.clone();
-    let mut before: BTreeSet<Piece> = rights
-        .own()
+    // What is on something that is gone cannot be given again, and is left.
+    let (there, gone): (Vec<&Right>, Vec<&Right>) =
+        rights.own().partition(|it| is_there(rights, it));
+    if !gone.is_empty() {
+        let list = grants(gone);
+        left.push(format!("rights on what is no longer there stay: {}", shortened(&list)));
+    }
+    let mut before: BTreeSet<Piece> = there
+        .into_iter()
         .map(|right| Piece::Right { whose: whose.clone(), right: right.clone() })
         .collect();
     let mut after: BTreeSet<Piece> = target
@@ -162,6 +169,30 @@ fn remarks(rights: &Rights, left: &mut Vec<String>) {
             "{own} views, triggers, routines or events were made by it and act with its rights, whoever calls them: what they need is among \
              the rights that are kept"
         ));
+    }
+}
+
+/// Whether what a right is on is there.
+fn is_there(rights: &Rights, right: &Right) -> bool {
+    let is_routine = |kind: &str, database: &String, name: &String| {
+        rights.definers.iter().any(|it| {
+            it.kind == kind && it.database == *database && it.name.eq_ignore_ascii_case(name)
+        })
+    };
+    match &right.place {
+        Place::Server | Place::Database(_) => true,
+        Place::Table(database, _) if super::rights::SYSTEM.contains(&database.as_str()) => true,
+        Place::Table(database, name) => {
+            let facts = rights.tables.get(&(database.clone(), name.clone()));
+            facts.is_some_and(|it| {
+                let column = right.column.as_ref();
+                column.is_none_or(|column| it.columns.is_empty() || it.columns.contains(column))
+            })
+        }
+        Place::Function(database, name) => is_routine("FUNCTION", database, name),
+        Place::Procedure(database, name) => is_routine("PROCEDURE", database, name),
+        // Packages are neither looked at nor moved.
+        Place::Package(..) => false,
     }
 }
 

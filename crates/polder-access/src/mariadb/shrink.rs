@@ -6,6 +6,7 @@ use super::learner::Learner;
 use super::probe::Answer;
 use super::right::{Place, Right};
 use super::rights::{Rights, SYSTEM};
+use super::statement::{CUT, DYNAMIC};
 use crate::{AccessError, Evidence, Necessity, Source, sensitive};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,7 @@ impl Learner<'_> {
             needed.push(self.needed(right.clone(), Necessity::Analysed, by));
         }
         self.keep(&mut needed);
+        self.enter(&mut needed);
         needed.sort_by(|a, b| a.right.cmp(&b.right));
         self.learned.needed = needed;
         Ok(())
@@ -93,6 +95,10 @@ impl Learner<'_> {
             column.as_ref().zip(words).is_some_and(|(column, words)| words.contains(column))
         };
         tries.sort_by_key(|it| !names(it));
+        // Whatever it was given for may not name it: a sequence that a default counts up, for one.
+        if let Some(first) = self.origins.get(right).filter(|it| !tries.contains(it)) {
+            tries.insert(0, *first);
+        }
         self.probe.take(std::slice::from_ref(right))?;
         let mut by = Vec::new();
         for (count, index) in tries.into_iter().enumerate() {
@@ -130,6 +136,45 @@ impl Learner<'_> {
         Ok(true)
     }
 
+    /// Whoever goes to a database must have some right there; where nothing else is needed, one that gives nothing by itself.
+    fn enter(&self, needed: &mut Vec<Needed>) {
+        const HARMLESS: [&str; 8] = [
+            "LOCK TABLES",
+            "REFERENCES",
+            "SHOW VIEW",
+            "INDEX",
+            "TRIGGER",
+            "CREATE TEMPORARY TABLES",
+            "EXECUTE",
+            "SELECT",
+        ];
+        let mut entered: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+        for (index, it) in self.learned.statements.iter().enumerate() {
+            let own = it.database.iter().filter(|_| it.within.is_none());
+            for database in own.chain(&it.enters) {
+                entered.entry(database).or_default().push(index);
+            }
+        }
+        for (database, statements) in entered {
+            let is_in = |it: &Needed| match &it.right.place {
+                Place::Server => false,
+                Place::Database(pattern) => super::rights::unescaped(pattern) == *database,
+                Place::Table(it, _)
+                | Place::Function(it, _)
+                | Place::Procedure(it, _)
+                | Place::Package(_, it, _) => it == database,
+            };
+            if needed.iter().any(is_in) {
+                continue;
+            }
+            let right = |it: &str| Right::on(it, Place::database(database));
+            let first = HARMLESS.into_iter().find(|it| self.rights.holds(&right(it)));
+            if let Some(name) = first {
+                needed.push(self.needed(right(name), Necessity::Analysed, statements));
+            }
+        }
+    }
+
     /// Rights that are kept for what cannot be told.
     pub(super) fn keep(&self, needed: &mut Vec<Needed>) {
         let mut known: BTreeMap<Right, Vec<usize>> = BTreeMap::new();
@@ -152,9 +197,31 @@ impl Learner<'_> {
     }
 }
 
+/// Names that a statement may mean, those in views that read with the rights of whoever reads them among them.
+fn meant(statement: &Statement, rights: &Rights) -> BTreeSet<String> {
+    let mut words = statement.named.clone();
+    loop {
+        let before = words.len();
+        let inner = rights.definers.iter().filter(|it| {
+            it.kind == "VIEW" && !it.is_definer && words.contains(&it.name.to_lowercase())
+        });
+        let more: BTreeSet<String> = inner
+            .flat_map(|it| super::statement::words_in(&it.body, crate::sql::Dialect::MARIADB))
+            .collect();
+        words.extend(more);
+        if words.len() == before {
+            return words;
+        }
+    }
+}
+
 /// Rights of the account on what a statement names, of the kinds of its keywords; all that makes things for one that does.
 fn kept(statement: &Statement, rights: &Rights) -> BTreeSet<Right> {
-    const MAKES: [&str; 12] = [
+    const MAKES: [&str; 16] = [
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
         "CREATE",
         "ALTER",
         "DROP",
@@ -168,8 +235,14 @@ fn kept(statement: &Statement, rights: &Rights) -> BTreeSet<Right> {
         "EVENT",
         "CREATE TEMPORARY TABLES",
     ];
-    let words = &statement.named;
+    let words = meant(statement, rights);
     let mut kept = BTreeSet::new();
+    // It may be anything: what the account has in its databases it keeps.
+    if statement.unproved.iter().any(|it| it == DYNAMIC) {
+        let is_kept = |it: &&Right| it.place != Place::Server && it.privilege != "GRANT OPTION";
+        kept.extend(rights.own().filter(is_kept).cloned());
+        return kept;
+    }
     if statement.is_migration {
         let is_kept =
             |it: &&Right| MAKES.contains(&it.privilege.as_str()) && it.place != Place::Server;
@@ -191,7 +264,7 @@ fn kept(statement: &Statement, rights: &Rights) -> BTreeSet<Right> {
     // It calls something of which only its maker knows the name: what may be called now may be called then.
     let calls = |it: &&Right| it.privilege == "EXECUTE" && it.place != Place::Server;
     kept.extend(rights.own().filter(calls).cloned());
-    let is_dynamic = statement.unproved.iter().any(|it| it.contains("put together"));
+    let is_dynamic = statement.unproved.iter().any(|it| it == CUT);
     for table in rights.tables.keys() {
         let is_named = words.contains(&table.1.to_lowercase())
             && (statement.database.as_deref() == Some(&table.0)

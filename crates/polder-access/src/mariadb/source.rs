@@ -3,8 +3,8 @@
 use super::learn::name_and_host;
 use super::rights::{Rights, accounts, fits_host};
 use super::session::{Session, count_of, text_of};
-use super::statement::parse_statements;
-use crate::sql::{Dialect, shape};
+use super::statement::{name_of, parse_statements};
+use crate::sql::{Dialect, parse_tokens, shape};
 use crate::{AccessError, Source, Sources};
 use std::collections::HashMap;
 
@@ -29,10 +29,14 @@ pub(super) fn texts(
     sources: &Sources,
     dialect: Dialect,
     seen_in: &mut Vec<String>,
-) -> Result<Vec<Text>, AccessError> {
+) -> Result<(Vec<Text>, u64), AccessError> {
     let mut found = Found::default();
+    let mut untold = 0;
     if !sources.only_text {
         let whose = Whose::of(session, rights)?;
+        if sources.text.is_empty() && sources.slow_log.is_empty() {
+            untold = without_text(session, &whose)?;
+        }
         let mut is_any = remembered(session, &whose, sources.takes_ended, &mut found, seen_in)?;
         is_any |= logged(session, &whose, &mut found, seen_in)?;
         for (user, host, database, text) in parse_slow_log(&sources.slow_log) {
@@ -51,13 +55,18 @@ pub(super) fn texts(
             });
         }
     }
+    let mut database = rights.database.clone();
     for text in parse_statements(&sources.text, dialect) {
-        found.add(text, rights.database.clone(), 0, Source::Static, false);
+        let tokens = parse_tokens(&text, dialect);
+        if tokens.first().is_some_and(|it| it.is("use")) {
+            database = tokens.get(1).and_then(name_of).or(database);
+        }
+        found.add(text, database.clone(), 0, Source::Static, false);
     }
     let mut all: Vec<Text> = found.by_shape.into_values().collect();
     all.sort_by(|a, b| (b.calls, &a.text).cmp(&(a.calls, &b.text)));
     all.truncate(STATEMENTS_MAX);
-    Ok(all)
+    Ok((all, untold))
 }
 
 #[derive(Default)]
@@ -194,6 +203,23 @@ fn remembered(
         ));
     }
     Ok(true)
+}
+
+/// How often prepared statements of the account ran of which the server does not keep the text.
+fn without_text(session: &mut Session, whose: &Whose) -> Result<u64, AccessError> {
+    let sql = "SELECT t.PROCESSLIST_USER, t.PROCESSLIST_HOST, COUNT(*) \
+        FROM performance_schema.events_statements_history_long e JOIN performance_schema.threads t USING (THREAD_ID) \
+        WHERE e.SQL_TEXT IS NULL AND e.EVENT_NAME IN ('statement/com/Execute', 'statement/com/Bulk_execute') GROUP BY 1, 2";
+    let rows = match session.rows(sql, &[], "prepared statements") {
+        Ok(rows) => rows,
+        Err(AccessError::Denied { .. } | AccessError::Query { .. }) => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let own = rows.iter().filter(|row| {
+        let host = text_of(row, 1).unwrap_or_else(|| "localhost".into());
+        text_of(row, 0).is_some_and(|user| whose.is(&user, &host))
+    });
+    Ok(own.filter_map(|row| count_of(row, 2)).sum())
 }
 
 /// Logs that are written into tables: the slow one, and the general one if somebody switched it on.

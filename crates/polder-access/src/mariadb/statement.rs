@@ -4,6 +4,12 @@ use super::right::{Place, Right};
 use crate::sql::{Dialect, Kind, Token, exchanged, parse_tokens};
 use std::collections::BTreeSet;
 
+/// Why a statement that is made when it runs cannot be told.
+pub(super) const DYNAMIC: &str = "SQL that is put together when it runs";
+
+/// Why a statement of which the end is missing cannot be told.
+pub(super) const CUT: &str = "the server kept only its beginning";
+
 /// Digits of a number that cannot be anybody's data; longer ones become others.
 const PLAIN_DIGITS_MAX: usize = 2;
 
@@ -94,8 +100,8 @@ pub(super) struct Plan {
     pub(super) any: BTreeSet<(&'static str, (String, String))>,
     /// A temporary table that it makes: where, its columns if they are named, and the query it is made of.
     pub(super) makes: Option<Temporary>,
-    /// Roles that it switches to.
-    pub(super) roles: BTreeSet<String>,
+    /// Databases that it goes to, for which it must have some right there.
+    pub(super) enters: BTreeSet<String>,
     /// A body of statements that it is.
     pub(super) body: Option<String>,
     /// Why its needs cannot be told.
@@ -115,13 +121,12 @@ pub(super) struct Temporary {
 }
 
 /// Words with which statements begin that need no right.
-const FREE: [&str; 17] = [
+const FREE: [&str; 16] = [
     "start",
     "commit",
     "rollback",
     "savepoint",
     "release",
-    "use",
     "deallocate",
     "execute",
     "xa",
@@ -154,21 +159,23 @@ pub(super) fn plan(text: &str, database: Option<&str>, dialect: Dialect) -> Plan
         "begin" | "if" | "case" | "loop" | "while" | "repeat" | "for" => {
             it.body = Some(text.to_string())
         }
+        "execute" if word(1, &["immediate"]) => {
+            it.unproved = Some(DYNAMIC.into());
+        }
+        "drop" if word(1, &["prepare"]) => {}
+        "use" => it.enters.extend(tokens.get(1).and_then(name_of)),
         _ if FREE.iter().any(|it| first.is(it)) => {}
         "set" if word(1, &["statement"]) => {
             let at = tokens.iter().position(|it| it.is("for"));
             return at.map_or(it, |at| plan(rest_from(at + 1), database, dialect));
         }
-        "set" if word(1, &["role"]) => {
-            let name = tokens.get(2).and_then(Token::name);
-            it.roles.extend(name.filter(|it| it != "none"));
-        }
+        "set" if word(1, &["role"]) => {}
         "set" if word(1, &["names", "character", "transaction", "charset"]) => {}
         "set" if word(1, &["session", "global", "local"]) && word(2, &["transaction"]) => {}
         "set" if word(1, &["password", "default"]) => {
             it.unproved = Some("it administers accounts".into());
         }
-        "prepare" => it.unproved = Some("SQL that is put together when it runs".into()),
+        "prepare" => it.unproved = Some(DYNAMIC.into()),
         "call" => call(&tokens, text, database, &mut it),
         "create" | "drop" if word(1, &["temporary"]) => temporary(&tokens, text, database, &mut it),
         "create" if word(1, &["or"]) && word(3, &["temporary"]) => {
@@ -182,34 +189,83 @@ pub(super) fn plan(text: &str, database: Option<&str>, dialect: Dialect) -> Plan
             }
         }
         "lock" => lock(&tokens, database, &mut it),
-        // Whoever has a right on one column may do this to the whole table.
-        "optimize" | "repair" | "check" | "analyze" if maintains(&tokens) => {
-            let from = tokens.iter().position(|it| it.is_any(&["table", "tables"]));
-            for table in each_table(&tokens, from.map_or(1, |it| it + 1), database, &mut it) {
-                if !first.is("check") {
-                    it.any.insert(("INSERT", table.clone()));
-                }
-                it.any.insert(("SELECT", table));
-            }
+        "optimize" | "repair" | "check" | "analyze" | "checksum" if maintains(&tokens) => {
+            maintenance(&tokens, database, &mut it);
         }
         "handler" => {
-            if word(2, &["open"]) {
+            if tokens.iter().any(|it| it.is("open")) {
                 for table in each_table(&tokens, 1, database, &mut it) {
                     it.any.insert(("SELECT", table));
                 }
             }
         }
+        "show" | "describe" | "desc" => shows(&tokens, text, database, &mut it),
         "flush" => {
             it.rights.insert(Right::on("RELOAD", Place::Server));
         }
-        "explain" | "describe" | "desc" | "analyze" | "select" | "insert" | "update" | "delete"
-        | "replace" | "with" | "values" | "do" | "set" | "show" | "load" | "(" | "table"
-        | "checksum" => {
+        "explain" | "analyze" | "select" | "insert" | "update" | "delete" | "replace" | "with"
+        | "values" | "do" | "set" | "load" | "(" | "table" => {
             it.prepares.push(text.to_string());
         }
         other => administers(other, &mut it),
     }
     it
+}
+
+/// What is shown is what somebody has a right on: to refer to it is the right that gives nothing else.
+fn shows(tokens: &[Token<'_>], text: &str, database: Option<&str>, plan: &mut Plan) {
+    let is = |index: usize, words: &[&str]| tokens.get(index).is_some_and(|it| it.is_any(words));
+    let after = |words: &[&str]| tokens.iter().position(|it| it.is_any(words)).map(|it| it + 1);
+    let other = after(&["from", "in"]).and_then(|it| tokens.get(it)).and_then(name_of);
+    let place = other.clone().or_else(|| database.map(str::to_string));
+    let first = tokens.first();
+    let columns = match () {
+        () if first.is_some_and(|it| it.is_any(&["describe", "desc"])) => {
+            // DESCRIBE explains statements as well.
+            let is_statement =
+                is(1, &["select", "insert", "update", "delete", "replace", "with", "extended"]);
+            (!is_statement).then_some(1)
+        }
+        () if tokens.iter().take(4).any(|it| it.is_any(&["columns", "fields"])) => {
+            after(&["from", "in"])
+        }
+        () => None,
+    };
+    if let Some(at) = columns {
+        let named = name_at(tokens, at, database).map(|it| it.0);
+        let second = tokens.iter().rposition(|it| it.is_any(&["from", "in"])).filter(|it| *it > at);
+        let table = match (named, second.and_then(|it| tokens.get(it + 1)).and_then(name_of)) {
+            (Some(table), Some(database)) => Some((database, table.1)),
+            (named, _) => named,
+        };
+        plan.rights.extend(table.map(|it| on_table("REFERENCES", it)));
+        return;
+    }
+    match () {
+        () if is(1, &["events"]) => {
+            plan.rights.extend(place.map(|it| Right::on("EVENT", Place::database(&it))));
+        }
+        () if is(1, &["triggers"]) => {
+            plan.rights.extend(place.map(|it| Right::on("TRIGGER", Place::database(&it))));
+        }
+        () if is(1, &["tables"]) || is(2, &["tables"]) => plan.enters.extend(other),
+        () if is(1, &["create"]) && is(2, &["database", "schema"]) => {
+            plan.enters.extend(tokens.last().and_then(name_of));
+        }
+        () if is(1, &["create"]) && is(2, &["procedure", "function"]) => {
+            let routine = name_at(tokens, 3, database).map(|((database, name), _)| {
+                match is(2, &["procedure"]) {
+                    true => Place::Procedure(database, name.to_lowercase()),
+                    false => Place::Function(database, name.to_lowercase()),
+                }
+            });
+            plan.rights.extend(routine.map(|it| Right::on("EXECUTE", it)));
+        }
+        () if is(1, &["master", "binary", "slave", "engine", "binlog", "relaylog"]) => {
+            plan.unproved = Some("it administers the server".into());
+        }
+        () => plan.prepares.push(text.to_string()),
+    }
 }
 
 /// What is no work of an application's: it makes things, or administers.
@@ -262,6 +318,18 @@ pub(super) fn name_of(token: &Token<'_>) -> Option<String> {
     }
 }
 
+/// Whoever has a right on one column may do this to the whole table.
+fn maintenance(tokens: &[Token<'_>], database: Option<&str>, plan: &mut Plan) {
+    let from = tokens.iter().position(|it| it.is_any(&["table", "tables"]));
+    let only_reads = tokens.first().is_some_and(|it| it.is_any(&["check", "checksum"]));
+    for table in each_table(tokens, from.map_or(1, |it| it + 1), database, plan) {
+        if !only_reads {
+            plan.any.insert(("INSERT", table.clone()));
+        }
+        plan.any.insert(("SELECT", table));
+    }
+}
+
 /// Whether it is about a table as a whole: `ANALYZE` explains statements as well.
 fn maintains(tokens: &[Token<'_>]) -> bool {
     tokens.iter().take(3).any(|it| it.is_any(&["table", "tables"]))
@@ -307,7 +375,8 @@ fn call(tokens: &[Token<'_>], text: &str, database: Option<&str>, plan: &mut Pla
         plan.unproved = Some("which procedure it calls is not known".into());
         return;
     };
-    plan.rights.insert(Right::on("EXECUTE", Place::Procedure(database, name)));
+    // The server notes routines in small letters.
+    plan.rights.insert(Right::on("EXECUTE", Place::Procedure(database, name.to_lowercase())));
     let (Some(open), Some(close)) = (tokens.get(end), tokens.iter().rfind(|it| it.is_sign(")")))
     else {
         return;
@@ -371,8 +440,16 @@ fn columns_and_query(
     let mut columns = Vec::new();
     let mut depth = 0usize;
     let mut is_first = false;
-    let mut after = end;
+    let mut query = None;
     for (index, token) in rest.iter().enumerate() {
+        let next = rest.get(index + 1);
+        let begins = |it: &Token<'_>| it.is_any(&["select", "with", "values"]);
+        let is_query = begins(token) || (token.is_sign("(") && next.is_some_and(begins));
+        if depth == 0 && (token.is("as") || is_query) {
+            let start = if token.is("as") { next } else { Some(token) };
+            query = start.and_then(|it| text.get(it.at..)).map(str::to_string);
+            break;
+        }
         if token.is_sign("(") {
             depth += 1;
             is_first = depth == 1;
@@ -380,47 +457,26 @@ fn columns_and_query(
         }
         if token.is_sign(")") {
             depth = depth.saturating_sub(1);
-            if depth == 0 {
-                after = end + index + 1;
-            }
             continue;
         }
-        if depth == 0 && token.is_any(&["select", "with", "values"]) {
-            after = end + index;
-            break;
-        }
         if depth == 1 && is_first {
-            let is_column = token.kind == Kind::Quoted
-                || !token.is_any(&[
-                    "primary",
-                    "key",
-                    "index",
-                    "unique",
-                    "constraint",
-                    "fulltext",
-                    "check",
-                    "foreign",
-                    "spatial",
-                    "period",
-                    "select",
-                    "with",
-                ]);
+            const KEYS: [&str; 10] = [
+                "primary",
+                "key",
+                "index",
+                "unique",
+                "constraint",
+                "fulltext",
+                "check",
+                "foreign",
+                "spatial",
+                "period",
+            ];
+            let is_column = token.kind == Kind::Quoted || !token.is_any(&KEYS);
             columns.extend(name_of(token).filter(|_| is_column));
         }
         is_first = depth == 1 && token.is_sign(",");
     }
-    let queries = tokens.get(after..).unwrap_or_default();
-    let start = queries.iter().find(|it| it.is_any(&["select", "with", "values"]));
-    // `(SELECT …)` in signs of its own.
-    let inner = rest.iter().position(|it| it.is_any(&["select", "with"]));
-    let query = match (start, inner) {
-        (Some(start), _) => text.get(start.at..).map(str::to_string),
-        (None, Some(inner)) => rest.get(inner).and_then(|start| {
-            let last = rest.iter().rfind(|it| it.is_sign(")"))?;
-            text.get(start.at..last.at).map(str::to_string)
-        }),
-        (None, None) => None,
-    };
     (columns, query)
 }
 
@@ -457,6 +513,67 @@ pub(super) fn without_calls(
         found.push((place_name, name));
     }
     (exchanged(text, parts), found)
+}
+
+/// The role that a statement switches to; of roles, case counts.
+pub(super) fn role_of(text: &str, dialect: Dialect) -> Option<String> {
+    let tokens = parse_tokens(text, dialect);
+    let is_it = tokens.first()?.is("set") && tokens.get(1)?.is("role");
+    let name = tokens.get(2).filter(|it| is_it && !it.is("none"))?;
+    match name.kind {
+        Kind::Literal => Some(name.text.trim_matches(['\'', '"']).to_string()),
+        _ => name_of(name),
+    }
+}
+
+/// What else the server must be asked of a statement: it does not look at all columns before it runs it.
+pub(super) fn aside(text: &str, dialect: Dialect) -> Option<String> {
+    let tokens = parse_tokens(text, dialect);
+    let first = tokens.first()?;
+    let mut depth = 0usize;
+    let mut top: Vec<(usize, &Token<'_>)> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        if token.is_sign("(") {
+            depth += 1;
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 {
+            top.push((index, token));
+        }
+    }
+    let at = |words: &[&str]| top.iter().find(|it| it.1.is_any(words)).map(|it| it.1);
+    // What decides which rows go first.
+    if first.is("delete") && at(&["order"]).is_some() {
+        let from = at(&["from"])?;
+        let end = at(&["returning"]).map_or(text.len(), |it| it.at);
+        return Some(format!("SELECT 1 {}", text.get(from.at..end)?));
+    }
+    // Values that columns of one table get from others.
+    let set = at(&["set"]).filter(|_| first.is("update"))?;
+    let start = tokens.iter().skip(1).find(|it| !it.is_any(&["low_priority", "ignore"]))?;
+    let is_joined = top.iter().any(|it| it.1.at < set.at && (it.1.is("join") || it.1.is_sign(",")));
+    if !is_joined {
+        return None;
+    }
+    let end = at(&["where", "order", "limit"]).map_or(text.len(), |it| it.at);
+    let mut values = Vec::new();
+    let mut from = None;
+    for (_, token) in top.iter().filter(|it| it.1.at > set.at && it.1.at < end) {
+        if token.is_sign("=") && from.is_none() {
+            from = Some(token.end());
+        } else if token.is_sign(",") {
+            values.extend(from.take().and_then(|it| text.get(it..token.at)));
+        }
+    }
+    values.extend(from.and_then(|it| text.get(it..end)));
+    let plain: Vec<&str> = values
+        .into_iter()
+        .map(str::trim)
+        .filter(|it| !it.eq_ignore_ascii_case("default"))
+        .collect();
+    let tail = text.get(end..)?;
+    let refs = text.get(start.at..set.at)?.trim();
+    (!plain.is_empty()).then(|| format!("SELECT {} FROM {refs} {tail}", plain.join(", ")))
 }
 
 /// Words of a statement: names it may mean, without quotes and in lower case.
@@ -505,6 +622,20 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_the_server_looks_at_late_are_asked_for() {
+        let aside = |text: &str| aside(text, Dialect::MARIADB);
+        assert_eq!(
+            aside("UPDATE t JOIN u ON t.id = u.id SET t.a = t.b + u.x, t.c = f(1, 2), t.d = DEFAULT WHERE t.e = 1").unwrap(),
+            "SELECT t.b + u.x, f(1, 2) FROM t JOIN u ON t.id = u.id WHERE t.e = 1"
+        );
+        assert_eq!(
+            aside("DELETE FROM t WHERE a = 1 ORDER BY b LIMIT 1").unwrap(),
+            "SELECT 1 FROM t WHERE a = 1 ORDER BY b LIMIT 1"
+        );
+        assert_eq!(aside("UPDATE t SET a = b"), None);
+    }
+
+    #[test]
     fn no_stored_function_is_called() {
         let text = "SELECT f(a, g()), o.f (1), left(b, f(2)) FROM f (x) WHERE h(1)";
         let is_function = |database: &str, name: &str| {
@@ -536,12 +667,17 @@ mod tests {
         let made = check(
             "create temporary table y (select 1 as z)",
             &["CREATE TEMPORARY TABLES ON `shop`.*"],
-            &["select 1 as z"],
+            &["(select 1 as z)"],
         );
         assert_eq!(made.makes.unwrap().columns, [""; 0]);
         assert!(check("DROP TEMPORARY TABLE x", &[], &[]).unproved.is_none());
         assert!(check("ALTER TABLE x ADD y INT", &[], &[]).is_migration);
         check("SET STATEMENT max_statement_time=1 FOR SELECT a FROM t", &[], &["SELECT a FROM t"]);
-        assert!(check("SET ROLE clerk", &[], &[]).roles.contains("clerk"));
+        check("SHOW FULL COLUMNS FROM a FROM o", &["REFERENCES ON `o`.`a`"], &[]);
+        check("describe a", &["REFERENCES ON `shop`.`a`"], &[]);
+        check("SHOW CREATE PROCEDURE GetAll", &["EXECUTE ON PROCEDURE `shop`.`getall`"], &[]);
+        assert!(check("USE o", &[], &[]).enters.contains("o"));
+        assert!(check("EXECUTE IMMEDIATE @a", &[], &[]).unproved.is_some());
+        assert_eq!(role_of("SET ROLE 'Clerk'", Dialect::MARIADB).as_deref(), Some("Clerk"));
     }
 }

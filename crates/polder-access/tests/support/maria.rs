@@ -54,6 +54,8 @@ impl Maria {
         let made = as_nobody("mariadb-install-db")
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             .args(["--skip-name-resolve", &format!("--datadir={}", data.display())])
+            // Servers that are made at the same time take each other's temporary tables.
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .stderr(Stdio::piped())
             .stdout(Stdio::piped())
             .output()
@@ -74,6 +76,7 @@ impl Maria {
                 &path("pid"),
             ])
             .arg(format!("--log-error={}", path("log")))
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .args(extra)
             .spawn()
             .unwrap();

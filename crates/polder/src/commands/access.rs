@@ -223,6 +223,10 @@ impl Made {
                 printable_str(&others.join(", "))
             ))
             .hint("Make one account of them first, or give them names of their own")),
+            Some(Unfit::Untold(count)) => Err(Failure::look(format!(
+                "{count} times prepared statements of `{account}` ran of which the server does not keep the text"
+            ))
+            .hint("Name them with `--statements FILE`, or a slow log with `--slow-log FILE`")),
             Some(Unfit::Idle) if self.work.server().uses == Uses::File => {
                 Err(Failure::look("nobody has the file open now, so who needs it is not known")
                     .hint("Look again while the application works"))
