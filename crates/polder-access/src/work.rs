@@ -1,8 +1,8 @@
 //! One account of one server, while it is looked at: what every kind of server answers, each in its own way.
 
 use crate::{
-    AccessError, Ambient, Columns, Evidence, Excess, Piece, Proof, Reach, Source, Sources, mariadb,
-    postgresql, redis, sqlite,
+    AccessError, Ambient, Client, Columns, Evidence, Excess, Piece, Proof, Reach, Source, Sources,
+    mariadb, postgresql, redis, sqlite,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -170,6 +170,12 @@ pub trait Work {
     /// # Errors
     /// When there is no such account, or what the server says.
     fn look(&mut self, account: &str) -> Result<String, AccessError>;
+
+    /// Programs of this host that are connected as the account now.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn clients(&mut self) -> Result<BTreeSet<Client>, AccessError>;
 
     /// What can be done as the account.
     fn reach(&self) -> Reach;

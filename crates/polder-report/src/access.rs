@@ -2,10 +2,11 @@
 
 use crate::terminal::wrap;
 use polder_access::{
-    AccountFacts, Evidence, Excess, Necessity, Plan, Proof, Reach, ServerName, Usage, Uses,
+    AccountFacts, Client, Evidence, Excess, Necessity, Plan, Proof, Reach, ServerName, Usage, Uses,
 };
 use polder_model::printable_str;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Columns, tables, statements that are shown of many.
@@ -22,6 +23,8 @@ pub struct AccessView<'a> {
     pub reach: &'a Reach,
     /// What it may do, for programs.
     pub rights: &'a Value,
+    /// Who is connected as it.
+    pub clients: &'a BTreeSet<Client>,
     /// What it does, if that is known.
     pub usage: Option<&'a Usage>,
     /// Why that is not known, if so.
@@ -129,11 +132,20 @@ pub fn access_text(view: &AccessView<'_>, all: bool) -> String {
     let mut out = String::new();
     head(view.server, view.account, &mut out);
     out.push('\n');
-    reach_text(
-        "Whoever can send statements as it, by an SQL injection for one,",
-        view.reach,
-        &mut out,
-    );
+    for it in view.clients {
+        let unit = it.unit.as_ref().map_or_else(String::new, |it| format!(" in {it}"));
+        let text = format!("Connected as it: {}{unit}, user {}", it.program, it.uid);
+        wrap(&mut out, "", "  ", &printable_str(&text));
+    }
+    if !view.clients.is_empty() {
+        out.push('\n');
+    }
+    let whoever = match view.server.uses {
+        Uses::Statements => "Whoever can send statements as it, by an SQL injection for one,",
+        Uses::Commands => "Whoever can send commands as it",
+        Uses::File => "Whoever runs a program as this user",
+    };
+    reach_text(whoever, view.reach, &mut out);
     out.push('\n');
     match (view.usage, view.because) {
         (Some(usage), _) => {
@@ -196,6 +208,7 @@ pub fn access_json(view: &AccessView<'_>) -> Value {
         "rights": view.rights,
         "reach": view.reach,
         "excess": view.excess,
+        "clients": view.clients,
         "use_unknown": view.because,
         "learned": view.usage,
     })

@@ -3,11 +3,12 @@
 use crate::commands::Globals;
 use crate::flags::Target;
 use crate::session::state_folder;
-use polder_access::{Plan, Reach, Work};
-use polder_model::facts::{AccountReach, DatabaseAccount, SensitiveColumn};
+use polder_access::{Client, Plan, Reach, Work};
+use polder_model::facts::{AccountReach, DatabaseAccount, DatabaseClient, SensitiveColumn};
 use polder_model::{Coverage, Table, Timestamp};
 use polder_store::replace_file;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Rights change seldom, but a look that is older says little of today.
@@ -72,8 +73,18 @@ fn address_of(address: &str) -> String {
     }
 }
 
+fn client_of(client: &Client) -> DatabaseClient {
+    DatabaseClient { program: client.program.clone(), uid: client.uid, unit: client.unit.clone() }
+}
+
 /// Keeps what was seen of an account, for later assessments.
-pub(crate) fn keep(globals: &Globals, work: &dyn Work, account: &str, plan: Option<&Plan>) {
+pub(crate) fn keep(
+    globals: &Globals,
+    work: &dyn Work,
+    account: &str,
+    clients: &BTreeSet<Client>,
+    plan: Option<&Plan>,
+) {
     let Some(state) = state_folder(globals.state.as_deref(), &Target::default()) else { return };
     let server = work.server();
     let row = DatabaseAccount {
@@ -84,6 +95,7 @@ pub(crate) fn keep(globals: &Globals, work: &dyn Work, account: &str, plan: Opti
         reach: reach_of(&work.reach()),
         least: plan.map(|it| reach_of(&it.reach_after)),
         excess: work.excess().into_iter().map(|it| it.what).take(EXCESS_MAX).collect(),
+        clients: clients.iter().map(client_of).collect(),
         taken: crate::operations::now(),
     };
     let mut seen = read(&state).unwrap_or_default();

@@ -314,3 +314,18 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
     let count: i64 = cluster.client("bakery", "postgres").query_one(rights, &[]).unwrap().get(0);
     assert_eq!(count, 21);
 }
+
+#[test]
+fn who_is_connected_is_seen() {
+    let Some((cluster, said)) = bakery() else { return };
+    let state = tempfile::tempdir().unwrap();
+    let _web = cluster.client("bakery", "bakery_web");
+    let arguments = ["access", "audit", "bakery_web", "--server", &said, "--json"];
+    let (code, out, err) = run(state.path(), &arguments);
+    assert_eq!(code, 0, "{err}");
+    let value: Value = serde_json::from_str(&out).unwrap();
+    let own = std::env::current_exe().unwrap();
+    assert_eq!(value["clients"][0]["program"], own.to_str().unwrap(), "{}", value["clients"]);
+    let (_, out, _) = run(state.path(), &["look", "database-accounts", "--json"]);
+    assert!(out.contains(own.to_str().unwrap()), "{out}");
+}

@@ -7,11 +7,12 @@ use super::propose::{Proposal, propose, reach};
 use super::prove::prove;
 use super::right::{Grantee, Place, grants};
 use super::rights::{Rights, accounts};
-use super::session::Session;
+use super::session::{Session, text_of};
+use super::source::Whose;
 use super::target::Target;
 use crate::{
-    AccessError, AccountFacts, Columns, Excess, Piece, Plan, Proof, Reach, ServerName, Sources,
-    Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
+    AccessError, AccountFacts, Client, Columns, Excess, Peer, Piece, Plan, Proof, Reach,
+    ServerName, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work, clients,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -163,6 +164,40 @@ impl Work for Account {
         let name = rights.account.to_string();
         self.rights = Some(rights);
         Ok(name)
+    }
+
+    fn clients(&mut self) -> Result<BTreeSet<Client>, AccessError> {
+        let Some(account) = self.rights.as_ref().map(|it| it.account.to_string()) else {
+            return Ok(BTreeSet::new());
+        };
+        let whose = Whose::named(&mut self.session, &account)?;
+        let sql = "SELECT USER, HOST FROM information_schema.processlist WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Daemon'";
+        let mut peers = BTreeSet::new();
+        let mut is_shared = false;
+        let mut is_local = false;
+        for row in self.session.rows(sql, &[], "who is connected")? {
+            let text = |index: usize| text_of(&row, index).unwrap_or_default();
+            let (user, host) = (text(0), text(1));
+            let is_own = whose.is(&user, &host);
+            match host.parse() {
+                Ok(address) if is_own => drop(peers.insert(Peer::Tcp(address))),
+                _ if host == "localhost" => {
+                    is_local |= is_own;
+                    is_shared |= !is_own;
+                }
+                _ => {}
+            }
+        }
+        // One process serves all: whose socket is whose it does not say, unless all are those of this account.
+        if is_local && !is_shared && self.target.socket.is_some() {
+            let file = self.session.text(
+                "SELECT IF(@@pid_file LIKE '/%', @@pid_file, CONCAT(@@datadir, @@pid_file))",
+                "its process",
+            )?;
+            let pid = file.and_then(|it| std::fs::read_to_string(it).ok());
+            peers.extend(pid.and_then(|it| it.trim().parse().ok()).map(Peer::Process));
+        }
+        Ok(clients(&peers))
     }
 
     fn reach(&self) -> Reach {

@@ -9,10 +9,12 @@ use super::rights::Rights;
 use super::session::Session;
 use super::target::Target;
 use crate::{
-    AccessError, AccountFacts, Columns, Excess, Piece, Plan, Proof, Reach, ServerName, Sources,
-    Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
+    AccessError, AccountFacts, Client, Columns, Excess, Peer, Piece, Plan, Proof, Reach,
+    ServerName, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work, clients,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 /// A server, and what is known of one account so far.
 pub struct Account {
@@ -41,7 +43,7 @@ impl Account {
     fn plan(&self, proposal: &Proposal) -> Plan {
         let version = self.session.version();
         let needed = self.learned.iter().flat_map(|it| &it.needed).map(|it| &it.atom);
-        let all = |pieces: &std::collections::BTreeSet<super::piece::Piece>| {
+        let all = |pieces: &BTreeSet<super::piece::Piece>| {
             pieces.iter().cloned().map(Piece::Postgresql).collect()
         };
         Plan {
@@ -137,6 +139,26 @@ impl Work for Account {
     fn look(&mut self, account: &str) -> Result<String, AccessError> {
         self.rights = Rights::read(&mut self.session, account)?;
         Ok(account.to_string())
+    }
+
+    fn clients(&mut self) -> Result<BTreeSet<Client>, AccessError> {
+        let sql = "SELECT pid, host(client_addr), client_port FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()";
+        let mut peers = BTreeSet::new();
+        for row in self.session.rows(sql, &[&self.rights.account], "who is connected")? {
+            let address = row.get::<_, Option<String>>(1).and_then(|it| it.parse().ok());
+            let port = row.get::<_, Option<i32>>(2).and_then(|it| u16::try_from(it).ok());
+            match (address, port, u32::try_from(row.get::<_, i32>(0))) {
+                (Some(address), Some(port), _) => {
+                    peers.insert(Peer::Tcp(SocketAddr::new(address, port)));
+                }
+                // The server has a process for each connection.
+                (None, _, Ok(pid)) if self.target.is_socket() => {
+                    peers.insert(Peer::Process(pid));
+                }
+                _ => {}
+            }
+        }
+        Ok(clients(&peers))
     }
 
     fn reach(&self) -> Reach {

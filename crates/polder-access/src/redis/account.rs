@@ -7,8 +7,9 @@ use super::acl::{Piece, Rules, command, has_file};
 use super::session::{Session, parts, text};
 use super::target::Target;
 use crate::{
-    AccessError, AccountFacts, Columns, Evidence, Excess, Kind, Necessity, Plan, Proof, Reach,
-    ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
+    AccessError, AccountFacts, Client, Columns, Evidence, Excess, Kind, Necessity, Peer, Plan,
+    Proof, Reach, ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
+    clients,
 };
 use ::redis::Value;
 use serde_json::{Value as Json, json};
@@ -242,6 +243,20 @@ impl Work for Account {
         self.user = account.to_string();
         self.allowed = self.allowed(account)?;
         Ok(account.to_string())
+    }
+
+    fn clients(&mut self) -> Result<BTreeSet<Client>, AccessError> {
+        let all = text(&self.session.ask(&["CLIENT", "LIST"], "who is connected")?);
+        let mut peers = BTreeSet::new();
+        for line in all.lines() {
+            let of = |name: &str| {
+                line.split(' ').find_map(|it| it.strip_prefix(name)?.strip_prefix('='))
+            };
+            if of("user") == Some(&self.user) {
+                peers.extend(of("addr").and_then(|it| it.parse().ok()).map(Peer::Tcp));
+            }
+        }
+        Ok(clients(&peers))
     }
 
     fn reach(&self) -> Reach {

@@ -2,8 +2,8 @@
 
 use super::file::{Entry, Files, Piece, Who};
 use crate::{
-    AccessError, AccountFacts, Ambient, Columns, Evidence, Excess, Kind, Necessity, Plan, Proof,
-    Reach, ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
+    AccessError, AccountFacts, Ambient, Client, Columns, Evidence, Excess, Kind, Necessity, Plan,
+    Proof, Reach, ServerName, Source, Sources, Unfit, Usage, UsedRight, UsedStatement, Uses, Work,
     sensitive,
 };
 use rusqlite::{Connection, OpenFlags};
@@ -166,6 +166,11 @@ impl Work for Account {
         }
         self.user = account.to_string();
         Ok(account.to_string())
+    }
+
+    fn clients(&mut self) -> Result<BTreeSet<Client>, AccessError> {
+        let uid = self.who().uid;
+        Ok(self.files.clients().into_iter().filter(|it| it.uid == uid).collect())
     }
 
     fn reach(&self) -> Reach {

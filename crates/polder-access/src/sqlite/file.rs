@@ -1,6 +1,7 @@
 //! The file of a database, those beside it, and who may open them.
 
-use crate::AccessError;
+use crate::peers::client;
+use crate::{AccessError, Client};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -100,16 +101,28 @@ impl Files {
         })
     }
 
+    /// Processes that have one of the files open now.
+    fn processes(&self) -> Vec<u32> {
+        let opens = |pid: &u32| {
+            let handles =
+                std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            let mut paths = handles.filter_map(|it| std::fs::read_link(it.path()).ok());
+            paths.any(|it| self.files.iter().any(|file| file.path == it))
+        };
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|it| it.file_name().to_str()?.parse().ok()).filter(opens).collect()
+    }
+
+    /// Programs that have one of the files open now.
+    pub(super) fn clients(&self) -> BTreeSet<Client> {
+        self.processes().into_iter().filter_map(client).collect()
+    }
+
     /// Users who have one of the files open now, by number.
     pub(super) fn users(&self) -> BTreeSet<(u32, BTreeSet<u32>)> {
         let mut found = BTreeSet::new();
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Ok(handles) = std::fs::read_dir(entry.path().join("fd")) else { continue };
-            let opens = handles.flatten().filter_map(|it| std::fs::read_link(it.path()).ok());
-            if !opens.into_iter().any(|it| self.files.iter().any(|file| file.path == it)) {
-                continue;
-            }
-            let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        for pid in self.processes() {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let numbers = |name: &str| -> Vec<u32> {
                 let line = status.lines().find_map(|it| it.strip_prefix(name)).unwrap_or("");
                 line.split_whitespace().filter_map(|it| it.parse().ok()).collect()

@@ -20,7 +20,7 @@ pub use packages::{
 };
 pub use processes::{Namespace, Process, ReplacedFile, Replacement};
 pub use services::{Access, CronEntry, Engine, Server, ServerAccount, Unit, UnitSetting};
-pub use services::{AccountReach, DatabaseAccount, SensitiveColumn};
+pub use services::{AccountReach, DatabaseAccount, DatabaseClient, SensitiveColumn};
 pub use system::{Backup, BackupKind, FileChange, Mount, System, Watcher};
 
 use crate::{Coverage, Table, Timestamp};

@@ -247,6 +247,17 @@ pub struct SensitiveColumn {
     pub rows: Option<u64>,
 }
 
+/// A program that was connected to a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DatabaseClient {
+    /// Its executable.
+    pub program: String,
+    /// Number of its effective user.
+    pub uid: u32,
+    /// The unit of systemd that it runs in.
+    pub unit: Option<String>,
+}
+
 /// An account of a database, as `polder access` saw it last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseAccount {
@@ -264,6 +275,9 @@ pub struct DatabaseAccount {
     pub least: Option<AccountReach>,
     /// What it does not need, a line each.
     pub excess: Vec<String>,
+    /// Programs of this host that were connected as it.
+    #[serde(default)]
+    pub clients: Vec<DatabaseClient>,
     /// When it was looked at.
     pub taken: crate::Timestamp,
 }

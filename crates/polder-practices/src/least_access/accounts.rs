@@ -217,9 +217,20 @@ fn senders(scene: &Scene<'_>, account: &DatabaseAccount, role: &NodeId, model: &
             );
         }
     }
+    // Who was seen to be connected is known; where nobody was, own code that may read the password is as good a guess as any.
+    let is_client = |it: &Service| {
+        account.clients.iter().any(|client| {
+            let is_unit = client.unit.is_some() && client.unit == it.unit;
+            let is_program =
+                it.executable.as_ref() == Some(&client.program) && it.uid == client.uid;
+            is_unit || is_program
+        })
+    };
+    let is_seen = scene.estate.services.values().any(is_client);
     let uses = |it: &&Service| {
         let user = scene.facts.user_name(it.uid);
-        it.runs_own_code && (readers.is_empty() || readers.contains(user.as_str()))
+        let may = it.runs_own_code && (readers.is_empty() || readers.contains(user.as_str()));
+        if is_seen { is_client(it) } else { may }
     };
     for service in scene.estate.services.values().filter(uses) {
         let process = scene.estate.process(&service.name);

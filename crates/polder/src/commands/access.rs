@@ -9,7 +9,7 @@ use crate::flags::{
 use crate::operations::Operations;
 use crate::{accounts, around, output};
 use polder_access::{
-    AccessError, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Uses, Work,
+    AccessError, Client, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Uses, Work,
 };
 use polder_apply::{Operation, Outcome, Phase};
 use polder_model::printable_str;
@@ -18,6 +18,7 @@ use polder_report::{
     proposal_text,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -121,13 +122,15 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
         Some(_) => Some(work.propose(Columns::default()).map_err(failed)?),
         None => None,
     };
-    accounts::keep(globals, work.as_ref(), &account, plan.as_ref());
+    let clients = clients(work.as_mut());
+    accounts::keep(globals, work.as_ref(), &account, &clients, plan.as_ref());
     let server = work.server();
     let view = AccessView {
         server: &server,
         account: &account,
         reach: &work.reach(),
         rights: &work.rights(),
+        clients: &clients,
         usage: usage.as_ref(),
         because: because.as_deref(),
         excess: &work.excess(),
@@ -142,6 +145,11 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
     }
     // Without its statements nobody can tell what is too much.
     Ok(if usage.is_none() { 3 } else { 0 })
+}
+
+/// Who is connected as the account; whoever may not see that sees nobody.
+fn clients(work: &mut dyn Work) -> BTreeSet<Client> {
+    work.clients().unwrap_or_default()
 }
 
 /// The account and server as on a command line, without a password that may stand in what was given.
@@ -201,7 +209,8 @@ impl Made {
             AccessColumns::Never => Columns::Never,
         };
         let plan = self.work.propose(columns).map_err(failed)?;
-        accounts::keep(globals, self.work.as_ref(), &self.account, Some(&plan));
+        let clients = clients(self.work.as_mut());
+        accounts::keep(globals, self.work.as_ref(), &self.account, &clients, Some(&plan));
         Ok(plan)
     }
 
