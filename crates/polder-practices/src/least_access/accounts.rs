@@ -191,6 +191,30 @@ fn edges(
     taken
 }
 
+/// Services that send statements as the account.
+fn users_of<'a>(
+    scene: &Scene<'a>,
+    account: &DatabaseAccount,
+    readers: &BTreeSet<&str>,
+) -> Vec<&'a Service> {
+    // Who was seen to be connected is known; where nobody was, own code that may read the password is as good a guess as any.
+    let is_client = |it: &Service| {
+        account.clients.iter().any(|client| {
+            let is_unit = client.unit.is_some() && client.unit == it.unit;
+            let is_program =
+                it.executable.as_ref() == Some(&client.program) && it.uid == client.uid;
+            is_unit || is_program
+        })
+    };
+    let is_seen = scene.estate.services.values().any(is_client);
+    let uses = |it: &&'a Service| {
+        let user = scene.facts.user_name(it.uid);
+        let may = it.runs_own_code && (readers.is_empty() || readers.contains(user.as_str()));
+        if is_seen { is_client(it) } else { may }
+    };
+    scene.estate.services.values().filter(uses).collect()
+}
+
 /// Who sends statements as the account: whoever injects SQL into a service, runs code in it, or reads its password.
 fn senders(scene: &Scene<'_>, account: &DatabaseAccount, role: &NodeId, model: &mut Model) {
     let opens = |it: &&polder_model::facts::Credential| {
@@ -217,22 +241,7 @@ fn senders(scene: &Scene<'_>, account: &DatabaseAccount, role: &NodeId, model: &
             );
         }
     }
-    // Who was seen to be connected is known; where nobody was, own code that may read the password is as good a guess as any.
-    let is_client = |it: &Service| {
-        account.clients.iter().any(|client| {
-            let is_unit = client.unit.is_some() && client.unit == it.unit;
-            let is_program =
-                it.executable.as_ref() == Some(&client.program) && it.uid == client.uid;
-            is_unit || is_program
-        })
-    };
-    let is_seen = scene.estate.services.values().any(is_client);
-    let uses = |it: &&Service| {
-        let user = scene.facts.user_name(it.uid);
-        let may = it.runs_own_code && (readers.is_empty() || readers.contains(user.as_str()));
-        if is_seen { is_client(it) } else { may }
-    };
-    for service in scene.estate.services.values().filter(uses) {
+    for service in users_of(scene, account, &readers) {
         let process = scene.estate.process(&service.name);
         let says = format!("`{}` may send statements as `{}`", service.name, account.account);
         let because = evidence(account, &says);
