@@ -68,9 +68,13 @@ impl Account {
 
 fn usage(learned: &Learned, database: Option<&String>) -> Usage {
     let mut doubts = Vec::new();
-    if !learned.seen_in.is_empty() {
-        doubts.push(format!("Statements are those in {}", learned.seen_in.join("; ")));
+    let (left_out, seen_in): (Vec<&String>, Vec<&String>) =
+        learned.seen_in.iter().partition(|it| it.contains("left out"));
+    if !seen_in.is_empty() {
+        let places: Vec<&str> = seen_in.iter().map(|it| it.as_str()).collect();
+        doubts.push(format!("Statements are those in {}", places.join(" and ")));
     }
+    doubts.extend(left_out.into_iter().cloned());
     if learned.untold > 0 {
         doubts.push(format!(
             "{} times prepared statements ran of which the server does not keep the text: name them with `--statements FILE`, or \
