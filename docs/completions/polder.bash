@@ -597,7 +597,7 @@ _polder() {
             return 0
             ;;
         polder__subcmd__access__subcmd__audit)
-            opts="-d -q -h --server --database --all --json --config --state --color --quiet --help"
+            opts="-d -q -h --server --database --statements --only-statements --slow-log --ended --no-migrations --all --json --config --state --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -612,6 +612,14 @@ _polder() {
                     return 0
                     ;;
                 -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slow-log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

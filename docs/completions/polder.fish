@@ -419,11 +419,16 @@ complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_see
 complete -c polder -n "__fish_polder_using_subcommand access; and not __fish_seen_subcommand_from audit learn propose prove apply watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l server -d 'The server: `postgresql://…`, `host=… port=…`, `service=…`, `mariadb://…`, `redis://…`, `sqlite:/…`' -r
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s d -l database -d 'The database, unless the server names one' -r
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l statements -d 'Take statements of this file, too: what the application may send and was not seen to' -r -F
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l slow-log -d 'Take statements of the account from this slow query log (MariaDB)' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of ./polder.toml or /etc/polder/polder.toml' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l state -d 'Keep history and decisions in this folder' -r -F
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l color -d 'Say when to use colors; `NO_COLOR` is honored' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l only-statements -d 'Take no others'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l ended -d 'Take statements of connections that ended as this account\'s: MariaDB does not say whose they were'
+complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l no-migrations -d 'Leave out what makes, alters or drops things: releases are made by another account'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l all -d 'Show every single right'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -l json -d 'Print JSON'
 complete -c polder -n "__fish_polder_using_subcommand access; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Show no progress and no hints'

@@ -110,8 +110,9 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
     let Some(account) = &flags.account else {
         return all_accounts(work.as_mut(), flags);
     };
+    let from = sources(&flags.sources)?;
     let account = work.look(account).map_err(failed)?;
-    let (usage, because) = match work.learn(&Sources::default()) {
+    let (usage, because) = match work.learn(&from) {
         Ok(usage) => (Some(usage), None),
         Err(error @ (AccessError::NoStatements { .. } | AccessError::Denied { .. })) => {
             (None, Some(error.to_string()))

@@ -119,6 +119,9 @@ pub(crate) struct AccessAudit {
     #[command(flatten)]
     pub(crate) server: AccessServer,
 
+    #[command(flatten)]
+    pub(crate) sources: AccessSources,
+
     /// Show every single right
     #[arg(long)]
     pub(crate) all: bool,
