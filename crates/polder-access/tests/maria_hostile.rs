@@ -281,6 +281,7 @@ DELIMITER ;
 CREATE SQL SECURITY INVOKER VIEW v AS SELECT SUBSTR(b, f(1)) c, a FROM t;
 CREATE SQL SECURITY INVOKER VIEW 1v AS SELECT SUBSTR(b, f(2)) c, a FROM t;
 CREATE SQL SECURITY INVOKER VIEW `€v` AS SELECT a FROM v;
+CREATE VIEW d AS SELECT SUBSTR(b, f(4)) c FROM t;
 CREATE USER app@localhost; GRANT ALL ON m.* TO app@localhost;
 ";
 
@@ -298,6 +299,8 @@ fn nobody_has_an_administrator_run_anything() {
         "SELECT a FROM €v",
         "INSERT INTO t(b) SELECT c FROM 1v",
         "SELECT EXTRACT(YEAR FROM f(1)), fé(1) FROM t FOR UPDATE",
+        "SELECT \"c\" FROM \"d\"",
+        "INSERT INTO \"t\"(\"b\") VALUES (SUBSTR('x', f(3)))",
         "SELECT a FROM t",
     ];
     let learned = learn(&mut session, &mut rights, &text(&statements)).unwrap();

@@ -118,27 +118,33 @@ impl Learner<'_> {
                 return Ok(());
             }
         }
-        if let Some(other) = &statement.other {
-            let database = statement.database.as_deref();
-            let first = statement.prepares.first().cloned().unwrap_or_default();
-            let is_no_sql = |it: &Answer| matches!(it, Answer::Other(_));
-            let answer = self.probe.prepare(database, &first)?;
-            if is_no_sql(&answer) && !is_no_sql(&self.probe.prepare(database, other)?) {
-                let words = super::statement::words_in(other, self.dialect);
-                if let Some(it) = self.learned.statements.get_mut(index) {
-                    it.prepares = vec![other.clone()];
-                    it.words.extend(words);
-                }
-                if let Some(it) = self.learned.statements.get(index).cloned() {
-                    self.grow_text(index, other, &it, depth)?;
-                }
-                return Ok(());
-            }
-        }
+        self.in_mode_of_session(index, &statement)?;
+        let Some(statement) = self.learned.statements.get(index).cloned() else { return Ok(()) };
         for text in &statement.prepares {
             if !self.grow_text(index, text, &statement, depth)? {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Where a statement is none as the server has quotes, it is taken as a session may have them.
+    fn in_mode_of_session(
+        &mut self,
+        index: usize,
+        statement: &Statement,
+    ) -> Result<(), AccessError> {
+        let is_no_sql = |it: &Answer| matches!(it, Answer::Other(_));
+        let database = statement.database.as_deref();
+        let (Some(first), Some(other)) = (statement.prepares.first(), statement.other.first())
+        else {
+            return Ok(());
+        };
+        let is_other = is_no_sql(&self.probe.prepare(database, first)?)
+            && !is_no_sql(&self.probe.prepare(database, other)?);
+        if let Some(it) = self.learned.statements.get_mut(index).filter(|_| is_other) {
+            it.prepares = statement.other.clone();
+            it.words.extend(super::statement::words_in(other, self.dialect));
         }
         Ok(())
     }

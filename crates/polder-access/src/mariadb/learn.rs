@@ -47,7 +47,7 @@ pub struct Statement {
     pub(super) named: BTreeSet<String>,
     /// What it is where a session has double quotes around names.
     #[serde(skip)]
-    pub(super) other: Option<String>,
+    pub(super) other: Vec<String>,
     /// Databases that it goes to.
     #[serde(skip)]
     pub(super) enters: BTreeSet<String>,

@@ -141,10 +141,15 @@ impl Learner<'_> {
             let names = words_in(&text.text, ansi);
             let is_odd = self.dialect != ansi && text.text.contains('"');
             let other = is_odd.then(|| with_backticks(&preparable(&text.text, ansi)));
+            let database = text.database.clone();
+            let other = other.and_then(|it| self.askable(&it, database.as_deref()).ok());
             self.add(shown, text.database, text.calls, text.source, None, plan, cut);
             if let Some(it) = self.learned.statements.last_mut() {
                 it.named.extend(names);
-                it.other = other.filter(|_| it.prepares.len() == 1);
+                if let Some((texts, rights)) = other.filter(|_| it.prepares.len() == 1) {
+                    it.rights.extend(rights);
+                    it.other = texts;
+                }
             }
         }
     }
@@ -185,25 +190,13 @@ impl Learner<'_> {
         }
         let mut prepares = Vec::new();
         for text in std::mem::take(&mut plan.prepares) {
-            let is_function =
-                |database: &str, name: &str| is_function(&self.functions, database, name);
-            let (text, calls) =
-                without_calls(&text, database.as_deref(), self.dialect, is_function);
-            for (database, name) in calls {
-                // Functions of libraries may be called by everyone.
-                if self.functions.contains(&(database.to_lowercase(), name.to_lowercase())) {
-                    let name = name.to_lowercase();
-                    plan.rights.insert(Right::on("EXECUTE", Place::Function(database, name)));
+            match self.askable(&text, database.as_deref()) {
+                Ok((texts, rights)) => {
+                    prepares.extend(texts);
+                    plan.rights.extend(rights);
                 }
+                Err(why) => plan.unproved = Some(why),
             }
-            if let Some(why) = self.calls_in_views(&text, database.as_deref()) {
-                plan.unproved = Some(why);
-                continue;
-            }
-            plan.rights.extend(self.loaded(&text, database.as_deref()));
-            let aside = aside(&text, self.dialect);
-            prepares.push(text);
-            prepares.extend(aside);
         }
         self.keep_to_what_is_there(&mut plan);
         if let Some(made) = plan.makes {
@@ -225,10 +218,35 @@ impl Learner<'_> {
             any: plan.any,
             words,
             named,
-            other: None,
+            other: Vec::new(),
             enters: plan.enters,
             is_migration: plan.is_migration,
         });
+    }
+
+    /// What the server may be asked of a text without running anything that somebody made, and the rights that rules tell of;
+    /// or why it may not be asked. Nothing is prepared that did not come through here.
+    fn askable(
+        &self,
+        text: &str,
+        database: Option<&str>,
+    ) -> Result<(Vec<String>, BTreeSet<Right>), String> {
+        let is_function = |database: &str, name: &str| is_function(&self.functions, database, name);
+        let (text, calls) = without_calls(text, database, self.dialect, is_function);
+        if let Some(why) = self.calls_in_views(&text, database) {
+            return Err(why);
+        }
+        // Functions of libraries may be called by everyone.
+        let is_stored = |it: &(String, String)| {
+            self.functions.contains(&(it.0.to_lowercase(), it.1.to_lowercase()))
+        };
+        let calls = calls.into_iter().filter(is_stored).map(|(database, name)| {
+            Right::on("EXECUTE", Place::Function(database, name.to_lowercase()))
+        });
+        let mut rights: BTreeSet<Right> = calls.collect();
+        rights.extend(self.loaded(&text, database));
+        let aside = aside(&text, self.dialect);
+        Ok((std::iter::once(text).chain(aside).collect(), rights))
     }
 
     /// Rights on what is not there cannot be given: a statement that needs one fails today.
