@@ -1,6 +1,6 @@
 //! Gives the account that is made for looking what statements lack, as the server says it, until all can be prepared.
 
-use super::learn::Statement;
+use super::learn::{Statement, is_made};
 use super::learner::Learner;
 use super::probe::{Answer, Denial};
 use super::right::{Place, Right};
@@ -75,7 +75,7 @@ impl Learner<'_> {
     }
 
     pub(super) fn is_temporary(&self, table: &TableName) -> bool {
-        self.learned.temporary.iter().any(|it| (&it.0, &it.1) == (&table.0, &table.1))
+        is_made(&self.learned.temporary, table)
     }
 
     pub(super) fn give(&mut self, rights: &[Right]) -> Result<bool, AccessError> {
@@ -104,9 +104,7 @@ impl Learner<'_> {
                 self.refuse(index, right);
                 return Ok(());
             }
-            // A right to call is not tried: whoever does not have it runs no function by mistake.
-            let is_tried = matches!(right.place, Place::Table(..) | Place::Database(_));
-            if !is_tried
+            if !right.is_tried()
                 || self.give(std::slice::from_ref(right))?
                 || self.probe.given().contains(right)
             {
@@ -221,7 +219,7 @@ impl Learner<'_> {
         let plain = inner.and_then(|it| it.split_once("`.`"));
         let plain = plain.map(|(database, name)| (database.to_string(), name.to_string()));
         if let Some(it) =
-            plain.filter(|it| self.rights.tables.contains_key(it) && said_of(it) == said)
+            plain.clone().filter(|it| self.rights.tables.contains_key(it) && said_of(it) == said)
         {
             return Ok(Some(it));
         }
@@ -240,13 +238,10 @@ impl Learner<'_> {
                 let other = self.rights.tables.keys().find(named).cloned();
                 other.unwrap_or((place, name.to_string()))
             }
-            None => {
-                let inner = said.strip_prefix('`').and_then(|it| it.strip_suffix('`'));
-                match inner.and_then(|it| it.split_once("`.`")) {
-                    Some((database, name)) => (database.to_string(), name.to_string()),
-                    None => return Ok(None),
-                }
-            }
+            None => match plain {
+                Some(table) => table,
+                None => return Ok(None),
+            },
         };
         let columns = self.rights.columns(self.probe.looker(), &table)?;
         Ok((!columns.is_empty()).then_some(table))
@@ -275,7 +270,7 @@ impl Learner<'_> {
                 matches!(privilege.as_str(), "SELECT" | "INSERT" | "UPDATE" | "REFERENCES");
             if is_by_column {
                 let has_some = self.probe.given().iter().any(|it| {
-                    it.privilege == *privilege && it.column.is_some() && is_on(&it.place, &table)
+                    it.privilege == *privilege && it.column.is_some() && it.place.is_table(&table)
                 });
                 if !has_some {
                     if !self.seed(index, privilege, &table, &statement.words)? {
@@ -338,12 +333,7 @@ impl Learner<'_> {
         table: &TableName,
         words: &BTreeSet<String>,
     ) -> Result<bool, AccessError> {
-        let is_there = self
-            .probe
-            .given()
-            .iter()
-            .any(|it| it.privilege == privilege && is_on(&it.place, table));
-        if is_there {
+        if self.probe.has_on(privilege, table) {
             return Ok(true);
         }
         if self.rights.tables.get(table).is_none_or(|it| it.columns.is_empty()) {
@@ -439,19 +429,13 @@ impl Learner<'_> {
         index: usize,
         depth: usize,
     ) -> Result<Option<bool>, AccessError> {
-        let given: BTreeSet<(String, String)> = self
-            .probe
-            .given()
-            .iter()
-            .filter_map(|it| match &it.place {
-                Place::Table(database, name) => Some((database.clone(), name.clone())),
-                _ => None,
-            })
-            .collect();
+        let given = self.probe.given();
         let is_new = |it: &&Definer| {
             it.kind == "VIEW"
                 && !it.is_definer
-                && given.contains(&(it.database.clone(), it.name.clone()))
+                && given
+                    .iter()
+                    .any(|right| right.place.is_table(&(it.database.clone(), it.name.clone())))
                 && !self.expanded.contains(&("VIEW".into(), it.database.clone(), it.name.clone()))
         };
         let views: Vec<Definer> = self.rights.definers.iter().filter(is_new).cloned().collect();
@@ -501,9 +485,4 @@ impl Learner<'_> {
             self.add_inner(&it, source, calls);
         }
     }
-}
-
-/// Whether a place is this table.
-pub(super) fn is_on(place: &Place, table: &TableName) -> bool {
-    matches!(place, Place::Table(database, name) if (database, name) == (&table.0, &table.1))
 }

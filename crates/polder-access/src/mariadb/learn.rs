@@ -93,6 +93,14 @@ pub struct Learned {
     pub(super) temporary: Vec<(String, String, Vec<String>)>,
 }
 
+/// Whether a table is one of those that are made for a while.
+pub(super) fn is_made(
+    temporary: &[(String, String, Vec<String>)],
+    table: &TableName,
+) -> bool {
+    temporary.iter().any(|it| (&it.0, &it.1) == (&table.0, &table.1))
+}
+
 impl Learned {
     /// The rights alone.
     pub fn rights(&self) -> BTreeSet<Right> {

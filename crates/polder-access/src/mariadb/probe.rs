@@ -4,11 +4,13 @@
 //! constant, so calls are taken out before (`statement::without_calls`), and what only reads is prepared in transactions that
 //! may not write, because of functions that stand in views.
 
+use super::learn::Statement;
 use super::made::{DOING, Hand, Made, tidy};
 use super::right::{Grantee, Right, quote, string};
+use super::rights::TableName;
 use super::session::Session;
-use crate::AccessError;
 use crate::sql::{Dialect, Token, parse_tokens};
+use crate::{AccessError, Necessity};
 use mysql::Error;
 use std::collections::BTreeSet;
 
@@ -98,6 +100,29 @@ impl<'a> Probe<'a> {
     /// What it has been given.
     pub(super) fn given(&self) -> &BTreeSet<Right> {
         &self.given
+    }
+
+    /// Whether it has a privilege on a table, or on any column of it.
+    pub(super) fn has_on(&self, privilege: &str, table: &TableName) -> bool {
+        self.given.iter().any(|it| it.privilege == privilege && it.place.is_table(table))
+    }
+
+    /// How a statement misses something, if it does: the server refuses it, or a rule tells so.
+    pub(super) fn misses(
+        &mut self,
+        statement: &Statement,
+        is_temporary: impl Fn(&TableName) -> bool,
+    ) -> Result<Option<Necessity>, AccessError> {
+        for text in &statement.prepares {
+            let answer = self.prepare(statement.database.as_deref(), text)?;
+            if matches!(answer, Answer::Denied(..)) {
+                return Ok(Some(Necessity::Refused));
+            }
+        }
+        // What the server does not prepare: any column of the table would do.
+        let mut any = statement.any.iter().filter(|it| !is_temporary(&it.1));
+        let lacks = any.any(|(privilege, table)| !self.has_on(privilege, table));
+        Ok(lacks.then_some(Necessity::Analysed))
     }
 
     /// Whoever may look at tables.

@@ -1,11 +1,10 @@
 //! Lets the server say that everything works with the rights that are proposed, and that none of them can be left out: of
 //! another account that is made for it and has exactly these.
 
-use super::grow::is_on;
-use super::learn::Learned;
+use super::learn::{Learned, is_made};
 use super::probe::{Answer, Probe};
 use super::propose::Proposal;
-use super::right::{Place, Right};
+use super::right::Right;
 use super::session::Session;
 use crate::{AccessError, Necessity, Proof};
 
@@ -20,7 +19,7 @@ pub fn prove(
 ) -> Result<Proof, AccessError> {
     let mut proof = Proof::default();
     let mut probe = Probe::open(session)?;
-    let target: Vec<Right> = proposal.target.iter().filter(|it| is_tried(it)).cloned().collect();
+    let target: Vec<Right> = proposal.target.iter().filter(|it| it.is_tried()).cloned().collect();
     if let Err(error) = probe.give(&target)? {
         return Err(AccessError::of_mariadb(error, "a right that is proposed", "polder"));
     }
@@ -52,7 +51,7 @@ pub fn prove(
     // What is kept for something unknown would hide that others are missed.
     let is_known = |it: &&super::learn::Needed| it.necessity != Necessity::Kept;
     let least = learned.needed.iter().filter(is_known).map(|it| it.right.clone());
-    let least: Vec<Right> = least.filter(is_tried).collect();
+    let least: Vec<Right> = least.filter(Right::is_tried).collect();
     let tables: Vec<Right> = target.into_iter().filter(|it| !least.contains(it)).collect();
     probe.take(&tables)?;
     let missing: Vec<Right> =
@@ -74,11 +73,6 @@ pub fn prove(
     Ok(proof)
 }
 
-/// A right to call is not tried: whoever does not have it runs no function by mistake.
-fn is_tried(right: &Right) -> bool {
-    matches!(right.place, Place::Table(..) | Place::Database(_))
-}
-
 fn temporaries(probe: &mut Probe<'_>, learned: &Learned) -> Result<(), AccessError> {
     for (database, name, columns) in &learned.temporary {
         if !columns.is_empty() {
@@ -97,20 +91,13 @@ fn is_missed(
 ) -> Result<Necessity, AccessError> {
     probe.take(std::slice::from_ref(right))?;
     let mut found = Necessity::NotShown;
-    'all: for statement in statements.iter().filter_map(|it| learned.statements.get(*it)) {
-        for text in &statement.prepares {
-            let answer = probe.prepare(statement.database.as_deref(), text)?;
-            if matches!(answer, Answer::Denied(..)) {
+    for statement in statements.iter().filter_map(|it| learned.statements.get(*it)) {
+        match probe.misses(statement, |it| is_made(&learned.temporary, it))? {
+            Some(Necessity::Refused) => {
                 found = Necessity::Refused;
-                break 'all;
+                break;
             }
-        }
-        // What the server does not prepare, but a rule tells of: any column of the table would do.
-        let lacks = statement.any.iter().any(|(privilege, table)| {
-            !probe.given().iter().any(|it| it.privilege == *privilege && is_on(&it.place, table))
-        });
-        if lacks {
-            found = Necessity::Analysed;
+            other => found = other.unwrap_or(found),
         }
     }
     match probe.give(std::slice::from_ref(right))? {

@@ -80,6 +80,11 @@ impl Place {
         Self::Database(name.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"))
     }
 
+    /// Whether it is this table.
+    pub(super) fn is_table(&self, table: &(String, String)) -> bool {
+        matches!(self, Self::Table(database, name) if (database, name) == (&table.0, &table.1))
+    }
+
     /// As SQL has it after `ON`.
     pub fn sql(&self) -> String {
         let pair = |a: &str, b: &str| format!("{}.{}", quote(a), quote(b));
@@ -145,6 +150,11 @@ impl Right {
     /// A privilege on a whole place.
     pub fn on(privilege: impl Into<String>, place: Place) -> Self {
         Self { place, privilege: privilege.into(), column: None }
+    }
+
+    /// Whether an account may be given it to see what happens: one that may call something could run it by mistake.
+    pub(super) fn is_tried(&self) -> bool {
+        matches!(self.place, Place::Table(..) | Place::Database(_))
     }
 
     /// A privilege on one column of a table.

@@ -1,9 +1,7 @@
 //! Takes away what was given and is not needed after all, and sees which statements miss what.
 
-use super::grow::is_on;
-use super::learn::{Needed, Statement};
-use super::learner::Learner;
-use super::probe::Answer;
+use super::learn::{Needed, Statement, is_made};
+use super::learner::{Learner, names};
 use super::right::{Place, Right};
 use super::rights::{Rights, SYSTEM};
 use super::statement::{CUT, DYNAMIC};
@@ -22,16 +20,9 @@ impl Learner<'_> {
         all.sort_by_key(|it| (!is_sensitive(it), it.column.is_some()));
         let mut needed: Vec<Needed> = Vec::new();
         for right in all {
-            if self.ruled.contains(&right) {
-                let is_by_rule = |it: &Statement| it.rights.contains(&right);
-                let by: Vec<usize> = self.positions(is_by_rule).collect();
-                needed.push(self.needed(right, Necessity::Analysed, by));
-                continue;
-            }
-            if matches!(right.place, Place::Database(_)) {
-                let makes = |it: &Statement| it.rights.contains(&right);
-                let by: Vec<usize> = self.positions(makes).collect();
-                needed.push(self.needed(right, Necessity::Analysed, by));
+            // What rules tell of, and what is on whole databases, is not left out.
+            if self.ruled.contains(&right) || matches!(right.place, Place::Database(_)) {
+                needed.push(self.ruled(right));
                 continue;
             }
             let by = self.missing(&right)?;
@@ -42,15 +33,18 @@ impl Learner<'_> {
         let given: BTreeSet<&Right> = needed.iter().map(|it| &it.right).collect();
         let untried: Vec<Right> =
             self.ruled.iter().filter(|it| !given.contains(it)).cloned().collect();
-        for right in &untried {
-            let by: Vec<usize> = self.positions(|it| it.rights.contains(right)).collect();
-            needed.push(self.needed(right.clone(), Necessity::Analysed, by));
-        }
+        needed.extend(untried.into_iter().map(|it| self.ruled(it)));
         self.keep(&mut needed);
         self.enter(&mut needed);
         needed.sort_by(|a, b| a.right.cmp(&b.right));
         self.learned.needed = needed;
         Ok(())
+    }
+
+    /// A right that rules tell of.
+    fn ruled(&self, right: Right) -> Needed {
+        let by = self.positions(|it| it.rights.contains(&right)).collect();
+        self.needed(right, Necessity::Analysed, by)
     }
 
     pub(super) fn positions<'b>(
@@ -105,7 +99,9 @@ impl Learner<'_> {
             if count >= TRIES_MAX && !by.is_empty() {
                 break;
             }
-            if !self.still_works(index)? {
+            let made = &self.learned.temporary;
+            let Some(statement) = self.learned.statements.get(index) else { continue };
+            if self.probe.misses(statement, |it| is_made(made, it))?.is_some() {
                 by.push(index);
             }
         }
@@ -113,27 +109,6 @@ impl Learner<'_> {
             self.give(std::slice::from_ref(right))?;
         }
         Ok(by)
-    }
-
-    pub(super) fn still_works(&mut self, index: usize) -> Result<bool, AccessError> {
-        let Some(it) = self.learned.statements.get(index) else { return Ok(true) };
-        let (database, prepares, any) = (it.database.clone(), it.prepares.clone(), it.any.clone());
-        for (privilege, table) in &any {
-            let has = self
-                .probe
-                .given()
-                .iter()
-                .any(|it| it.privilege == *privilege && is_on(&it.place, table));
-            if !has && !self.is_temporary(table) {
-                return Ok(false);
-            }
-        }
-        for text in prepares {
-            if matches!(self.probe.prepare(database.as_deref(), &text)?, Answer::Denied(..)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Whoever goes to a database must have some right there; where nothing else is needed, one that gives nothing by itself.
@@ -186,8 +161,9 @@ impl Learner<'_> {
                 known.entry(right).or_default().push(index);
             }
         }
+        let there: BTreeSet<Right> = needed.iter().map(|it| it.right.clone()).collect();
         for (right, statements) in known {
-            if needed.iter().any(|it| it.right == right) {
+            if there.contains(&right) {
                 continue;
             }
             let mut it = self.needed(right, Necessity::Kept, statements);
@@ -266,9 +242,7 @@ fn kept(statement: &Statement, rights: &Rights) -> BTreeSet<Right> {
     kept.extend(rights.own().filter(calls).cloned());
     let is_dynamic = statement.unproved.iter().any(|it| it == CUT);
     for table in rights.tables.keys() {
-        let is_named = words.contains(&table.1.to_lowercase())
-            && (statement.database.as_deref() == Some(&table.0)
-                || words.contains(&table.0.to_lowercase()));
+        let is_named = names(&words, statement.database.as_deref(), table);
         let is_near = is_dynamic && statement.database.as_deref().is_none_or(|it| it == table.0);
         if !(is_named || is_near) || SYSTEM.contains(&table.0.as_str()) {
             continue;
