@@ -130,6 +130,8 @@ fn a_user_keeps_the_commands_that_are_sent() {
         assert!(!web(&redis, words).contains("NOPERM"), "{words:?}");
     }
     let before = redis.users();
+    // What a process leaves behind that is killed goes with the next proof.
+    redis.cli("default", "", &["ACL", "SETUSER", "polder_probe_1", "off"]);
     let said = redis.said();
     let mut all = String::new();
     for (verb, code) in [("audit", 0), ("learn", 0), ("propose", 0), ("prove", 0), ("apply", 0)] {
@@ -140,6 +142,7 @@ fn a_user_keeps_the_commands_that_are_sent() {
         all.push_str(&out);
         all.push_str(&err);
     }
+    assert!(!redis.users().contains("polder_probe"), "{}", redis.users());
     assert!(all.contains("CONFIG SET: sets where") && all.contains("The proof holds"), "{all}");
     assert!(!all.contains(CARD), "{all}");
     assert_eq!(web(&redis, &["GET", &key]), CARD);

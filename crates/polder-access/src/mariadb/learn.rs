@@ -94,10 +94,7 @@ pub struct Learned {
 }
 
 /// Whether a table is one of those that are made for a while.
-pub(super) fn is_made(
-    temporary: &[(String, String, Vec<String>)],
-    table: &TableName,
-) -> bool {
+pub(super) fn is_made(temporary: &[(String, String, Vec<String>)], table: &TableName) -> bool {
     temporary.iter().any(|it| (&it.0, &it.1) == (&table.0, &table.1))
 }
 

@@ -6,7 +6,7 @@
 
 use super::made::Hand;
 use super::right::{Grantee, Line, Place, Right, by_place, quote};
-use super::rights::{TableName, privileges, show};
+use super::rights::{privileges, show};
 use super::session::Session;
 use crate::AccessError;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub enum Piece {
     },
 }
 
+/// Whose right, which, and on which table.
+type Key<'a> = (Option<&'a Grantee>, &'a str, &'a str, &'a str);
+
 impl Piece {
     fn whose(&self) -> &Grantee {
         match self {
@@ -63,6 +66,16 @@ impl Piece {
     fn right(&self) -> Option<(&Grantee, &Right)> {
         match self {
             Self::Right { whose, right } => Some((whose, right)),
+            _ => None,
+        }
+    }
+
+    /// Whose right it is, which, and on which table; none for anything else.
+    fn key(&self) -> Option<Key<'_>> {
+        match self.right()? {
+            (whose, Right { place: Place::Table(database, name), privilege, .. }) => {
+                Some((Some(whose), privilege, database, name))
+            }
             _ => None,
         }
     }
@@ -121,35 +134,18 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>) -> Vec<String> {
     let new: Vec<&Piece> = to.difference(from).collect();
     let gone: Vec<&Piece> = from.difference(to).collect();
     // Taking a right on a table takes those on its columns.
-    let whole = |it: &&Piece| {
-        let (whose, right) = it.right()?;
-        let table = table_of(&right.place)?;
-        right.column.is_none().then(|| (whose.clone(), right.privilege.clone(), table))
-    };
-    let touched: BTreeSet<(Grantee, String, TableName)> = gone.iter().filter_map(whole).collect();
-    let is_touched = |it: &&Piece| {
-        it.right().is_some_and(|(whose, right)| {
-            right.column.is_some()
-                && table_of(&right.place).is_some_and(|table| {
-                    touched.contains(&(whose.clone(), right.privilege.clone(), table))
-                })
-        })
-    };
+    let whole = gone.iter().filter(|it| !is_of_column(it));
+    let touched: BTreeSet<Key<'_>> = whole.filter_map(|it| it.key()).collect();
+    let is_touched =
+        |it: &&Piece| is_of_column(it) && it.key().is_some_and(|it| touched.contains(&it));
     let mut sql = Vec::new();
     sql.extend(new.iter().filter_map(|it| it.alone(true)));
     sql.extend(grouped(new.iter().copied().filter(|it| !is_touched(it)), true));
     // Where whole tables give way to columns, both are moved at once, table by table.
-    let again: Vec<&Piece> = to.iter().filter(is_touched).collect();
-    let is_exchanged = |it: &Piece| {
-        whole(&it).is_some_and(|key| {
-            again.iter().any(|it| {
-                it.right().is_some_and(|(whose, right)| {
-                    (whose, &right.privilege, table_of(&right.place))
-                        == (&key.0, &key.1, Some(key.2.clone()))
-                })
-            })
-        })
-    };
+    let mut again: BTreeMap<Key<'_>, Vec<&Piece>> = BTreeMap::new();
+    for piece in to.iter().filter(is_touched) {
+        again.entry(piece.key().unwrap_or_default()).or_default().push(piece);
+    }
     // Nobody is left with a role that is gone.
     let (default, other): (Vec<&Piece>, Vec<&Piece>) =
         gone.iter().copied().partition(|it| matches!(it, Piece::DefaultRole { .. }));
@@ -159,27 +155,22 @@ pub fn moves(from: &BTreeSet<Piece>, to: &BTreeSet<Piece>) -> Vec<String> {
     sql.extend(default.into_iter().filter(|it| !replaced(it)).filter_map(|it| it.alone(false)));
     sql.extend(other.iter().filter_map(|it| it.alone(false)));
     // Those on columns go with the one on the whole table.
-    let goes_alone = |it: &&Piece| !is_exchanged(it) && !is_touched(it);
+    let goes_alone = |it: &&Piece| taking_place(&again, it).is_none() && !is_touched(it);
     sql.extend(grouped(other.iter().copied().filter(goes_alone), false));
-    for exchanged in other.iter().copied().filter(|it| is_exchanged(it)) {
+    for (exchanged, columns) in other.iter().filter_map(|it| Some((*it, taking_place(&again, it)?)))
+    {
         sql.extend(grouped(std::iter::once(exchanged), false));
-        let Some(key) = whole(&exchanged) else { continue };
-        let same = again.iter().copied().filter(|it| {
-            it.right().is_some_and(|(whose, right)| {
-                (whose, &right.privilege, table_of(&right.place))
-                    == (&key.0, &key.1, Some(key.2.clone()))
-            })
-        });
-        sql.extend(grouped(same, true));
+        sql.extend(grouped(columns.iter().copied(), true));
     }
     sql
 }
 
-fn table_of(place: &Place) -> Option<TableName> {
-    match place {
-        Place::Table(database, name) => Some((database.clone(), name.clone())),
-        _ => None,
-    }
+/// Columns that take the place of a right on a whole table.
+fn taking_place<'a, 'b>(
+    again: &'b BTreeMap<Key<'a>, Vec<&'a Piece>>,
+    piece: &'a Piece,
+) -> Option<&'b Vec<&'a Piece>> {
+    piece.key().filter(|_| !is_of_column(piece)).and_then(|it| again.get(&it))
 }
 
 /// GRANT or REVOKE of many rights in few statements: all rights of one on one place in one.

@@ -3,7 +3,7 @@
 //! The server counts commands, and not who sent them: what is proposed is what all together sent, without what only an
 //! administrator needs. It says itself what would be refused (`ACL DRYRUN`), of a user that is made for it and switched off.
 
-use super::acl::{Piece, Rules, command, has_file};
+use super::acl::{Piece, Rules, command, has_file, with_probe};
 use super::session::{Session, parts, text};
 use super::target::Target;
 use crate::{
@@ -438,16 +438,21 @@ impl Work for Account {
         let (Some(plan), Some(learned)) = (self.plan.clone(), self.learned.clone()) else {
             return Err(crate::work::not_learned());
         };
-        // Nobody logs in as a user that is switched off and has no password.
-        let probe = format!("polder_probe_{}", std::process::id());
-        let words = plan.words();
-        let mut all = vec!["ACL", "SETUSER", probe.as_str(), "reset", "off"];
-        all.extend(words.iter().map(String::as_str));
-        self.session.ask(&all, "a user for looking")?;
-        let proof = self.prove_with(&probe, &learned);
-        let gone = self.session.ask(&["ACL", "DELUSER", &probe], "a user for looking");
-        let proof = proof?;
-        gone.map(|_| proof)
+        let needed = self.needed();
+        let used = learned.into_iter().map(|it| it.0).filter(|it| needed.contains(it));
+        let commands: Vec<(String, i64)> = used
+            .map(|name| {
+                let arity = self.commands.get(&name).map_or(1, |it| it.arity);
+                (name, arity)
+            })
+            .collect();
+        with_probe(&mut self.session, &plan, |session, probe| {
+            let mut proof = Proof::default();
+            for (name, arity) in &commands {
+                prove_one(session, probe, name, *arity, &mut proof)?;
+            }
+            Ok(proof)
+        })
     }
 
     fn script(&self, title: &str, remarks: &[String], statements: &[String]) -> String {
@@ -516,28 +521,28 @@ impl Account {
         })
         .unwrap_or_default()
     }
+}
 
-    fn prove_with(&mut self, probe: &str, learned: &[(String, u64)]) -> Result<Proof, AccessError> {
-        let mut proof = Proof::default();
-        let needed = self.needed();
-        for (name, _) in learned.iter().filter(|it| needed.contains(&it.0)) {
-            let arity = self.commands.get(name).map_or(1, |it| it.arity);
-            match dry_run(&mut self.session, probe, name, arity)? {
-                Some(true) => proof.passed += 1,
-                Some(false) => proof.refused.push((name.to_uppercase(), "NOPERM".into())),
-                None => proof.by_rule += 1,
-            }
-            self.session
-                .ask(&["ACL", "SETUSER", probe, &format!("-{name}")], "a user for looking")?;
-            let how = match dry_run(&mut self.session, probe, name, arity)? {
-                Some(false) => Necessity::Refused,
-                Some(true) => Necessity::NotShown,
-                None => Necessity::Analysed,
-            };
-            self.session
-                .ask(&["ACL", "SETUSER", probe, &format!("+{name}")], "a user for looking")?;
-            proof.necessity.insert(format!("+{name}"), how);
-        }
-        Ok(proof)
+/// Whether a command is allowed with what is proposed, and missed without.
+fn prove_one(
+    session: &mut Session,
+    probe: &str,
+    name: &str,
+    arity: i64,
+    proof: &mut Proof,
+) -> Result<(), AccessError> {
+    match dry_run(session, probe, name, arity)? {
+        Some(true) => proof.passed += 1,
+        Some(false) => proof.refused.push((name.to_uppercase(), "NOPERM".into())),
+        None => proof.by_rule += 1,
     }
+    session.ask(&["ACL", "SETUSER", probe, &format!("-{name}")], "a user for looking")?;
+    let how = match dry_run(session, probe, name, arity)? {
+        Some(false) => Necessity::Refused,
+        Some(true) => Necessity::NotShown,
+        None => Necessity::Analysed,
+    };
+    session.ask(&["ACL", "SETUSER", probe, &format!("+{name}")], "a user for looking")?;
+    proof.necessity.insert(format!("+{name}"), how);
+    Ok(())
 }

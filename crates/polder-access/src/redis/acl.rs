@@ -68,6 +68,32 @@ impl Rules {
     }
 }
 
+/// Beginning of the names of users that are made for looking.
+const PROBE: &str = "polder_probe_";
+
+/// Makes a user with these rules for a while, of whom the server says what it would refuse. Nobody logs in as one that is switched
+/// off and has no password. One that a process left behind that was killed goes as well.
+pub(super) fn with_probe<T>(
+    session: &mut Session,
+    rules: &Rules,
+    work: impl FnOnce(&mut Session, &str) -> Result<T, AccessError>,
+) -> Result<T, AccessError> {
+    const DOING: &str = "a user for looking";
+    let users = session.ask(&["ACL", "USERS"], "users")?;
+    for left in parts(&users).into_iter().map(text).filter(|it| it.starts_with(PROBE)) {
+        session.ask(&["ACL", "DELUSER", &left], DOING)?;
+    }
+    let probe = format!("{PROBE}{}", std::process::id());
+    let words = rules.words();
+    let mut all = vec!["ACL", "SETUSER", probe.as_str(), "reset", "off"];
+    all.extend(words.iter().map(String::as_str));
+    session.ask(&all, DOING)?;
+    let done = work(session, &probe);
+    let gone = session.ask(&["ACL", "DELUSER", &probe], DOING);
+    let done = done?;
+    gone.map(|_| done)
+}
+
 /// Something that is so or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "redis")]

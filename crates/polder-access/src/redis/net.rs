@@ -1,7 +1,7 @@
 //! The safety net: which command was refused, and whether it may be given back without asking.
 
 use super::account::{commands, dry_run, is_dangerous};
-use super::acl::{Piece, Rules};
+use super::acl::{Piece, Rules, with_probe};
 use super::session::{Session, field, parts, text};
 use crate::{AccessError, RefusedStatement, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,16 +111,11 @@ fn had(
     name: &str,
     arity: i64,
 ) -> Result<bool, AccessError> {
-    let probe = format!("polder_probe_{}", std::process::id());
     let mut had = false;
     for Piece::Rules { rules, .. } in taken {
-        let words = rules.words();
-        let mut all = vec!["ACL", "SETUSER", probe.as_str(), "reset", "off"];
-        all.extend(words.iter().map(String::as_str));
-        session.ask(&all, "a user for looking")?;
-        let answer = dry_run(session, &probe, name, arity);
-        session.ask(&["ACL", "DELUSER", &probe], "a user for looking")?;
-        had |= answer? == Some(true);
+        let answer =
+            with_probe(session, rules, |session, probe| dry_run(session, probe, name, arity))?;
+        had |= answer == Some(true);
     }
     Ok(had)
 }
