@@ -146,6 +146,8 @@ pub enum Unfit {
     Connected,
     /// It is the administrator with whom the server was made.
     Administrator,
+    /// Processes of other users cannot be seen, so who needs it is not known.
+    Blind,
     /// It shares its rights with other accounts of its name.
     Shared(Vec<String>),
     /// So often statements ran of which the server does not keep the text.

@@ -3,7 +3,7 @@
 use crate::commands::Globals;
 use crate::flags::Target;
 use crate::session::state_folder;
-use polder_access::{Client, Plan, Reach, Work};
+use polder_access::{Client, Excess, Plan, Reach, ServerName, Work};
 use polder_model::facts::{AccountReach, DatabaseAccount, DatabaseClient, SensitiveColumn};
 use polder_model::{Coverage, Table, Timestamp};
 use polder_store::replace_file;
@@ -24,7 +24,7 @@ const EXCESS_MAX: usize = 40;
 const BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Seen {
+struct Remembered {
     /// `polder-accounts/1`.
     schema: String,
     accounts: Vec<DatabaseAccount>,
@@ -34,7 +34,7 @@ fn path(state: &Path) -> PathBuf {
     state.join("accounts.json")
 }
 
-fn read(state: &Path) -> Option<Seen> {
+fn read(state: &Path) -> Option<Remembered> {
     let path = path(state);
     (path.metadata().ok()?.len() <= BYTES_MAX).then_some(())?;
     serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
@@ -77,25 +77,41 @@ fn client_of(client: &Client) -> DatabaseClient {
     DatabaseClient { program: client.program.clone(), uid: client.uid, unit: client.unit.clone() }
 }
 
+/// What was seen of an account, each once.
+pub(crate) struct Seen {
+    pub(crate) server: ServerName,
+    account: String,
+    pub(crate) reach: Reach,
+    pub(crate) excess: Vec<Excess>,
+    pub(crate) clients: BTreeSet<Client>,
+}
+
+impl Seen {
+    /// Asks what is known of the account that was looked at.
+    pub(crate) fn of(work: &mut dyn Work, account: &str) -> Self {
+        Self {
+            // Whoever may not see who is connected sees nobody: nothing is concluded from that.
+            clients: work.clients().unwrap_or_default(),
+            server: work.server(),
+            account: account.to_string(),
+            reach: work.reach(),
+            excess: work.excess(),
+        }
+    }
+}
+
 /// Keeps what was seen of an account, for later assessments.
-pub(crate) fn keep(
-    globals: &Globals,
-    work: &dyn Work,
-    account: &str,
-    clients: &BTreeSet<Client>,
-    plan: Option<&Plan>,
-) {
+pub(crate) fn keep(globals: &Globals, it: &Seen, plan: Option<&Plan>) {
     let Some(state) = state_folder(globals.state.as_deref(), &Target::default()) else { return };
-    let server = work.server();
     let row = DatabaseAccount {
-        address: address_of(&server.address),
-        server: server.said,
-        database: server.database.unwrap_or_else(|| "all databases".into()),
-        account: account.to_string(),
-        reach: reach_of(&work.reach()),
+        address: address_of(&it.server.address),
+        server: it.server.said.clone(),
+        database: it.server.database.clone().unwrap_or_else(|| "all databases".into()),
+        account: it.account.clone(),
+        reach: reach_of(&it.reach),
         least: plan.map(|it| reach_of(&it.reach_after)),
-        excess: work.excess().into_iter().map(|it| it.what).take(EXCESS_MAX).collect(),
-        clients: clients.iter().map(client_of).collect(),
+        excess: it.excess.iter().map(|it| it.what.clone()).take(EXCESS_MAX).collect(),
+        clients: it.clients.iter().map(client_of).collect(),
         taken: crate::operations::now(),
     };
     let mut seen = read(&state).unwrap_or_default();

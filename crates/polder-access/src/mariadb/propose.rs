@@ -3,7 +3,7 @@
 use super::learn::Learned;
 use super::piece::{Piece, moves, observe};
 use super::right::{Grantee, Place, Right, grants};
-use super::rights::{Held, Rights};
+use super::rights::{Held, Rights, TableFacts, TableName};
 use super::session::Session;
 use crate::{AccessError, Columns, Evidence, Reach, sensitive};
 use serde::Serialize;
@@ -330,6 +330,16 @@ pub fn reach(rights: &Rights) -> Reach {
         reach.writes += usize::from(any(&["INSERT", "UPDATE"]));
         reach.empties += usize::from(whole(&["DELETE", "DROP"]));
         reach.drops += usize::from(whole(&["DROP"]));
+    }
+    let is_unseen = |(table, facts): &(&TableName, &TableFacts)| {
+        facts.columns.is_empty() && rights.on(table).any(|it| it.privilege == "SELECT")
+    };
+    let unseen = rights.tables.iter().filter(is_unseen).count();
+    if unseen > 0 {
+        reach.data.push(format!(
+            "reads {unseen} tables or views of which the columns are not known (they are not of InnoDB, or its dictionary may not be read): \
+             what is sensitive in them is not seen"
+        ));
     }
     host(rights, &mut reach);
     reach

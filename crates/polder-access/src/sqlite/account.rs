@@ -255,6 +255,10 @@ impl Work for Account {
             statements: Vec::new(),
         });
         let mut doubts = Vec::new();
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root {
+            doubts.push("Processes of other users were not seen: root sees them".to_string());
+        }
         if users.is_empty() {
             doubts.push("Nobody has it open now: a program that opens it now and then, as a user who is neither its owner nor in its group, is not seen".into());
         }
@@ -269,7 +273,7 @@ impl Work for Account {
             statements: statements.collect(),
             details: serde_json::Map::new(),
             doubts,
-            is_whole: true,
+            is_whole: is_root,
         })
     }
 
@@ -321,6 +325,9 @@ impl Work for Account {
     }
 
     fn unfit(&mut self) -> Result<Option<Unfit>, AccessError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Some(Unfit::Blind));
+        }
         // Programs that open it for a moment, as pages do, are not seen: who needs it is not known then.
         Ok(self.files.users().is_empty().then_some(Unfit::Idle))
     }

@@ -1,15 +1,16 @@
 //! `polder access`: what accounts of databases may do, do and need; gives them no more.
 
 use super::Globals;
+use crate::accounts::{self, Seen};
 use crate::failure::{Failure, FailureKind};
 use crate::flags::{
     AccessApply, AccessAudit, AccessColumns, AccessCommand, AccessFlags, AccessLearn,
     AccessPropose, AccessProve, AccessServer, AccessSources, AccessWhom,
 };
 use crate::operations::Operations;
-use crate::{accounts, around, output};
+use crate::{around, output};
 use polder_access::{
-    AccessError, Client, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Uses, Work,
+    AccessError, Columns, Plan, Proof, ServerName, Sources, Unfit, Usage, Uses, Work,
 };
 use polder_apply::{Operation, Outcome, Phase};
 use polder_model::printable_str;
@@ -18,7 +19,6 @@ use polder_report::{
     proposal_text,
 };
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -123,34 +123,28 @@ fn audit(flags: &AccessAudit, globals: &Globals) -> Result<u8, Failure> {
         Some(_) => Some(work.propose(Columns::default()).map_err(failed)?),
         None => None,
     };
-    let clients = clients(work.as_mut());
-    accounts::keep(globals, work.as_ref(), &account, &clients, plan.as_ref());
-    let server = work.server();
+    let seen = Seen::of(work.as_mut(), &account);
+    accounts::keep(globals, &seen, plan.as_ref());
     let view = AccessView {
-        server: &server,
+        server: &seen.server,
         account: &account,
-        reach: &work.reach(),
+        reach: &seen.reach,
         rights: &work.rights(),
-        clients: &clients,
+        clients: &seen.clients,
         usage: usage.as_ref(),
         because: because.as_deref(),
-        excess: &work.excess(),
+        excess: &seen.excess,
     };
     if flags.json {
         output::print_json(&access_json(&view))?;
     } else {
         let mut text = access_text(&view, flags.all);
-        let said = said(&account, &flags.server, &server);
+        let said = said(&account, &flags.server, &seen.server);
         let _ = writeln!(text, "\nNext: polder access propose {said}");
         output::print(&text)?;
     }
     // Without its statements nobody can tell what is too much.
     Ok(if usage.is_none() { 3 } else { 0 })
-}
-
-/// Who is connected as the account; whoever may not see that sees nobody.
-fn clients(work: &mut dyn Work) -> BTreeSet<Client> {
-    work.clients().unwrap_or_default()
 }
 
 /// The account and server as on a command line, without a password that may stand in what was given.
@@ -210,8 +204,8 @@ impl Made {
             AccessColumns::Never => Columns::Never,
         };
         let plan = self.work.propose(columns).map_err(failed)?;
-        let clients = clients(self.work.as_mut());
-        accounts::keep(globals, self.work.as_ref(), &self.account, &clients, Some(&plan));
+        let seen = Seen::of(self.work.as_mut(), &self.account);
+        accounts::keep(globals, &seen, Some(&plan));
         Ok(plan)
     }
 
@@ -228,6 +222,10 @@ impl Made {
                 "`{account}` is the administrator with whom the server was made"
             ))
             .hint("Give the application an account of its own")),
+            Some(Unfit::Blind) => {
+                Err(Failure::look("processes of other users cannot be seen, so who has the file open is not known")
+                    .hint("Run it as root"))
+            }
             Some(Unfit::Shared(others)) => Err(Failure::usage(format!(
                 "`{account}` shares its rights with {}: the server finds rights of either in sessions of both",
                 printable_str(&others.join(", "))

@@ -239,16 +239,10 @@ impl Desk {
         match self {
             Self::Postgresql { .. } => Ok(Vec::new()),
             Self::Mariadb { target, session, refusals } => {
-                if session.is_none() {
-                    *session = Some(mariadb::Session::connect(target)?);
-                }
-                session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
+                refusals.next(ready(session, || mariadb::Session::connect(target))?)
             }
             Self::Redis { target, session, refusals } => {
-                if session.is_none() {
-                    *session = Some(redis::Session::connect(target)?);
-                }
-                session.as_mut().map_or_else(|| Ok(Vec::new()), |it| refusals.next(it))
+                refusals.next(ready(session, || redis::Session::connect(target))?)
             }
         }
     }
@@ -262,10 +256,7 @@ impl Desk {
     ) -> Result<Option<Verdict>, AccessError> {
         match self {
             Self::Postgresql { target, session } => {
-                if session.is_none() {
-                    *session = Some(postgresql::Session::connect(target)?);
-                }
-                let Some(session) = session else { return Ok(None) };
+                let session = ready(session, || postgresql::Session::connect(target))?;
                 let user = match (&refused.user, refused.pid) {
                     (Some(user), _) => Some(user.clone()),
                     (None, Some(pid)) => user_of(session, pid)?,
@@ -289,10 +280,7 @@ impl Desk {
                 Ok(Some(verdict))
             }
             Self::Mariadb { target, session, .. } => {
-                if session.is_none() {
-                    *session = Some(mariadb::Session::connect(target)?);
-                }
-                let Some(session) = session else { return Ok(None) };
+                let session = ready(session, || mariadb::Session::connect(target))?;
                 match mariadb::is_of(session, account, refused)? {
                     Some(false) => Ok(None),
                     is_known => {
@@ -308,16 +296,24 @@ impl Desk {
                 }
             }
             Self::Redis { target, session, .. } => {
-                if session.is_none() {
-                    *session = Some(redis::Session::connect(target)?);
-                }
-                let Some(session) = session else { return Ok(None) };
+                let session = ready(session, || redis::Session::connect(target))?;
                 if refused.user.as_deref() != Some(account) {
                     return Ok(None);
                 }
                 redis::judge(session, account, &Piece::redis(taken), refused).map(Some)
             }
         }
+    }
+}
+
+/// The connection that is there, or a new one.
+fn ready<T>(
+    session: &mut Option<T>,
+    connect: impl FnOnce() -> Result<T, AccessError>,
+) -> Result<&mut T, AccessError> {
+    match session {
+        Some(session) => Ok(session),
+        none => Ok(none.insert(connect()?)),
     }
 }
 
